@@ -1,7 +1,7 @@
 """The catalog of collections, views and indexes.
 
-The rows of the catalog table are mirrored in memory. A unit of work writes rows in its transaction, and applies the change in memory after
-the commit. After a restore of a snapshot, the changed rows are reloaded.
+The rows of the catalog table are cached in memory. A unit of work writes rows in its transaction, and updates the cache after the commit.
+After a restore of a snapshot, the changed rows are reloaded.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ from secantus_server.system._threads import Lock
 
 
 class Catalog:
-    """All collections of a server.
+    """The catalog of a server: all its collections and views.
 
-    `keeps_definitions`: whether a restore keeps the definitions of the collections that it removes; see `definitions.py`.
+    Attributes:
+        keeps_definitions: whether a restore retains the definitions of the collections that it drops; see `definitions.py`.
+        outdated: the database, collection and name of each index that must be rebuilt, because its entries have the format of another
+            program version.
+        _settled: the same as `view`, or None while a change may be committed in the store but is not yet applied to `view`.
 
-    `outdated`: the database, collection and name of each index that must be rebuilt, because its entries were written in another format
-    version than this program's.
-
-    `_settled`: the same as `view`, or None while a change may already be committed in the store but is not applied to `view` yet.
-
-    Threads: `view` is replaced as a whole, so that readers need no lock. A thread that changes the catalog holds `change_lock`, which also
-    guards `_definitions`. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None. The thread that holds
-    `_applying` waits only for the oplog and for the store's commit.
+    Threads: `view` is replaced as a whole, so that readers need no lock. A thread that changes the catalog holds `change_lock`, which
+    also guards `_definitions`. `_lock` guards the replacement of `view`. `_applying` is held while `_settled` is None. The thread that
+    holds `_applying` waits only for the oplog and for the store's commit.
     """
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
@@ -61,7 +60,7 @@ class Catalog:
         engine.describe_idents(self.describe_ident)
 
     def describe_ident(self, table: int, ident: int) -> str:
-        """Return the name of the collection or index with this ident, for error messages, or an empty text if the ident is unknown."""
+        """Return a description of the collection or index with this ident for error messages, or an empty text if the ident is unknown."""
         for collection in self.view.all():
             if table == RECORDS and collection.ident == ident and not collection.is_view:
                 return f"the collection {collection.namespace}"
@@ -79,7 +78,7 @@ class Catalog:
         return self.view.collections(db)
 
     def databases(self) -> list[str]:
-        """Return the names of the databases that currently have a collection or view."""
+        """Return the names of the databases that currently have at least one collection or view."""
         return self.view.databases()
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
@@ -87,9 +86,9 @@ class Catalog:
         return self.view.find_uuid(db, uuid)
 
     def kept_definition(self, db: str, name: str) -> KeptDefinition | None:
-        """Return the definition that a restore kept for a namespace.
+        """Return the definition that a restore retained for a namespace.
 
-        Return None if none was kept, or if the namespace has a collection again.
+        Return None if there is no such definition, or if a collection or view with this name exists again.
         """
         kept = self._definitions.of(db, name)
         return kept if kept is None or self.view.is_missing(db, name) else None
@@ -97,8 +96,8 @@ class Catalog:
     def begin(self, unit: RecoveryUnit) -> CatalogView:
         """Begin the unit's transaction, and return the view of the catalog that matches the transaction's snapshot.
 
-        A catalog change is first committed to the store and then applied to `view`. The unit's transaction is rolled back and begun again
-        if it began between these steps, or if a change was applied while it began.
+        A catalog change is first committed to the store and then applied to `view`. If the transaction begins between these steps, or
+        while a change is being applied, it is rolled back and begun again.
         """
         while True:
             view = self._settled
@@ -110,7 +109,7 @@ class Catalog:
             self._applying.release()
 
     def commit(self, changes: CatalogChanges, commit: Callable[[], object]) -> None:
-        """Commit changes and apply them in memory. The caller holds `change_lock`.
+        """Commit changes and apply them in memory. The caller must hold `change_lock`.
 
         Arguments:
             commit: a function that commits the changes to the store.
@@ -125,7 +124,7 @@ class Catalog:
                 self._settled = self.view
 
     def apply(self, changes: CatalogChanges) -> None:
-        """Apply changes in memory after their transaction has been committed. The caller holds `change_lock`."""
+        """Apply committed changes in memory. The caller must hold `change_lock`."""
         for index in changes.dropped:
             index.dropped = True
         for db, name in changes.removed:
@@ -143,9 +142,9 @@ class Catalog:
 
         Call this before committing the documents that make the indexes multikey, so that a reader that sees their index entries also sees
         the flag. The flag is set in memory only after the catalog row with the flag is committed, because no row is written for an index
-        that already has the flag in memory. If the documents are not committed, the flag is superfluous but harmless.
+        whose flag is already set in memory. If the documents are not committed, the flag is superfluous but harmless.
 
-        The caller has entered the storage engine's gate and holds no lock.
+        The caller must have entered the storage engine's gate and must not hold a lock.
 
         Raises:
             WriteConflict: if the collection was replaced or dropped after the caller's transaction began.
@@ -167,13 +166,13 @@ class Catalog:
         return identity
 
     def kept_definitions(self) -> dict[tuple[str, str], KeptDefinition]:
-        """Return the retained definitions of collections that restores removed, by database and name."""
+        """Return the definitions of dropped collections that restores have retained, keyed by database and name."""
         return self._definitions.all()
 
     def keep_definitions(self, restored: Restored) -> list[LostIndexes]:
-        """Keep the definitions that a restore removed. Call this before `reload`, while the definitions are still in memory.
+        """Retain the definitions that a restore drops. Call this before `reload`, while the definitions are still in memory.
 
-        Return the indexes that the restore removed from surviving collections; the caller rebuilds these indexes.
+        Return the indexes that the restore dropped from surviving collections. The caller must rebuild these indexes.
         """
         if not (self.keeps_definitions and restored.touched_catalog_keys):
             return []
@@ -192,7 +191,7 @@ class Catalog:
         return lost
 
     def reload(self, restored: Restored) -> None:
-        """Reload the catalog rows that a restore changed."""
+        """Reload the catalog rows that a restore has changed."""
         if not restored.wrote:
             return
         with self._engine.transaction() as unit:

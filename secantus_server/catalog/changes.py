@@ -1,4 +1,4 @@
-"""Collects the catalog changes of one transaction."""
+"""The catalog changes of one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from secantus_server.storage.lifetime import Lifetime
 
 @dataclass
 class CatalogChanges:
-    """The catalog changes of one transaction. The transaction writes the catalog rows. The catalog in memory is updated after the commit.
+    """The catalog changes of one transaction. The rows are written in the transaction, and the catalog in memory is updated after the
+    commit.
 
     Arguments:
         unit: the transaction's recovery unit.
@@ -35,7 +36,7 @@ class CatalogChanges:
     ended: list[Lifetime] = field(default_factory=list)
 
     def save(self, collection: Collection) -> None:
-        """Write a collection's current row. The collection is replaced in memory after the commit."""
+        """Write the row of a new or changed collection. After the commit, the collection in memory is replaced."""
         save_row(self.unit, collection)
         self.put.append(collection)
 
@@ -53,18 +54,18 @@ class CatalogChanges:
             self.drop_index(index)
 
     def remove_row(self, collection: Collection) -> None:
-        """Remove a collection's row, but keep the documents, because another row refers to them."""
+        """Remove a collection's row, but retain its documents, because another row refers to them."""
         self.unit.remove(CATALOG, row_key(collection.db, collection.name))
         reach("catalog-write")
         self.removed.append((collection.db, collection.name))
 
     @property
     def namespaces(self) -> list[tuple[str, str]]:
-        """Return the databases and names of the changed collections."""
+        """Return the namespaces of the changed collections, as pairs of database and name."""
         return [*((one.db, one.name) for one in self.put), *self.removed]
 
     def add(self, later: CatalogChanges) -> None:
-        """Merge the changes made by a later statement of the same transaction."""
+        """Add the changes of a later statement of the same transaction."""
         self.put += later.put
         self.removed += later.removed
         self.dropped += later.dropped
@@ -72,13 +73,13 @@ class CatalogChanges:
         self.ended += later.ended
 
     def drop_index(self, index: Index) -> None:
-        """Drop an index's entries. After the commit, running scans of the index fail."""
+        """Drop an index's entries. After the commit, scans that are using the index fail."""
         self.dropped.append(index)
         self.unit.drop_ident(INDEX_ENTRIES, index.ident)
 
 
 def save_row(unit: RecoveryUnit, collection: Collection, multikey: Sequence[Index] = ()) -> None:
-    """Write a collection's current row, without changing the catalog in memory.
+    """Write a collection's row without changing the catalog in memory.
 
     Arguments:
         multikey: see `encode_row`.

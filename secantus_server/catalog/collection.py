@@ -1,4 +1,4 @@
-"""Collections and views in memory."""
+"""The in-memory representation of collections and views."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ class Collection:
 
     Arguments:
         db, name: the namespace.
-        uuid: the UUID, which survives a rename.
+        uuid: the UUID, which a rename does not change.
         ident: the prefix of the documents' keys in the table of records; 0 for a view.
         options: the options of `create`, in the form that listCollections reports.
         indexes: all indexes; the index on `_id` is the first.
-        search_indexes: the search indexes, as `{id, name, type, definition}`. They store no entries; a search reads the documents.
+        search_indexes: the search indexes, as `{id, name, type, definition}`. They have no stored entries, because a search reads the
+            documents.
 
     Attributes:
         is_view: whether this is a view.
@@ -38,8 +39,8 @@ class Collection:
         is_clustered: whether documents are stored in the order of their `_id`s.
         keeps_images: whether the oplog stores the version of a document before each change.
         identity: a BSON document of the namespace and the UUID, by which oplog entries refer to the collection.
-        cached_plans: the entries of the plan cache, by shape (see `query.plan_cache`).
-        lifetime: tells whether the collection still exists.
+        cached_plans: the entries of the plan cache, by query shape (see `query.plan_cache`).
+        lifetime: the object that records whether the collection was dropped.
         expanded_indexes: a cache of wildcard indexes expanded for the paths of recent queries (see `query.wildcard`).
 
     Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced as a
@@ -79,17 +80,17 @@ class Collection:
 
     @property
     def namespace(self) -> str:
-        """Return the namespace, `db.name`."""
+        """Return the namespace in the form `db.name`."""
         return f"{self.db}.{self.name}"
 
     @property
     def holds_buckets(self) -> bool:
-        """Return whether the documents of this collection are the buckets of a time-series collection."""
+        """Return whether this is the buckets collection of a time-series collection."""
         return not self.is_view and "timeseries" in self.options
 
     @property
     def counted_indexes(self) -> list[Index]:
-        """Return the indexes that MongoDB would have, for index counts. A clustered collection's index on `_id` is excluded."""
+        """Return the indexes to include in index counts. As in MongoDB, the `_id` index of a clustered collection is not included."""
         return self.indexes[1:] if self.is_clustered else self.indexes
 
     @property
@@ -104,7 +105,7 @@ class Collection:
     def text_definition(self) -> TextContents:
         """Return the definition of the text index.
 
-        For a view, return a placeholder. It is never used, because the pipeline is parsed again for the collection under the view.
+        For a view, return a placeholder that is never used, because the pipeline is parsed again for the underlying collection.
 
         Raises:
             CommandError: 27 IndexNotFound if the collection has no text index, 291 if the text index is hidden.
@@ -119,10 +120,10 @@ class Collection:
         return text_definition(texts[0].spec)
 
     def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
-        """Return an iterator of new RecordIds, which threads can share safely.
+        """Return an iterator over new RecordIds, which several threads may share.
 
         Arguments:
-            newest: returns the highest stored RecordId; called once per collection object.
+            newest: a function that returns the highest stored RecordId; called once per collection object.
         """
         if self._record_ids is None:
             found = newest()
@@ -132,16 +133,16 @@ class Collection:
         return self._record_ids
 
     def begin_record_ids(self) -> None:
-        """Start the RecordIds of a new, empty collection, so that the first document gets RecordId 1."""
+        """Initialise the RecordId counter of a new, empty collection, so that the first document gets RecordId 1."""
         with self._lock:
             self._record_ids = itertools.count(1)
 
     def count(self) -> int | None:
-        """Return the number of documents, or None if they were not counted yet."""
+        """Return the number of documents, or None if it is unknown because the documents have not been counted yet."""
         return self.document_count.value
 
     def remember_count(self, count: int, serial: int) -> None:
-        """Store the number of documents that a scan counted, unless the scan may have missed a commit.
+        """Store the number of documents that a scan has counted, unless the scan may have missed a commit.
 
         Arguments:
             serial: the `RecoveryUnit.serial` of the scan's transaction.
@@ -149,7 +150,7 @@ class Collection:
         self.document_count.remember(count, serial)
 
     def documents_changed(self, difference: int) -> None:
-        """Add a difference to the number of documents, if the number is known."""
+        """Add `difference` to the number of documents, if the number is known."""
         self.document_count.change(difference)
 
     def replaced(
@@ -159,7 +160,7 @@ class Collection:
         indexes: list[Index] | None = None,
         search_indexes: Sequence[dict[str, Any]] | None = None,
     ) -> Collection:
-        """Return a copy of the collection with other options or indexes. A catalog change then replaces this version with the copy."""
+        """Return a copy of the collection with different options or indexes. A catalog change then replaces this version with the copy."""
         kept_options = self.options if options is None else options
         kept_indexes = self.indexes if indexes is None else indexes
         kept_searches = self.search_indexes if search_indexes is None else search_indexes
@@ -168,7 +169,7 @@ class Collection:
         return collection
 
     def continue_from(self, other: Collection) -> None:
-        """Take over the lifetime, the document count and the search contents of the version that this one replaces in the catalog."""
+        """Share the lifetime, the document count and the search contents with `other`, the version that this one replaces."""
         self.lifetime = other.lifetime
         self.document_count = other.document_count
         self.search_contents = other.search_contents

@@ -1,8 +1,8 @@
-"""Keeps the definitions of collections that a restore removed. A definition consists of options and indexes.
+"""Retained definitions (options and indexes) of collections that a restore has dropped.
 
-A library that creates a collection's indexes once per process expects the indexes to survive a restore. Therefore a test harness can tell
-the catalog to keep such definitions. Listings do not show these collections. A collection is recreated without documents when a command
-writes to it or looks it up.
+A library that creates a collection's indexes once per process expects the indexes to survive a restore. Therefore a test harness can
+configure the catalog to retain such definitions. Listings do not include these collections. A collection is recreated without documents
+when a command writes to it or looks it up.
 
 https://www.mongodb.com/docs/manual/reference/method/db.createCollection/
 """
@@ -31,7 +31,7 @@ class KeptDefinition(NamedTuple):
 
 
 class LostIndexes(NamedTuple):
-    """The indexes that a restore removed from a surviving collection."""
+    """The indexes that a restore has dropped from a surviving collection."""
 
     db: str
     name: str
@@ -39,9 +39,9 @@ class LostIndexes(NamedTuple):
 
 
 class KeptDefinitions:
-    """The definitions of collections and views that restores have removed, by database and name.
+    """The definitions of collections and views that restores have dropped, keyed by database and name.
 
-    Threads: the caller holds the catalog's change lock or has exclusive access to the store. Only `of` may be called without either.
+    Threads: the caller must hold the catalog's change lock or have exclusive access to the store. Only `of` may be called without either.
     """
 
     def __init__(self) -> None:
@@ -51,29 +51,29 @@ class KeptDefinitions:
         return len(self._kept)
 
     def all(self) -> dict[tuple[str, str], KeptDefinition]:
-        """Return all definitions by database and name."""
+        """Return all retained definitions, keyed by database and name."""
         return dict(self._kept)
 
     def of(self, db: str, name: str) -> KeptDefinition | None:
-        """Return the definition of a removed collection or view, or None."""
+        """Return the definition of a dropped collection or view, or None if no definition was retained."""
         return self._kept.get((db, name))
 
     def view(self, db: str, name: str) -> Collection | None:
-        """Return a removed view, recreated from its definition, or None."""
+        """Recreate a dropped view from its definition and return it. Return None if no definition of a view was retained."""
         kept = self._kept.get((db, name))
         return Collection(db, name, kept.uuid, 0, kept.options, []) if kept is not None and kept.is_view else None
 
     def keep(self, collection: Collection) -> None:
-        """Keep a collection's definition, and replace an older one. Skip the server's internal collections."""
+        """Retain a collection's definition in place of any older one. Ignore the server's internal collections."""
         is_internal = collection.name.startswith("system.") and not collection.holds_buckets
         if collection.db not in INTERNAL_DATABASES and not is_internal:
             specs = [index.spec for index in collection.indexes]
             self._kept[collection.db, collection.name] = KeptDefinition(collection.uuid, collection.options, specs)
 
     def forget(self, db: str, name: str) -> None:
-        """Forget the definition of a dropped collection."""
+        """Discard the definition that was retained for a namespace."""
         self._kept.pop((db, name), None)
 
     def forget_database(self, db: str) -> None:
-        """Forget all definitions of a database."""
+        """Discard all definitions that were retained for a database."""
         self._kept = {place: kept for place, kept in self._kept.items() if place[0] != db}

@@ -1,7 +1,7 @@
-"""Checks that the collection of an open cursor or a running statement still exists.
+"""The check that the collection of an open cursor or a running statement still exists.
 
-If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. MongoDB ends an
-update or delete of many documents in the same way. https://www.mongodb.com/docs/manual/reference/command/getMore/
+If a cursor's collection was dropped or renamed, MongoDB closes the cursor at the next getMore and reports the reason. It aborts an update
+or delete of many documents in the same way. https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from secantus_server.errors import CommandError
 
 
 def check_still_there(catalog: CatalogView, collection: Collection) -> None:
-    """Check that the namespace of a cursor or statement still refers to the collection with which the cursor or statement began.
+    """Raise if the collection of a cursor or statement was renamed or dropped, even if another collection now has its name.
 
     Arguments:
-        catalog: the catalog as the current transaction sees it.
-        collection: the collection as it was when the cursor was opened or the statement began.
+        catalog: the catalog in the current transaction.
+        collection: the collection at the time when the cursor was opened or the statement began.
 
     Raises:
-        CommandError: 175 QueryPlanKilled if the collection was renamed or dropped, even if another collection now has its name.
+        CommandError: 175 QueryPlanKilled.
     """
     current = catalog.find(collection.db, collection.name)
     if current is not None and current.ident == collection.ident:

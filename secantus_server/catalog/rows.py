@@ -1,4 +1,4 @@
-"""The encoding of the catalog table's rows. Each row describes a collection."""
+"""The encoding of the rows in the catalog table. Each row describes a collection or view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secantus_server.index.kinds.kind import kind_of
 
 
 def row_key(db: str, name: str) -> bytes:
-    """Return the key of a namespace's row. The rows of a database are adjacent."""
+    """Return the key of a namespace's row. The keys of one database's rows are adjacent."""
     return db.encode("utf-8", "surrogateescape") + b"\0" + name.encode("utf-8", "surrogateescape")
 
 
@@ -30,10 +30,10 @@ def split_key(key: bytes) -> tuple[str, str]:
 
 
 def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
-    """Return the row of a collection in its current state.
+    """Encode the row that describes a collection in its current state.
 
     Arguments:
-        multikey: indexes to store as multikey although their flags are not set in memory yet.
+        multikey: indexes to store as multikey even if their flags are not yet set in memory.
     """
     indexes = [
         {
@@ -52,7 +52,7 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
 
 
 def decode_row(key: bytes, row: bytes) -> Collection:
-    """Return the collection described by a row."""
+    """Return the collection that a row describes."""
     db, name = split_key(key)
     fields = decode(row)
     indexes = [_index(entry) for entry in fields["indexes"]]
@@ -60,7 +60,7 @@ def decode_row(key: bytes, row: bytes) -> Collection:
 
 
 def outdated_indexes(row: bytes) -> list[str]:
-    """Return the names of the indexes whose stored entries were written in another format version than this program's."""
+    """Return the names of the indexes whose stored entries have the format of another program version."""
     return [
         entry["spec"]["name"]
         for entry in decode(row)["indexes"]

@@ -1,4 +1,4 @@
-"""A cache of values that searches derive from all documents of a collection. A commit that changes the collection clears it."""
+"""A cache of values that searches compute from all documents of a collection. A commit that changes the collection clears the cache."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from secantus_server.system._threads import Lock
 
 
 class SearchContents:
-    """A cache of values derived from all documents of a collection, such as its packed vectors.
+    """A cache of values computed from all documents of a collection, such as its packed vectors.
 
-    Successive catalog objects of one collection share the cache. A value is stored only if the scan that computed it saw every commit, and
-    is returned only to transactions that see the same documents. A transaction has seen every commit if no commit is in progress, and the
+    Successive catalog objects of one collection share the cache. A value is stored only if the scan that computed it saw every commit. It
+    is returned only to transactions that see the same documents. A transaction has seen every commit if no commit is in progress and the
     latest commit ended before the transaction began. `RecoveryUnit.serial` defines the order of transactions. A transaction that has
     written must not call `find`.
 
@@ -28,7 +28,7 @@ class SearchContents:
         self._values: dict[Hashable, Any] = {}
 
     def find(self, key: Hashable, serial: int) -> Any:
-        """Return a cached value, or None.
+        """Return a cached value, or None if the cache has no value that is valid for the transaction.
 
         Arguments:
             serial: the serial of the reader's transaction.
@@ -37,7 +37,7 @@ class SearchContents:
             return self._values.get(key) if self._is_current(serial) else None
 
     def keep(self, key: Hashable, value: Any, serial: int) -> None:
-        """Store a value, unless the scan that computed it may have missed a commit.
+        """Store a value in the cache, unless the scan that computed it may have missed a commit.
 
         Arguments:
             serial: the serial of the scan's transaction.
@@ -47,23 +47,24 @@ class SearchContents:
                 self._values[key] = value
 
     def begin_change(self) -> None:
-        """Record that a commit begins. Until it ends, a concurrent transaction may or may not see its changes."""
+        """Record that a commit begins. Until it ends, concurrent transactions may or may not see its changes."""
         with self._lock:
             self._pending += 1
             self._values.clear()
 
     def end_change(self, newest: int) -> None:
-        """Record that the commit announced by `begin_change` has ended or failed.
+        """Record that the commit announced by `begin_change` has succeeded or failed.
 
         Arguments:
-            newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the commit.
+            newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the
+                commit.
         """
         with self._lock:
             self._pending -= 1
             self._changed_at = max(self._changed_at, newest)
 
     def restored(self, newest: int) -> None:
-        """Record that the documents were restored to an earlier state. No transaction ran during the restore."""
+        """Clear the cache, because the documents were restored to an earlier state. No transaction may run during the restore."""
         with self._lock:
             self._values.clear()
             self._changed_at = max(self._changed_at, newest)

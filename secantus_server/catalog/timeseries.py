@@ -1,8 +1,8 @@
-"""Time-series collections in the catalog: their options, and the two rows of each collection.
+"""Time-series collections in the catalog: their options, and the two catalog rows of each collection.
 
 As in MongoDB 8.2, a time-series collection `X` is a view over the collection `system.buckets.X`. The catalog row of `X` has the options
-`viewOn` and `pipeline` of a view and the additional option `timeseries`, by which the server recognises time-series collections. The row of
-the buckets has the same option `timeseries`.
+`viewOn` and `pipeline` of a view. The additional option `timeseries` identifies it as a time-series collection. The row of the buckets
+collection has the same option `timeseries`.
 
 https://www.mongodb.com/docs/manual/core/timeseries-collections/
 """
@@ -28,13 +28,13 @@ _SHARED = ("collation", "expireAfterSeconds", "storageEngine", "indexOptionDefau
 
 @dataclass(frozen=True, slots=True)
 class Bucketing:
-    """The rules by which the measurements of a time-series collection are divided into buckets.
+    """The rules that assign the measurements of a time-series collection to buckets.
 
     Arguments:
-        time_field: the field with a measurement's time.
+        time_field: the field that contains a measurement's time.
         meta_field: the field that identifies the series, or None.
-        span_ms: upper bound (exclusive) on the time between two measurements of a bucket.
-        rounding_ms: the start of a bucket is rounded down to a multiple of this.
+        span_ms: the exclusive upper bound on the time between two measurements of a bucket.
+        rounding_ms: the rounding interval. The start of a bucket is rounded down to a multiple of it.
     """
 
     time_field: str
@@ -44,7 +44,7 @@ class Bucketing:
 
     @classmethod
     def of(cls, timeseries: dict[str, Any]) -> Bucketing:
-        """Return the bucketing that a collection's option `timeseries` defines."""
+        """Return the bucketing rules that a collection's option `timeseries` defines."""
         span = int(timeseries["bucketMaxSpanSeconds"])
         rounding = timeseries.get("bucketRoundingSeconds") or ROUNDING_S[timeseries["granularity"]]
         return cls(timeseries["timeField"], timeseries.get("metaField"), span * 1000, int(rounding) * 1000)
@@ -58,7 +58,7 @@ def complete_options(given: dict[str, Any]) -> dict[str, Any]:
     """Return the option `timeseries` in the form that the catalog stores.
 
     Arguments:
-        given: validated arguments of create; an argument that is None counts as absent.
+        given: the validated arguments of create; None counts as absent.
     """
     found = {name: given[name] for name in ("timeField", "metaField") if given.get(name) is not None}
     span, rounding = given.get("bucketMaxSpanSeconds"), given.get("bucketRoundingSeconds")
@@ -69,7 +69,7 @@ def complete_options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def view_options(name: str, timeseries: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a time-series collection's row.
+    """Return the options in the catalog row of a time-series collection.
 
     Arguments:
         name: the collection's name.
@@ -82,7 +82,7 @@ def view_options(name: str, timeseries: dict[str, Any], options: dict[str, Any])
 
 
 def unpack_spec(timeseries: dict[str, Any]) -> dict[str, Any]:
-    """Return the argument of the stage that unpacks the buckets of a collection."""
+    """Return the argument of the stage that unpacks the buckets of a time-series collection."""
     spec = {"timeField": timeseries["timeField"]}
     if "metaField" in timeseries:
         spec["metaField"] = timeseries["metaField"]
@@ -90,10 +90,10 @@ def unpack_spec(timeseries: dict[str, Any]) -> dict[str, Any]:
 
 
 def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the row of a time-series collection's buckets.
+    """Return the options in the catalog row of a time-series collection's buckets collection.
 
     Arguments:
-        view: the options of the time-series collection's row.
+        view: the options in the row of the time-series collection.
     """
     timeseries = view["timeseries"]
     shared = {option: view[option] for option in _SHARED if option in view}
@@ -101,12 +101,15 @@ def bucket_options(view: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown_options(view: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a time-series collection in the form that listCollections shows."""
+    """Return the options of a time-series collection in the form that listCollections reports."""
     return {name: value for name, value in view.items() if name not in ("viewOn", "pipeline")}
 
 
 def default_index(timeseries: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the specification of the index on series and time that the buckets of a new collection get, or None without a metaField."""
+    """Return the definition of the default index on a new buckets collection, or None if there is no metaField.
+
+    The index is on the metadata, which identifies the series, and on the time.
+    """
     meta, time = timeseries.get("metaField"), timeseries["timeField"]
     if meta is None:
         return None

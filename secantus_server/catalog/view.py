@@ -1,4 +1,4 @@
-"""Immutable snapshots of the catalog, each of which matches the storage snapshot of a transaction."""
+"""Immutable snapshots of the catalog. Each one matches the storage snapshot of a transaction."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Databases = Mapping[str, Mapping[str, Collection]]
 
 
 class CatalogView:
-    """An immutable snapshot of the catalog: all collections and views at one moment.
+    """An immutable snapshot of the catalog, which contains all collections and views at one moment.
 
     Arguments:
         databases: the collections by database and name. The caller must not modify the mapping afterwards.
-        kept: the definitions that restores have retained. A view with a retained definition can be read, but is not listed.
+        kept: the definitions that restores have retained. A view with a retained definition can be read but is not listed.
     """
 
     __slots__ = ("_databases", "_kept")
@@ -34,12 +34,13 @@ class CatalogView:
         return self._kept.view(db, name) if found is None and self._kept else found
 
     def resolve(self, db: str, name: str, stages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-        """Translate stages over a view, or over a chain of views, to stages over the collection at the end of the chain.
+        """Convert stages over a view, or over a chain of views, to stages over the underlying collection.
 
         Arguments:
             name: the view's name. If it is the name of a collection or does not exist, the stages are returned unchanged.
-            Returns:
-                the translated stages, and the collection's name.
+
+        Returns:
+            the converted stages, and the underlying collection's name.
         """
         while (found := self.find(db, name)) is not None and found.is_view:
             stages = [*found.options["pipeline"], *stages]
@@ -47,15 +48,15 @@ class CatalogView:
         return stages, name
 
     def has_created(self, collection: Collection) -> bool:
-        """Return whether this view's own transaction has created the collection. Other transactions do not see such a collection."""
+        """Return whether the transaction of this view has created the collection. Other transactions do not see such a collection."""
         return False
 
     def is_missing(self, db: str, name: str) -> bool:
-        """Return whether the catalog has no row for a namespace. Views that exist only as retained definitions have none."""
+        """Return whether the catalog has no row for a namespace. A view that exists only as a retained definition has no row."""
         return name not in self._databases.get(db, {})
 
     def all(self) -> Iterator[Collection]:
-        """Iterate over the collections and views of all databases."""
+        """Return an iterator over the collections and views of all databases."""
         for collections in self._databases.values():
             yield from collections.values()
 
@@ -64,7 +65,7 @@ class CatalogView:
         return [collection for _, collection in sorted(self._databases.get(db, {}).items())]
 
     def databases(self) -> list[str]:
-        """Return the names of the databases that have a collection or view."""
+        """Return the names of the databases that have at least one collection or view."""
         return sorted(self._databases)
 
     def find_uuid(self, db: str, uuid: Binary) -> Collection | None:
@@ -90,7 +91,7 @@ class CatalogView:
         return CatalogView(databases, self._kept)
 
     def _copied(self, changed: dict[str, dict[str, Collection]], db: str) -> dict[str, Collection]:
-        """Return `changed[db]`. On first use, set it to a copy of this view's collections of the database."""
+        """Return the collections of a database from `changed`. On first use, add a copy of this view's collections to `changed`."""
         if db not in changed:
             changed[db] = dict(self._databases.get(db, {}))
         return changed[db]

@@ -1,1 +1,1 @@
-"""Open cursors, which return results in batches, and the registry of cursors."""
+"""Open cursors, which return results in batches, and their registry."""

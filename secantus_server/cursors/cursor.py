@@ -1,4 +1,4 @@
-"""A cursor, which returns the remainder of a command's result in batches.
+"""The cursor class, which returns a command's result in batches.
 
 https://www.mongodb.com/docs/manual/reference/command/getMore/
 """
@@ -21,38 +21,38 @@ _ROOM = 64 * 1024
 
 
 class Watch(Protocol):
-    """The interface through which a getMore waits for a write; see `oplog.write_signal.Watch`."""
+    """The interface with which a getMore waits for a write; see `oplog.write_signal.Watch`."""
 
     stale: bool
 
     def arm(self) -> None:
-        """Start watching for commits. A commit after this call ends `wait`."""
+        """Start watching for commits, so that any later commit ends `wait`."""
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a commit that happened or happens after the call of `arm`. Return False on timeout."""
+        """Block until a commit has happened since the call of `arm`. Return False on timeout, else True."""
 
     def wake(self) -> None:
-        """End the `wait` call of another thread."""
+        """End the `wait` call of another thread early."""
 
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching for commits."""
 
 
 class Cursor:
-    """An open cursor on the remainder of a command's result.
+    """An open cursor over the remaining documents of a command's result.
 
-    Only one command at a time uses a cursor. The registry lends the cursor to that command.
+    A cursor is used by one command at a time, which checks it out of the registry.
 
     Arguments:
-        namespace: `db.collection`, as reported in replies.
+        namespace: the namespace `db.collection`, for replies.
         documents: the documents to return.
-        scope: the scans that produce the documents.
+        scope: the read scope of the scans that produce the documents.
         limit: the maximum number of documents over all batches; 0 means no limit.
-        is_sorted: whether the documents are the result of a sort, which affects when the limit ends the cursor; see `next_batch`.
+        is_sorted: whether the documents are the result of a sort, which affects when the limit closes the cursor; see `next_batch`.
         session: the logical session that owns the cursor, or None.
-        tailable: whether the cursor stays open at the end of the data.
-        await_data: whether getMore waits for more data at the end of the data.
-        watch: reports the writes for which getMore waits.
+        tailable: whether the cursor remains open at the end of the data.
+        await_data: whether getMore waits for new data at the end of the data.
+        watch: the signal with which getMore waits for writes.
     """
 
     #: Whether the last read reached the end of the data, so that no data can be read before the watch reports a commit.
@@ -111,13 +111,13 @@ class Cursor:
         self._held_back: bytes | None = None
 
     def first_batch(self, size: int | None) -> list[bytes]:
-        """Return the first batch, read in the scope's current transaction. `next_batch` explains the effect of the cursor's limit.
+        """Return the first batch, read in the scope's current transaction. See `next_batch` for the effect of the cursor's limit.
 
         Arguments:
             size: the maximum number of documents; None means 101, MongoDB's default.
 
         Raises:
-            CommandError: 10334 BSONObjectTooLarge, or any error of the scans and stages behind the cursor.
+            CommandError: 10334 BSONObjectTooLarge, or any error of the scans and stages that produce the documents.
         """
         return self._fill(DEFAULT_FIRST_BATCH if size is None else size)
 
@@ -131,17 +131,17 @@ class Cursor:
     ) -> list[bytes]:
         """Return the next batch, read in the transaction of `unit`.
 
-        If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. If a batch of the requested size, or after
-        the first one any batch of a sort, reaches the limit, the cursor stays open until the next (empty) batch, as in MongoDB since 5.0.
-        Drivers that know the limit send killCursors instead.
+        If the cursor's limit makes a batch smaller than requested, the cursor is exhausted. The limit may also be reached by a batch of
+        exactly the requested size or, after the first batch, by any batch of a sort. In these cases the cursor remains open until the
+        next (empty) batch, as in MongoDB since 5.0. Drivers that know the limit send killCursors instead.
         https://github.com/mongodb/specifications/blob/master/source/find_getmore_killcursors_commands/find_getmore_killcursors_commands.md
 
         Arguments:
-            unit: the recovery unit; its transaction has begun.
+            unit: the recovery unit; its transaction must have begun.
             size: the maximum number of documents; with None, only the byte limit ends the batch.
             verify: raises an error if a collection that the cursor still reads was dropped.
-            check: the interrupt check of the current operation; None keeps the check of the previous operation.
-            catalog: the catalog as the transaction of `unit` sees it.
+            check: the interruption check of the current operation; None retains the check of the previous operation.
+            catalog: the catalog in the transaction of `unit`.
 
         Raises:
             CommandError: the errors of `first_batch` and of `verify`.
@@ -159,17 +159,17 @@ class Cursor:
         self._scope.detach()
 
     def kill(self) -> None:
-        """Make the command that is using the cursor fail, and end the command's wait."""
+        """Make the command that is using the cursor fail, and wake it if it is waiting."""
         self.killed = CommandError(237, f"cursor id {self.id} was killed")
         if self.watch is not None:
             self.watch.wake()
 
     def reply_fields(self) -> dict[str, Any]:
-        """Return the additional fields of the cursor document in a reply, besides the batch, the id and the namespace."""
+        """Return additional fields for the reply's cursor document, which otherwise contains the batch, the id and the namespace."""
         return {}
 
     def pass_over(self, newest: int) -> None:
-        """Record that the cursor has read everything up to the cluster time `newest` (64-bit). Only change streams use this."""
+        """Record that the oplog up to the cluster time `newest` (64-bit) contains nothing for this cursor. Used by change streams only."""
 
     def close(self) -> None:
         """Close the cursor and its scans."""

@@ -1,4 +1,4 @@
-"""The registry of a server's open cursors. It lends each cursor to one command at a time, and closes cursors after an idle timeout."""
+"""The registry of a server's open cursors. It allows one command at a time to use a cursor, and closes cursors after an idle timeout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from secantus_server.system._threads import Lock
 
 
 class CursorRegistry:
-    """The open cursors of a server.
+    """The registry of a server's open cursors.
 
     Attributes:
         opened: the number of cursors registered so far.
@@ -38,18 +38,18 @@ class CursorRegistry:
         return cursor.id
 
     def lend(self, cursor_id: int) -> AbstractContextManager[Cursor]:
-        """Lend the cursor with this id for a block. Close the cursor afterwards if it is exhausted or an error occurred.
+        """Return a context manager that checks a cursor out. On exit, close the cursor if it is exhausted or an error occurred.
 
-        Entering the block raises:
+        Entering the context raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
         """
         return _Loan(self, cursor_id)
 
     def borrow(self, cursor_id: int) -> Cursor:
-        """Begin the use of a cursor by a command.
+        """Check a cursor out for a command, and return it.
 
         Raises:
-            CommandError: see `lend`.
+            CommandError: 43 CursorNotFound, or 12051 CursorInUse.
         """
         with self._lock:
             cursor = self._cursors.get(cursor_id)
@@ -61,7 +61,7 @@ class CursorRegistry:
         return cursor
 
     def give_back(self, cursor: Cursor, *, done: bool) -> None:
-        """End the use of a cursor by a command. Close the cursor if it was killed meanwhile.
+        """Check a cursor in after a command has used it. Close the cursor if it was killed in the meantime.
 
         Arguments:
             done: whether to close the cursor in any case.
@@ -76,14 +76,14 @@ class CursorRegistry:
             self.kill(cursor.id)
 
     def peek(self, cursor_id: int) -> Cursor | None:
-        """Return the cursor with this id without borrowing it, or None."""
+        """Return the cursor with this id without checking it out, or None if no such cursor exists."""
         with self._lock:
             return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id: int) -> bool:
-        """Remove and close a cursor, and return whether it existed.
+        """Remove and close a cursor. Return whether it existed.
 
-        If a command is using the cursor, make the command fail; the cursor is closed when it does.
+        If a command is using the cursor, make that command fail. The cursor is then closed when the command checks it in.
         """
         with self._lock:
             cursor = self._cursors.pop(cursor_id, None)
@@ -97,7 +97,7 @@ class CursorRegistry:
         return True
 
     def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
-        """Close every cursor that meets the condition, and return their number."""
+        """Close all cursors that meet the condition, and return their number."""
         if not self._cursors:
             return 0
         with self._lock:
@@ -105,7 +105,7 @@ class CursorRegistry:
         return sum(map(self.kill, found))
 
     def close_idle(self, timeout_s: float) -> int:
-        """Close the cursors that were idle for longer than `timeout_s`, and return their number."""
+        """Close all cursors that were idle for longer than `timeout_s`, and return their number."""
         oldest = self._clock.elapsed() - timeout_s
         closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
         with self._lock:
@@ -129,7 +129,7 @@ class CursorRegistry:
 
 
 class _Loan:
-    """The context manager of `lend`. It is a class because a generator-based context manager would take 6 % of a short getMore."""
+    """The context manager returned by `lend`. As a generator function, it would take 6 % of a short getMore."""
 
     __slots__ = ("_cursor", "_id", "_registry")
 

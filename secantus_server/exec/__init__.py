@@ -1,1 +1,1 @@
-"""The plan stages that run once per document: scans, read steps, and writes of documents with their index entries."""
+"""Plan stages that run once per document: scans, read steps, and writes of documents with their index entries."""

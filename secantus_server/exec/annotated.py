@@ -1,4 +1,4 @@
-"""Iterators that set the metadata of each document as it is read, and sorts that keep the metadata."""
+"""Iterators that set the metadata of each document when it is read, and sorts that preserve the metadata."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from secantus_server.mql.metadata import Metadata
 
 
 class Annotated(Wrapped):
-    """An iterator that returns documents and sets the metadata of each one.
+    """An iterator over documents that sets the metadata of each document.
 
     Arguments:
         documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
-        sources: the metadata to set: for each keyword, a function that returns the value for the last document.
+        sources: the metadata to set: a dict from keyword to a function that returns the value for the last document.
         metadata: the metadata of the query.
     """
 
@@ -34,11 +34,11 @@ class Annotated(Wrapped):
 
 
 class SortKeys(Wrapped):
-    """An iterator that returns documents and adds the sort key of each one to its metadata.
+    """An iterator over sorted documents that adds the sort key of each document to its metadata.
 
     Arguments:
         documents: sorted documents with metadata.
-        values: returns the values by which a document is sorted.
+        values: a function that returns the values by which a document is sorted.
         metadata: the metadata of the query.
     """
 
@@ -54,11 +54,12 @@ class SortKeys(Wrapped):
 
 
 class SortedWithMetadata(SortedDocuments):
-    """Sorted documents, each with the metadata that it had when it was read.
+    """An iterator over sorted documents. Before it returns a document, it restores the metadata from the time when the document was read.
+
+    See `SortedDocuments` for the other arguments.
 
     Arguments:
         metadata: the metadata of the query.
-        (the other arguments as in SortedDocuments)
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class SortedWithMetadata(SortedDocuments):
         return document
 
     def close(self) -> None:
-        """Release the documents."""
+        """Release the documents in memory."""
         super().close()
         self._ordered = iter(())
 

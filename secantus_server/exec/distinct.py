@@ -1,4 +1,4 @@
-"""Finds the distinct values of an index's first field. The scan reads one entry per value, and skips the other entries of that value."""
+"""A scan for the distinct values of an index's first field. It reads one entry per value and skips the other entries with equal values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from secantus_server.storage import INDEX_ENTRIES, RecoveryUnit
 
 
 class DistinctScan:
-    """The distinct values in index order. Of several equal values (such as 1 and 1.0), the first one in the index is returned.
+    """A scan for distinct values, in index order. Of several equal values (such as 1 and 1.0), it returns the first one in the index.
 
     Arguments:
         index: an index that is not multikey.
         intervals: pairs of key strings [low, high) that bound only the first field.
-        after: returns the least key that is greater than all keys whose first field has the given value.
+        after: a function that returns the smallest key greater than all keys whose first field has the given value.
         check: called regularly; raises an error to interrupt the scan.
     """
 
@@ -31,7 +31,7 @@ class DistinctScan:
         self.keys_examined = 0
 
     def values(self, unit: RecoveryUnit) -> Iterator[Any]:
-        """Yield the values. A missing field yields no value, although its index key equals the key of null."""
+        """Yield the distinct values. Documents without the field yield no value, although their index key equals the key of null."""
         prefix = self._index.prefix
         skip = 8 if self._index.unique else 0
         for low, high in self._intervals:

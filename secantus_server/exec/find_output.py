@@ -1,4 +1,4 @@
-"""The steps that find applies to the documents of its plan: `skip` and `showRecordId`."""
+"""Iterators that implement the options `skip` and `showRecordId` of find."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.exec.wrapped import Wrapped
 class Skipping(Wrapped):
     """An iterator that skips the first documents of another iterator.
 
-    Unlike `itertools.islice`, it reads from its source again after reaching the end, because the source of a tailable cursor may grow.
+    Unlike `itertools.islice`, it tries to read again after it has reached the end, because the source of a tailable cursor may grow.
     """
 
     def __init__(self, documents: Any, count: int) -> None:
@@ -27,11 +27,11 @@ class Skipping(Wrapped):
 
 
 class WithRecordId(Wrapped):
-    """An iterator that appends each document's RecordId to it as `$recordId`.
+    """An iterator that adds the field `$recordId` to each document.
 
     Arguments:
         documents: an iterator whose `record_id` is the RecordId of the last document that it returned.
-        shown: applies the projection of the query to a document.
+        shown: a function that applies the query's projection to a document.
     """
 
     def __init__(self, documents: Any, shown: Callable[[bytes], bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The base class of readers that read many index entries before they return a document."""
+"""The base class of readers that must read many index entries before they can return the first document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BREATH = 1000
 
 
 class IndexReader(Iterator[bytes]):
-    """A reader that finds documents through an index, in the transaction to which it is attached.
+    """A reader that finds documents through an index. It reads in the transaction to which it is attached.
 
     Arguments:
         collection: the collection of the documents.
@@ -33,7 +33,7 @@ class IndexReader(Iterator[bytes]):
         self._unit: RecoveryUnit | None = None
 
     def attach(self, unit: RecoveryUnit) -> None:
-        """Read in this unit's transaction.
+        """Attach the reader to this unit's transaction.
 
         Raises:
             CommandError: 175 QueryPlanKilled if the index was dropped.
@@ -43,10 +43,10 @@ class IndexReader(Iterator[bytes]):
         self._unit = unit
 
     def detach(self) -> None:
-        """Detach from the transaction."""
+        """Detach the reader from its transaction."""
         self._unit = None
 
     def close(self) -> None:
-        """Detach from the transaction permanently. The reader cannot be used again."""
+        """Close the reader permanently."""
         self._unit = None
         self.finished = True

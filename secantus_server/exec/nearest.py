@@ -1,4 +1,4 @@
-"""Finds documents sorted by distance from a point. The search reads the cells of a geospatial index in rings around the point."""
+"""A search for the documents nearest to a point. It reads the cells of a geospatial index in rings around the point."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Intervals = list[tuple[bytes, bytes]]
 
 @dataclass
 class Ring:
-    """The part of a geospatial index between two distances from the point.
+    """The part of a geospatial index between two distances from the search point.
 
     Arguments:
         bounds: the bounds of the scan, for explain.
         intervals: the ranges of the entries' keys, as [lower, upper) without the index's prefix.
-        inner, outer: the two distances, in the unit of `measure`. Every document nearer than `inner` was found in an earlier ring. Every
-            document nearer than `outer` is found in this ring or an earlier one.
+        inner, outer: the two distances, in the unit of `measure`. Documents nearer than `inner` were found in earlier rings. Documents
+            nearer than `outer` are found in this ring or an earlier one.
         is_last: whether this is the last ring.
     """
 
@@ -42,14 +42,14 @@ class Ring:
 
 
 class Rings(Protocol):
-    """A sequence of rings around the centre of a search, from the innermost to the outermost."""
+    """The sequence of rings around the search point, from the innermost to the outermost."""
 
     def next(self, count: Callable[[Intervals, int], int], found: int) -> Ring:
         """Return the next ring.
 
         Arguments:
-            count: counts the entries in the given intervals, and stops at the given number.
-            found: the number of documents found in the last ring.
+            count: a function that counts the entries in the given intervals, up to the given maximum.
+            found: the number of documents found in the previous ring.
         """
         ...
 
@@ -57,12 +57,11 @@ class Rings(Protocol):
 class NearestDocuments(IndexReader):
     """A reader that reads one ring at a time and returns the ring's documents sorted by distance.
 
-    Documents at the same distance are in natural order.
+    Documents at the same distance are in natural order. See `IndexReader` for the other arguments.
 
     Arguments:
-        measure: returns the distance of a document, or None if it does not match.
+        measure: a function that returns the distance of a document, or None if the document does not match.
         rings: the rings to read.
-        (the other arguments as in IndexReader)
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class NearestDocuments(IndexReader):
         return sum(ring.docs_examined for ring in self.read)
 
     def close(self) -> None:
-        """Detach from the transaction permanently. The reader cannot be used again."""
+        """Close the reader permanently."""
         super().close()
         self._waiting = []
 
@@ -149,7 +148,7 @@ class NearestDocuments(IndexReader):
 
 
 def shown_interval(ring: Ring) -> dict[str, Any]:
-    """Return a ring in the form of explain's `searchIntervals`."""
+    """Return a ring in the format of `searchIntervals` in the explain output."""
     return {
         "minDistance": ring.inner,
         "maxDistance": ring.outer if math.isfinite(ring.outer) else -1.0,

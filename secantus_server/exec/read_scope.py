@@ -1,4 +1,4 @@
-"""The scans of one cursor, their current transaction, and the operation that may interrupt them."""
+"""Read scopes: all scans of one cursor, their current transaction, and the operation that may interrupt them."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Reader(Protocol):
-    """A scan, or anything else that reads in a sequence of transactions."""
+    """The interface of scans and of other objects that read in a sequence of transactions."""
 
     @property
     def collection(self) -> Any:
-        """Return the collection whose drop ends the cursor, or None."""
+        """Return the collection that the reader depends on, or None. The cursor fails if this collection is dropped."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Return whether the reader has read everything."""
+        """Return whether the reader has reached the end of its data."""
         ...
 
     def attach(self, unit: RecoveryUnit) -> None:
-        """Read in this unit's transaction."""
+        """Attach the reader to this unit's transaction."""
         ...
 
     def detach(self) -> None:
-        """Detach from the transaction."""
+        """Detach the reader from its transaction."""
         ...
 
     def close(self) -> None:
-        """Detach from the transaction permanently. The reader cannot be used again."""
+        """Close the reader permanently."""
         ...
 
 
 class Tie:
-    """A reader that returns no documents.
+    """A reader that reads nothing but makes a cursor depend on a collection.
 
-    It ties a cursor to a collection in which the cursor looks up documents, so that a drop of the collection ends the cursor.
+    It is used by a cursor that looks up documents in a collection without a scan, so that the cursor fails if the collection is dropped.
 
     Arguments:
         collection: the collection.
@@ -49,13 +49,13 @@ class Tie:
         self.finished = False
 
     def attach(self, unit: RecoveryUnit) -> None:
-        """Do nothing: this reader reads nothing."""
+        """Do nothing, because this reader reads nothing."""
 
     def detach(self) -> None:
-        """Do nothing: this reader reads nothing."""
+        """Do nothing, because this reader reads nothing."""
 
     def close(self) -> None:
-        """Release the collection."""
+        """Release the reference to the collection."""
         self.finished = True
 
 
@@ -63,15 +63,15 @@ AnyReader = TypeVar("AnyReader", bound=Reader)
 
 
 class ReadScope:
-    """All scans of a cursor. They detach from a transaction together and continue together in another transaction.
+    """All scans of a cursor. Together, they detach from one transaction and continue in another one.
 
-    All code that reads in the scope calls `check` regularly, which raises an error if the current operation was interrupted. A getMore
-    passes its own check to `attach`.
+    Code that reads in the scope calls `check` regularly, which raises an error if the current operation was interrupted. A getMore passes
+    its own check to `attach`.
 
     Arguments:
-        unit: the first recovery unit; its transaction has begun.
-        check: the interrupt check of the operation.
-        catalog: the catalog as the transaction of `unit` sees it.
+        unit: the first recovery unit; its transaction must have begun.
+        check: the interruption check of the operation.
+        catalog: the catalog in the transaction of `unit`.
     """
 
     def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = never_interrupt, catalog: Any = None) -> None:
@@ -81,7 +81,7 @@ class ReadScope:
         self._scans: list[Reader] = []
 
     def check(self) -> None:
-        """Raise an error if the current operation was interrupted.
+        """Raise if the current operation was interrupted.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -95,13 +95,13 @@ class ReadScope:
         return self._unit
 
     def open(self, scan: AnyReader) -> AnyReader:
-        """Attach a new scan to this scope."""
+        """Add a new scan to this scope, attach it to the current transaction, and return it."""
         scan.attach(self.unit)
         self._scans.append(scan)
         return scan
 
     def forget(self, scan: Reader) -> None:
-        """Close a scan and remove it from the scope, before the scope ends."""
+        """Close one scan and remove it from the scope."""
         scan.close()
         self._scans.remove(scan)
 
@@ -112,12 +112,12 @@ class ReadScope:
         check: Callable[[], None] | None = None,
         catalog: Any = None,
     ) -> None:
-        """Continue all scans in this unit's transaction.
+        """Attach all scans to this unit's transaction, in which they continue.
 
         Arguments:
             verify: called with the collection of each scan that is not finished; raises an error if the collection was dropped.
-            check: the interrupt check of the current operation; None keeps the previous check.
-            catalog: the catalog as the transaction of `unit` sees it.
+            check: the interruption check of the current operation; None retains the previous check.
+            catalog: the catalog in the transaction of `unit`.
         """
         self._unit = unit
         self.catalog = catalog
@@ -130,13 +130,13 @@ class ReadScope:
             scan.attach(unit)
 
     def detach(self) -> None:
-        """Detach all scans from the transaction."""
+        """Detach all scans from their transaction."""
         for scan in self._scans:
             scan.detach()
         self._unit = None
 
     def close(self) -> None:
-        """Close every scan."""
+        """Close all scans."""
         for scan in self._scans:
             scan.close()
         self._scans.clear()

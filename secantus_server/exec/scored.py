@@ -1,4 +1,4 @@
-"""Finds documents through a text index, and adds up the scores of each document's index entries."""
+"""A search through a text index, which sums the scores of each document's index entries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from secantus_server.storage import INDEX_ENTRIES
 
 
 class ScoredDocuments(IndexReader):
-    """A reader that first adds up the scores of all entries, then fetches the documents.
+    """A reader that first sums the scores of all index entries and then fetches the documents.
+
+    See `IndexReader` for the other arguments.
 
     Arguments:
         intervals: the ranges of keys to read, as [lower, upper) without the index's prefix.
-        whole: the complete match expression, which needs no index. It is applied to a document that is fetched in a later transaction, if
-            its index entry was deleted meanwhile.
-        read: takes the key and the value of an index entry, and returns its score and RecordId.
-        (the other arguments as in IndexReader)
+        whole: the complete match expression, which needs no index. It checks a document that is fetched in a later transaction, because
+            the document's index entry may have been deleted in the meantime.
+        read: a function that returns the score and the RecordId in an index entry, given the key and the value of the entry.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ScoredDocuments(IndexReader):
         self._is_stale = False
 
     def detach(self) -> None:
-        """Detach from the transaction."""
+        """Detach the reader from its transaction."""
         super().detach()
         self._is_stale = self._rows is not None
 
@@ -72,7 +73,7 @@ class ScoredDocuments(IndexReader):
         return self._unit.get(INDEX_ENTRIES, key) is None
 
     def _scores(self) -> dict[int, tuple[float, bytes]]:
-        """Read all entries. Return, by RecordId, the sum of the scores of the entries and the key of one of them."""
+        """Read all index entries. For each RecordId, return the sum of the scores and the key of one entry."""
         assert self._unit is not None, "the reader is attached"
         found: dict[int, tuple[float, bytes]] = {}
         prefix, read, examined = self._index.prefix, self._read, 0

@@ -1,4 +1,4 @@
-"""Sorts documents, either completely or only to find the first few."""
+"""Sorting of documents, either completely or only for the first few."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_TOP = 2000
 
 
 class Measured(Iterator[bytes]):
-    """An iterator that returns the documents of another iterator and counts their bytes."""
+    """An iterator over the documents of another iterator that counts their total size in bytes."""
 
     def __init__(self, source: Scan | Iterator[bytes]) -> None:
         self._source = source
@@ -37,12 +37,12 @@ class Measured(Iterator[bytes]):
 
 
 class SortedDocuments(Iterator[bytes]):
-    """An iterator that returns the documents of another iterator sorted by key. The sort is stable.
+    """An iterator over the documents of another iterator, sorted by key. The sort is stable.
 
     Arguments:
-        source: the documents. They are read completely when the first one is requested.
-        key: returns a document's sort key.
-        limit: the number of documents to return; 0 means all.
+        source: the documents. They are read completely when the first document is requested.
+        key: a function that returns a document's sort key.
+        limit: the maximum number of documents to return; 0 means all.
         max_bytes: the maximum total size of documents in memory; None means no limit.
     """
 
@@ -68,13 +68,13 @@ class SortedDocuments(Iterator[bytes]):
         return document
 
     def attach(self, unit: Any) -> None:
-        """Do nothing: sorted documents need no transaction."""
+        """Do nothing, because sorted documents need no transaction."""
 
     def detach(self) -> None:
         """Do nothing, because sorted documents need no transaction."""
 
     def close(self) -> None:
-        """Release the documents."""
+        """Release the documents in memory."""
         self._rows = iter(())
         self.finished = True
 
@@ -97,13 +97,13 @@ class SortedDocuments(Iterator[bytes]):
         return rows
 
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
-        """Insert documents into the sorted list of the best documents so far, the first ones in sort order.
+        """Insert documents into the list of the first documents in sort order that were found so far.
 
-        Most documents are only compared with the last key of the list.
+        For most documents, a comparison with the last key of the list suffices.
 
         Arguments:
             documents: some of the source's documents.
-            keys, rows: the keys and rows of the list; this function changes both.
+            keys, rows: the keys and rows of the list, which are modified in place.
         """
         key, source, limit = self._key, self._source, self._limit
         for document in documents:
@@ -119,11 +119,11 @@ class SortedDocuments(Iterator[bytes]):
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:
-    """Return the rows in sorted order. Count only the rows within the limit towards `max_bytes`.
+    """Return the rows in sorted order. Only rows within `limit` count towards `max_bytes`.
 
     Arguments:
         rows: tuples that begin with key and document.
-        limit: the number of rows to return; 0 means all.
+        limit: the maximum number of rows to return; 0 means all.
         max_bytes: the maximum total size of documents in memory.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class UnionScan(Iterator[bytes]):
-    """An iterator over the documents of several scans, one scan after another. The scans share a set that prevents duplicates."""
+    """An iterator over the documents of several scans in sequence. The scans share a set of RecordIds to prevent duplicates."""
 
     def __init__(self, scans: Sequence[Any]) -> None:
         self._scans = list(scans)

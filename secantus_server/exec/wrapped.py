@@ -1,4 +1,4 @@
-"""The base class of iterators that change or skip the documents of another iterator."""
+"""The base class of iterators that modify or skip the documents of another iterator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Wrapped(Iterator[bytes]):
-    """An iterator over the documents of another iterator, with the same `record_id`.
+    """An iterator that reads documents from another iterator and has the same `record_id`.
 
     Arguments:
         documents: an iterator whose `record_id` is the RecordId of the last document that it returned.

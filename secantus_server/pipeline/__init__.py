@@ -1,4 +1,4 @@
-"""Aggregation pipelines: parsed once, optimised, then run as a chain of generators over BSON bytes.
+"""Aggregation pipelines. A pipeline is parsed and optimised once and then runs as a chain of generators over BSON documents.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 """

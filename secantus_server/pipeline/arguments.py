@@ -1,4 +1,4 @@
-"""Argument checks shared by many stages: documents with typed fields, whole numbers, paths.
+"""Checks of stage arguments, shared by many stages: documents with typed fields, whole numbers and field paths.
 
 https://www.mongodb.com/docs/manual/reference/limits/#naming-restrictions
 """
@@ -24,12 +24,12 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str, ...]], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the fields of a stage's document after checking names and types; null fields are dropped.
+    """Check the names and types of the fields of a stage's argument and return the fields that are not null.
 
     Arguments:
         stage: the stage's name, for error messages.
-        spec: the document.
-        known: each field's accepted types; an empty tuple accepts any value, including null.
+        spec: the stage's argument.
+        known: the accepted types of each field. An empty tuple accepts any value, including null, which is then returned, too.
         required: the mandatory fields.
 
     Raises:
@@ -48,7 +48,7 @@ def named_fields(stage: str, spec: dict[str, Any], known: Mapping[str, tuple[str
 
 
 def check_type(path: str, value: Any, types: tuple[str, ...]) -> None:
-    """Check the type of one field.
+    """Raise if a field has a type that is not in `types`.
 
     Raises:
         CommandError: 14 for a wrong type.
@@ -62,16 +62,16 @@ def check_type(path: str, value: Any, types: tuple[str, ...]) -> None:
 
 
 def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
-    """Return an integral number of any numeric type that fits 64 bits.
+    """Return a number of any numeric type as an int, if it is integral and fits into 64 bits.
 
     Arguments:
-        value: the value.
+        value: the value to convert.
         code: the error code.
         subject: the beginning of the error messages.
-        text: the value as shown in error messages; defaults to the value itself.
+        text: the value as shown in error messages; defaults to `value`.
 
     Raises:
-        CommandError: `code` for any other value.
+        CommandError: `code` if the value is not a number, is not integral, or does not fit into 64 bits.
     """
     shown = text or value_text(value)
     if not is_number(value):
@@ -87,7 +87,9 @@ def whole_number(value: Any, code: int, subject: str, *, text: str = "") -> int:
 
 
 def truncated(value: Any) -> int:
-    """Return a number as an integer clamped to 64 bits. Truncate a double toward zero, round a decimal half to even, turn NaN into 0.
+    """Return a number as an integer, clamped to 64 bits.
+
+    A double is truncated toward zero. A decimal is rounded half to even. NaN becomes 0.
 
     Arguments:
         value: an int, long, double or decimal.
@@ -107,13 +109,15 @@ def _is_finite(number: Any) -> bool:
 
 
 def check_path(path: str) -> tuple[str, ...]:
-    """Return the components of a dotted path that a stage reads or writes; DBRef fields may start with `$`.
+    """Validate a dotted path that a stage reads or writes, and return its components.
+
+    The fields of a DBRef may start with `$`.
 
     Arguments:
         path: the path without `$`.
 
     Raises:
-        CommandError: 40352, 40353, 15998, 16410, 16411 or 15, as for every field path.
+        CommandError: 40352, 40353, 15998, 16410, 16411 or 15 for an invalid path.
     """
     if path == "":
         raise CommandError(40352, "FieldPath cannot be constructed with empty string")
@@ -123,5 +127,5 @@ def check_path(path: str) -> tuple[str, ...]:
 
 
 def show(stage: str, value: Any) -> str:
-    """Return a stage in the form used in its error messages: `$limit: 5`."""
+    """Return a stage as text for error messages, for example `$limit: 5`."""
     return f"{stage}: {value_text(value)}"

@@ -1,4 +1,6 @@
-"""The context in which a pipeline is parsed: the query language's context, the namespace, and the server as stages see it."""
+"""The context in which a pipeline is parsed: variables and limits of the query language, the namespace, and the server's services for
+stages.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +21,19 @@ MAX_SUB_PIPELINE_DEPTH = 20
 
 @dataclass(slots=True, eq=False)
 class PipelineContext:
-    """The context passed to stage parsers; treat as immutable.
+    """The context that stage parsers receive. It must not be modified.
 
     Arguments:
         parse: the command's variables, time, collation and randomness.
         db: the database.
-        host: the server as stages see it.
+        host: the interface through which stages use the server.
         collection: the collection, or None for `aggregate: 1`.
-        allow_disk_use: if False, a sort or group of more than 100 megabytes is an error.
+        allow_disk_use: whether stages may use the disk. Otherwise a sort or group of more than 100 megabytes is an error.
         bypass_document_validation: whether `$out` and `$merge` skip the validator.
         read_concern: the command's read concern level.
         api_strict: whether only stages of the Stable API are allowed.
-        explain: whether the pipeline is explained, not run.
-        container: `$facet`, `$lookup` or `$unionWith` for a sub-pipeline, otherwise empty.
+        explain: whether the pipeline is explained instead of run.
+        container: the stage that contains this sub-pipeline (`$facet`, `$lookup` or `$unionWith`), or empty if there is none.
         in_facet: whether this pipeline or an enclosing one belongs to a `$facet`.
         depth: the nesting depth of sub-pipelines.
     """
@@ -50,7 +52,7 @@ class PipelineContext:
     depth: int = 0
 
     def kept_at_most(self, limit: int) -> int | None:
-        """Return the maximum bytes that a stage may hold in memory, or None if it may use the disk.
+        """Return the maximum number of bytes that a stage may hold in memory, or None if the stage may use the disk.
 
         Arguments:
             limit: the stage's limit from `parse.limits`.
@@ -62,11 +64,11 @@ class PipelineContext:
 
         Arguments:
             container: the stage that contains the sub-pipeline.
-            collection: the collection that it reads.
+            collection: the collection that the sub-pipeline reads.
             cells: additional variables in scope.
 
         Raises:
-            CommandError: 232 if nested too deeply.
+            CommandError: 232 if the sub-pipeline is nested too deeply.
         """
         if self.depth >= MAX_SUB_PIPELINE_DEPTH:
             raise CommandError(232, f"Maximum number of nested sub-pipelines exceeded. Limit is {MAX_SUB_PIPELINE_DEPTH}")
@@ -94,7 +96,9 @@ class PipelineContext:
         )
 
     def _sub_metadata(self, container: str) -> Metadata:
-        """Return the metadata of the documents of a sub-pipeline."""
+        """Return the metadata that documents have at the start of a sub-pipeline: the outer pipeline's metadata in a `$facet`, otherwise
+        none.
+        """
         metadata = Metadata()
         if container == "$facet" and self.parse.metadata is not None:
             # The sub-pipelines of a `$facet` run one after the other over documents that were already read.

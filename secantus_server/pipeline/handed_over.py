@@ -1,10 +1,10 @@
-"""The conversion of values that a leading `$group` hands over to the rest of the pipeline.
+"""Type conversions of a leading `$group`'s results before they reach the next stage.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/#slot-based-query-execution-engine-pipeline-optimizations
 
-MongoDB runs a leading `$group` in its query engine. If other stages follow, the engine passes its results to them, and some values lose
-their type: MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Stored documents and
-arrays pass unchanged. In documents and arrays that the group itself builds, the nested values are converted, too.
+MongoDB runs a leading `$group` in its query engine and passes the results on to the other stages. Some values thereby lose their type:
+MinKey and MaxKey become documents with an empty field name, and code without a scope becomes a string. Nested values are converted only
+in documents and arrays that the group itself builds. Stored documents and arrays pass unchanged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ BUILDING = frozenset(["$push", "$addToSet", "$firstN", "$lastN", "$minN", "$maxN
 
 
 def handed_over(value: Any, *, built: bool = False) -> Any:
-    """Return a value in the form in which it reaches the stages after the group.
+    """Return a group key or an accumulator's result in the form that the stage after the `$group` receives.
 
     Arguments:
-        value: a group key, or an accumulator's result.
-        built: whether the group built this document or array, so that its items are converted too.
+        value: a group key or an accumulator's result.
+        built: whether the group itself built this document or array. If so, the items are converted too.
     """
     kind = type(value)
     if kind is MinKey or kind is MaxKey:

@@ -1,4 +1,4 @@
-"""The server as seen by stages: other collections, writes, statistics.
+"""The interface through which stages use the server: other collections, writes, statistics.
 
 Stages do not depend on the catalog, planner or storage engine. They call `ctx.host`, which `work.pipeline_host` implements.
 """
@@ -22,11 +22,11 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Resolved:
-    """A resolved namespace.
+    """A resolved namespace: the underlying collection, and the stages of the view if the namespace is a view.
 
     Arguments:
         collection: the underlying collection.
-        pipeline: the view's stages, to run before the reader's; empty for a collection.
+        pipeline: the view's stages, which run before the reader's stages; empty for a collection.
     """
 
     collection: str
@@ -53,7 +53,7 @@ class UniqueIndex:
     """The unique index by which `$merge` finds the document to change.
 
     Arguments:
-        sparse: the index omits documents without its fields.
+        sparse: whether the index omits documents without the indexed fields.
     """
 
     sparse: bool = False
@@ -63,22 +63,26 @@ Found = tuple[int, bytes]  # RecordId, document
 
 
 class WriteTarget(Protocol):
-    """The collection that `$merge` writes to. A failed write changes nothing and does not affect the next one."""
+    """The collection that `$merge` writes to. A failed write changes nothing, and later writes can still succeed."""
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """Return the document with these values at these paths, or None."""
+        """Return the document that has the given values at the given paths, or None."""
         ...
 
     def insert(self, document: bytes) -> None:
-        """Insert a document that has an `_id`, creating the collection if needed.
+        """Insert a document that has an `_id`. Create the collection if it does not exist.
 
         Raises:
-            CommandError: 11000 or 121.
+            CommandError: 11000 for a duplicate key, 121 if the document fails validation.
         """
         ...
 
     def replace(self, found: Found, new: bytes, entry: bytes) -> None:
-        """Replace a found document with one that has the same `_id`; the oplog records `entry`. Raise 11000 or 121."""
+        """Replace a found document with a new one that has the same `_id`, and write `entry` to the oplog.
+
+        Raises:
+            CommandError: 11000 for a duplicate key, 121 if the document fails validation.
+        """
         ...
 
 
@@ -91,7 +95,7 @@ class VectorQuery:
         path: the field with the vectors.
         vector: the query vector; the search returns the vectors nearest to it.
         limit: the maximum number of documents.
-        matches: returns whether a document satisfies the filter; None without a filter.
+        matches: a function that returns whether a document matches the filter; None without a filter.
         filter_paths: the fields that the filter reads.
     """
 
@@ -110,7 +114,7 @@ class SearchQuery:
     Arguments:
         index: the name of the search index.
         operator: the operator.
-        spec: the operator's argument, which is parsed together with the definition of the index.
+        spec: the operator's argument, not yet parsed because parsing requires the index definition.
     """
 
     index: str
@@ -119,9 +123,9 @@ class SearchQuery:
 
 
 class PipelineHost(Protocol):
-    """The server as the stages of a pipeline see it. All methods work inside the command's snapshot or transaction.
+    """The interface through which pipeline stages use the server. All methods run inside the command's snapshot or transaction.
 
-    A failed write changes nothing and does not affect the next one.
+    A failed write changes nothing, and later writes can still succeed.
     """
 
     #: Whether plans of the pipeline's queries enter the plan cache; the plans of explain do not.
@@ -134,11 +138,11 @@ class PipelineHost(Protocol):
         ...
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """Return the documents of `$listSearchIndexes`; an empty list if the collection does not exist."""
+        """Return the output documents of `$listSearchIndexes`, or an empty list if the collection does not exist."""
         ...
 
     def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$search` with their scores, best first.
+        """Return the documents that a `$search` finds, with their scores, in descending order of score.
 
         Raises:
             CommandError: 8 for a query that is malformed or does not fit the index, 238 for an unsupported query.
@@ -146,7 +150,7 @@ class PipelineHost(Protocol):
         ...
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$vectorSearch` with their scores, best first.
+        """Return the documents that a `$vectorSearch` finds, with their scores, in descending order of score.
 
         Raises:
             CommandError: 8 for a query that does not fit the index, 238 for a view.
@@ -157,50 +161,53 @@ class PipelineHost(Protocol):
         """Return the definition of the collection's text index.
 
         Raises:
-            CommandError: as `Collection.text_definition`.
+            CommandError: the errors of `Collection.text_definition`.
         """
         ...
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """Return the collection behind a name; an unknown name is an empty collection."""
+        """Return the collection or view with this name. An unknown name counts as an empty collection."""
         ...
 
     def documents(self, db: str, collection: str, pipeline: Any) -> Iterator[bytes]:
-        """Return the output of a parsed pipeline (`run.Pipeline`) over a collection. Use an index for its leading stages if one helps.
+        """Return the output of a parsed pipeline (`run.Pipeline`) over a collection. The leading stages use an index if possible.
 
-        A correlated `$lookup` calls this method once for each outer document, with other values bound to the variables.
+        A correlated `$lookup` calls this method once per outer document, after binding new values to the pipeline's variables.
         """
         ...
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """Return a function that finds the documents matching `{path: value}` through an index, or None if no index can find them."""
+        """Return a function that finds the documents matching `{path: value}` through an index, or None if no suitable index exists."""
         ...
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a finder by key string through a unique single-field index on this path, or None if no such index exists."""
+        """Return a finder that looks up key strings in a unique single-field index on this path, or None if no such index exists."""
         ...
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """Return the properties of the collection to write to; None if it does not exist."""
+        """Return the properties of the collection to write to, or None if it does not exist."""
         ...
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
-        """Return a unique index on exactly these paths, in any order and direction, with this collation and no partial filter; or None."""
+        """Return a unique index on exactly these paths, or None if no such index exists.
+
+        The order and direction of the paths do not matter. The collation must be equal, and the index must not have a partial filter.
+        """
         ...
 
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Call `merge` for each document, with many documents per transaction. After a write conflict, retry the transaction's documents.
+        """Call `merge` for each document, with many documents per transaction. Return the first error that `merge` raised, or None.
 
-        Return the first error that `merge` raised, or None. The documents after an error are still written.
+        After a write conflict, all documents of the transaction are retried. After an error, the remaining documents are still written.
         """
         ...
 
     def replace_collection(
         self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
     ) -> None:
-        """Replace a collection's documents atomically; keep its indexes and options.
+        """Replace all documents of a collection atomically and retain its indexes and options.
 
         Arguments:
             timeseries: the time-series options, if the new collection is a time-series collection.
@@ -208,15 +215,15 @@ class PipelineHost(Protocol):
         ...
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
-        """Return the fields of `storageStats` (scale 1) of a collection; None if it does not exist."""
+        """Return the fields of a collection's `storageStats` in bytes (scale 1), or None if the collection does not exist."""
         ...
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return the number and total microseconds of the operations on a collection, for `reads`, `writes` and other `commands`."""
+        """Return the number of operations on a collection and their total microseconds, each for `reads`, `writes` and other `commands`."""
         ...
 
     def collection_count(self, db: str, collection: str) -> int | None:
-        """Return the number of documents in a collection; None if it does not exist."""
+        """Return the number of documents in a collection, or None if the collection does not exist."""
         ...
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
@@ -224,15 +231,15 @@ class PipelineHost(Protocol):
         ...
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """Return the plan cache's entries; None if the collection does not exist."""
+        """Return the entries of a collection's plan cache, or None if the collection does not exist."""
         ...
 
     def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
-        """Return the documents of `$querySettings`, with the query shapes if `debug`."""
+        """Return the output documents of `$querySettings`. With `debug`, include the query shapes."""
         ...
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return a document for each connection and operation, in the form of `$currentOp`."""
+        """Return a document for each connection and operation, in the format of `$currentOp`."""
         ...
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -240,7 +247,9 @@ class PipelineHost(Protocol):
         ...
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
-        """Return `{db, ns, type, options, info, idIndex}` for each collection and view of one database, or of all."""
+        """Return `{db, ns, type, options, info, idIndex}` for each collection and view of one database, or of all databases if `db` is
+        None.
+        """
         ...
 
     def address(self) -> str:

@@ -1,4 +1,4 @@
-"""The memory limit of stages when disk use is not allowed.
+"""The memory limit of stages that may not use the disk.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-limits/
 """
@@ -14,12 +14,12 @@ MAX_STAGE_BYTES = 100 * 1024 * 1024
 
 
 def within_memory(source: Iterable[bytes], max_bytes: int | None, error: Callable[[int, int], CommandError]) -> Iterable[bytes]:
-    """Return an iterator over the documents, which raises an error when their bytes exceed the stage's memory limit.
+    """Return an iterator over the documents that raises an error when their total size exceeds the stage's memory limit.
 
     Arguments:
         source: the documents.
         max_bytes: the stage's limit; None means no limit.
-        error: builds the error from the bytes used and the limit.
+        error: a function that builds the error from the bytes used and the limit.
     """
     return source if max_bytes is None else _counted(source, max_bytes, error)
 

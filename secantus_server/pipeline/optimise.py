@@ -1,4 +1,5 @@
-"""Optimisations of a parsed pipeline: leading stages that run as a query with an index, reordering of stages, and top-k sorts.
+"""Optimisations of a parsed pipeline: running the leading stages as a query, reordering stages, and limiting sorts to the first k
+documents.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline-optimization/
 """
@@ -31,16 +32,16 @@ GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
 
 @dataclass(slots=True)
 class LeadingQuery:
-    """The leading stages of a pipeline, as a query.
+    """A query that replaces the leading stages of a pipeline.
 
     Arguments:
-        filter: the leading `$match` stages combined, or None.
-        match: the same filter, parsed.
-        sort: the `$sort` that follows, or None.
-        skip: the number of documents to skip after filter and sort.
-        limit: the number of documents to return after that, or None for all.
-        fields: the top-level fields that the rest reads, or None for whole documents.
-        rest: the remaining stages.
+        filter: the combined filter of the leading `$match` stages, or None.
+        match: the parsed form of `filter`.
+        sort: the `$sort` after the filter, or None.
+        skip: the number of documents to skip after the sort.
+        limit: the maximum number of documents to return after the skip, or None.
+        fields: the top-level fields that `rest` reads, or None for whole documents.
+        rest: the stages after the leading ones.
     """
 
     filter: dict[str, Any] | None
@@ -53,10 +54,10 @@ class LeadingQuery:
 
 
 def optimise(stages: list[Stage]) -> list[Stage]:
-    """Return the stages in a cheaper order with the same result.
+    """Return the stages in a cheaper order that produces the same result.
 
-    Filters move before sorts, and before stages that do not change the fields that the filter reads. `$skip` and `$limit` move before
-    projections. A sort before a limit keeps only as many documents as the limit needs.
+    A filter moves before a sort, and before a stage that does not change the fields in the filter. `$skip` and `$limit` move before a
+    projection. A sort before a limit retains only as many documents as the limit needs.
     """
     found = filters_of_buckets(stages) if stages and isinstance(stages[0], UnpackBucket) else list(stages)
     for index in range(len(found)):
@@ -71,10 +72,12 @@ def optimise(stages: list[Stage]) -> list[Stage]:
 
 
 def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
-    """Return the stages over a time series with a filter of the buckets as the first stage.
+    """Return the stages of a time-series pipeline, with an additional filter on the buckets as the first stage.
+
+    The filter is derived from the `$match` stages that follow the unpacking of the buckets.
 
     Arguments:
-        stages: the stage that unpacks the buckets, and the stages over its measurements.
+        stages: the stage that unpacks the buckets, then the stages that read its measurements.
     """
     unpack, index = stages[0], 1
     assert isinstance(unpack, UnpackBucket)
@@ -91,7 +94,7 @@ def filters_of_buckets(stages: list[Stage]) -> list[Stage]:
 
 
 def mark_handed_over(stages: list[Stage]) -> None:
-    """Call `hand_over` on the last of the leading stages that MongoDB's query engine runs, if other stages follow.
+    """Call `hand_over` on the last stage that MongoDB would run in its query engine, if other stages follow it.
 
     Arguments:
         stages: the optimised stages of a pipeline over a collection.
@@ -111,7 +114,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
 
 
 def leading_query(pipeline: Pipeline) -> LeadingQuery:
-    """Return a pipeline split into the leading stages that the query layer can run (filters, a sort, skips and limits) and the rest.
+    """Split a pipeline into a query and the remaining stages. The query replaces leading filters, a sort, skips and limits.
 
     Arguments:
         pipeline: a parsed pipeline.
@@ -141,7 +144,7 @@ def leading_query(pipeline: Pipeline) -> LeadingQuery:
 
 
 def required_fields(pipeline: Pipeline) -> frozenset[str] | None:
-    """Return the top-level fields that a pipeline reads from its input if its first stage defines them, else None."""
+    """Return the top-level fields that a pipeline reads from its input, or None if its first stage does not determine them."""
     first = pipeline.stages[0] if pipeline.stages else None
     if isinstance(first, Project):
         fields = first.projection.required_fields
@@ -150,7 +153,7 @@ def required_fields(pipeline: Pipeline) -> frozenset[str] | None:
 
 
 def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
-    """Return the combined skip and limit of the stages from `index` on, and the index of the first stage after them."""
+    """Return the combined skip and limit of the `$skip` and `$limit` stages from `index` on, and the index of the stage after them."""
     skip, limit = 0, None
     while index < len(stages):
         stage = stages[index]
@@ -168,9 +171,9 @@ def _window(stages: list[Stage], index: int) -> tuple[int, int | None, int]:
 
 
 def _sort_limit(following: list[Stage]) -> int | None:
-    """Return the upper bound on the documents that a `$sort` must keep, or None.
+    """Return the maximum number of documents that a `$sort` must retain, or None if it must retain all.
 
-    One-to-one stages before the limit do not change the bound.
+    The bound comes from the `$skip` and `$limit` stages after the sort. One-to-one stages before them do not change the bound.
     """
     index = 0
     while index < len(following) and following[index].one_to_one:
@@ -180,7 +183,7 @@ def _sort_limit(following: list[Stage]) -> int | None:
 
 
 def _move_match_forward(stages: list[Stage], index: int) -> None:
-    """Move the filter at `index` before all stages that cannot change its result."""
+    """Move the filter at `index` before all stages that do not affect its result."""
     match = stages[index]
     if not isinstance(match, Match) or match.reads_metadata:
         return
@@ -192,7 +195,7 @@ def _move_match_forward(stages: list[Stage], index: int) -> None:
 
 
 def _move_window_forward(stages: list[Stage], index: int) -> None:
-    """Move the `$skip` or `$limit` at `index` before projections, which keep the number of documents."""
+    """Move the `$skip` or `$limit` at `index` before any projections, because projections do not change the number of documents."""
     window = stages[index]
     while index > 0 and _passes(window, stages[index - 1]):
         stages[index - 1 : index + 1] = [window, stages[index - 1]]
@@ -218,7 +221,7 @@ def _commutes(stage: Stage, paths: set[str] | None) -> bool:
 
 
 def filter_paths(filter: dict[str, Any]) -> set[str] | None:
-    """Return the paths that a filter reads; None if it contains expressions or other top-level operators."""
+    """Return the paths that a filter reads, or None if it contains expressions or other top-level operators."""
     found: set[str] = set()
     for path in _walk_filter(filter):
         if path is None:

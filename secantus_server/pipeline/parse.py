@@ -1,4 +1,4 @@
-"""The parser of pipelines. It converts a user's pipeline into stages and raises every error that does not depend on documents.
+"""The pipeline parser, which converts a user's pipeline into stages and raises every error that does not depend on documents.
 
 https://www.mongodb.com/docs/manual/core/aggregation-pipeline/
 """
@@ -55,7 +55,7 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
         ctx: the context of the pipeline.
 
     Raises:
-        CommandError: 40324 for an unknown stage, 40601 and 40602 for a misplaced one, and each stage's own errors.
+        CommandError: 40324 for an unknown stage, 40601 and 40602 for a misplaced stage, and each stage's own errors.
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
@@ -80,7 +80,7 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
 
 
 def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
-    """Parse the stages in order, and keep track of the metadata of their documents."""
+    """Parse the stages in order. After each stage, record which metadata its documents have."""
     metadata = ctx.parse.metadata
     parsed = []
     for spec in stages:
@@ -91,7 +91,7 @@ def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
 
 
 def _follow(metadata: Metadata, name: str) -> None:
-    """Record the effect of a stage on the metadata that the following stages see."""
+    """Record how the stage `name` affects the metadata that later stages can read."""
     if name in WITHOUT_METADATA:
         metadata.lose()
     elif name == "$sample":
@@ -101,7 +101,7 @@ def _follow(metadata: Metadata, name: str) -> None:
 
 
 def stage_name(spec: Any) -> str:
-    """Return the name of a stage document's only field.
+    """Return the name of the stage, which is the only field of a stage document.
 
     Raises:
         CommandError: 14 if the argument is not a document, 40323 if it does not have exactly one field.
@@ -115,7 +115,7 @@ def stage_name(spec: Any) -> str:
 
 
 def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
-    """Parse one stage document, ignoring its position.
+    """Parse one stage document without checking its position in the pipeline.
 
     Raises:
         CommandError: the stage's own errors.
@@ -128,9 +128,9 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
 
 
 def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
-    """Return the stages without empty filters before a `$geoNear`.
+    """Return the stages without leading empty `$match` stages if a `$geoNear` follows them.
 
-    As in MongoDB, they do not count in the check that `$geoNear` is the first stage.
+    Like MongoDB, the check that `$geoNear` is the first stage ignores empty filters.
     """
     index = 0
     while index < len(stages) and stages[index].name == "$match" and stages[index].spec == {}:
@@ -139,7 +139,7 @@ def _without_empty_matches(stages: list[Stage]) -> list[Stage]:
 
 
 def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
-    """Raise unless the stages fit the namespace: some stages run only without a collection, all others only with one."""
+    """Raise if a stage does not fit the namespace: some stages require `aggregate: 1`, and all others require a collection."""
     first = stages[0] if stages else None
     if ctx.collection is None and ctx.container != "$facet":
         if first is None:
@@ -152,7 +152,7 @@ def _check_namespace(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_container(stage: Stage, ctx: PipelineContext) -> None:
-    """Raise if a stage is not allowed in this sub-pipeline. The rules of `$facet` also apply to sub-pipelines nested in it."""
+    """Raise if a stage is not allowed in the sub-pipeline that contains it. The rules of `$facet` also apply to nested sub-pipelines."""
     rule = CONTAINER_RULES.get(ctx.container)
     if rule is not None and not getattr(stage, rule[0]):
         raise CommandError(rule[1], rule[2].format(name=stage.name))
@@ -176,7 +176,7 @@ def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
 
 
 def _check_settings(stage: Stage, ctx: PipelineContext) -> None:
-    """Raise if the stage is not allowed with the command's read concern."""
+    """Raise if a stage is not allowed with the command's read concern."""
     if stage.local_read_concern_only and ctx.read_concern != "local":
         raise CommandError(72, f"Aggregation stage {stage.name} requires read concern local but found {ctx.read_concern}")
     if stage.writes and ctx.read_concern == "linearizable":

@@ -1,4 +1,4 @@
-"""Preferred numbers: the series to which `$bucketAuto` rounds its boundaries.
+"""The series of preferred numbers to which `$bucketAuto` rounds its boundaries.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/bucketAuto/#granularity
 """
@@ -48,7 +48,9 @@ SERIES_TEXT: dict[str, str] = {
 
 
 def _normalised(text: str) -> tuple[Decimal, ...]:
-    """Return a series scaled to numbers from 1 (included) to 10 (excluded)."""
+    """Return the numbers of a series in ascending order, each scaled by a power of ten into the range from 1 (inclusive) to 10
+    (exclusive).
+    """
     numbers = sorted(Decimal(item) for item in text.split())
     return tuple(number.scaleb(-number.adjusted()) for number in numbers)
 
@@ -59,9 +61,10 @@ Rounder = Callable[[Any, bool], Any]
 
 
 def find_rounder(name: str) -> Rounder | None:
-    """Return the function that rounds a number to a neighbouring member of a series, or None for an unknown series.
+    """Return the function that rounds numbers to members of a series, or None if the series is unknown.
 
-    The function takes a non-negative number and whether to round up. Its result is strictly above or below the number; zero stays zero.
+    The function takes a non-negative number and whether to round up. It returns the next greater or next smaller member, even if the
+    number is itself a member. Zero stays zero.
 
     Arguments:
         name: the name of the series: `R5`, `E24`, `1-2-5`, `POWERSOF2`...

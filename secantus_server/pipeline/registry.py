@@ -1,6 +1,6 @@
 """Registration and lookup of stages.
 
-A stage name is supported, known to MongoDB but not supported by Secantus, or unknown.
+Each stage name is either supported, known from MongoDB but unsupported, or unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ StageClass = TypeVar("StageClass", bound=type[Stage])
 
 
 def stage(*names: str) -> Callable[[StageClass], StageClass]:
-    """Register a stage's class under its name and its aliases.
+    """Return a class decorator that registers a stage under its name and its aliases.
 
     Arguments:
         names: the names, including `$`; the first one is the primary name.
@@ -51,13 +51,13 @@ def stage(*names: str) -> Callable[[StageClass], StageClass]:
 
 
 def import_stages() -> None:
-    """Register all stages."""
+    """Import the modules of all stages, which registers the stages."""
     for module in MODULES.values():
         import_late(module)
 
 
 def find_stage(name: str) -> type[Stage]:
-    """Return the class of a stage.
+    """Return the class of the stage with this name.
 
     Arguments:
         name: the stage's name, including `$`.

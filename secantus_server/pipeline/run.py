@@ -1,4 +1,4 @@
-"""A parsed pipeline: stages chained as generators, so that documents pass through all stages one at a time."""
+"""A parsed pipeline, which runs as a chain of generators so that each document passes through all stages before the next one is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from secantus_server.pipeline.stage import Stage
 
 
 class Pipeline:
-    """An ordered list of stages.
+    """A parsed pipeline.
 
     Arguments:
-        stages: the parsed stages, used by one command in one thread.
+        stages: the parsed stages in order. They hold state, so only one command may use them, in one thread.
         metadata: the metadata of the documents, or None.
     """
 
@@ -29,19 +29,19 @@ class Pipeline:
 
     @property
     def collectionless(self) -> bool:
-        """Whether the first stage produces its own documents instead of reading a collection."""
+        """Whether the first stage produces documents itself instead of reading a collection."""
         return bool(self.stages) and self.stages[0].collectionless
 
     @property
     def reads_itself(self) -> bool:
-        """Whether the first stage reads the collection or view itself."""
+        """Whether the first stage reads the collection or view directly, so that it needs no input documents."""
         return bool(self.stages) and self.stages[0].reads_itself
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return an iterator over the pipeline's output.
 
         Arguments:
-            source: the input of the first stage.
+            source: the input documents of the first stage.
         """
         for stage in self.stages:
             source = stage.run(source)
@@ -50,5 +50,5 @@ class Pipeline:
         return iter(source)
 
     def explain(self) -> list[dict[str, Any]]:
-        """Return the stages in explain's format."""
+        """Return the stages in the output format of explain."""
         return [stage.explain() for stage in self.stages]

@@ -1,4 +1,4 @@
-"""A sub-pipeline with its source: the collection, the stages of a view, and the user's stages."""
+"""Sub-pipelines with their source: the collection, the stages of a view, and the user's stages."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from secantus_server.pipeline.run import Pipeline
 
 
 def _reads_itself(stages: list[Any]) -> bool:
-    """Return whether the first stage reads the collection or view itself."""
+    """Return whether the first stage reads the collection or view directly instead of input documents."""
     name = next(iter(stages[0]), "") if stages and type(stages[0]) is dict else ""
     return name in MODULES and find_stage(name).reads_itself
 
 
 class SubPipeline:
-    """A pipeline over another collection.
+    """A sub-pipeline of a stage, such as `$lookup`, together with the collection or view that it reads.
 
     Arguments:
         ctx: the context of the outer pipeline.
-        collection: the underlying collection, or None if the pipeline produces its own documents.
-        view: the view's stages, if the user named a view.
+        collection: the underlying collection, or None if the first stage produces the documents.
+        view: the view's stages; empty if the sub-pipeline does not read a view.
         own: the user's stages.
     """
 
@@ -46,7 +46,7 @@ class SubPipeline:
             name: the collection or view to read, or None.
             stages: the stages as the user wrote them.
             ctx: the context of the outer pipeline.
-            cells: variables that the container binds.
+            cells: the variables that the container binds.
 
         Raises:
             CommandError: 73 InvalidNamespace, and the errors of the stages.
@@ -68,27 +68,33 @@ class SubPipeline:
         return cls(ctx, resolved.collection, view, parse_pipeline(stages, inner))
 
     def documents(self) -> Iterator[bytes]:
-        """Return the output of the whole pipeline for the variables' current values."""
+        """Return the output of the sub-pipeline for the current values of the variables."""
         return self.documents_of(self.whole)
 
     def documents_of(self, pipeline: Pipeline) -> Iterator[bytes]:
-        """Return the output of another pipeline over the same collection.
+        """Return the output of another pipeline over this sub-pipeline's collection.
 
         Arguments:
-            pipeline: the other pipeline, for example the first stages of this one.
+            pipeline: the other pipeline, for example only the leading stages of this sub-pipeline.
         """
         if self.collection is None:
             return pipeline.run(())
         return self.ctx.host.documents(self.ctx.db, self.collection, pipeline)
 
     def equality_finder(self, path: str, collation: Collation | None) -> Callable[[Any], Iterator[bytes]] | None:
-        """Return a function that finds documents through an index, or None if no index helps or the user named a view with stages."""
+        """Return a function that finds documents with a given value at `path` through an index.
+
+        Return None if no index is usable or if the sub-pipeline reads a view with stages.
+        """
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.host.equality_finder(self.ctx.db, self.collection, path, collation)
 
     def point_finder(self, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a finder by key string through a unique index. Return None under the same conditions as `equality_finder`."""
+        """Return a finder that looks up key strings in a unique index on `path`.
+
+        Return None if no such index exists or if the sub-pipeline reads a view with stages.
+        """
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.host.point_finder(self.ctx.db, self.collection, path, collation)

@@ -1,4 +1,4 @@
-"""The base class of stages: parsed steps that turn one stream of documents into another.
+"""The base class of pipeline stages. A stage is a parsed step that converts one stream of documents into another.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation-pipeline/
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Position(enum.Enum):
-    """The positions at which a stage is allowed."""
+    """The positions in a pipeline at which a stage is allowed."""
 
     ANYWHERE = enum.auto()
     FIRST = enum.auto()
@@ -24,24 +24,25 @@ class Position(enum.Enum):
 
 
 class Stage:
-    """One step of a pipeline; a subclass registers itself with `@stage`.
+    """The base class of pipeline stages. A subclass registers itself with `@stage`.
 
     Class attributes:
         position: the positions at which the stage is allowed.
-        misplaced: the stage's own error code and message if it must be first and is not.
-        collectionless: whether the stage produces documents without a collection, for `aggregate: 1`.
-        in_facet, in_lookup, in_union: whether it is allowed in a sub-pipeline of `$facet`, `$lookup`, `$unionWith`.
-        writes: whether it writes to a collection.
-        local_read_concern_only: whether it reads the server's state, not a snapshot of data.
-        stable_api: whether it is part of the Stable API, version 1.
-        one_to_one: whether it returns one document for each input document, in the same order.
-        needs_change_stream: whether it is allowed only after `$changeStream`.
-        searches: whether, as the first stage, it makes the host search for documents by its argument, which may contain variables.
-        reads_itself: whether, as the first stage, it reads its collection or view itself instead of the documents of a source.
-        in_view: whether it is allowed in the definition of a view.
-        makes_many: whether it returns documents without reading one for each, so that `Pipeline.run` checks for interruption between them.
+        misplaced: the error code and message if the stage must be first but is not; None for the default error.
+        collectionless: whether the stage requires `aggregate: 1`, because it produces documents without a collection.
+        in_facet, in_lookup, in_union: whether the stage is allowed in a sub-pipeline of `$facet`, `$lookup` or `$unionWith`.
+        writes: whether the stage writes to a collection.
+        local_read_concern_only: whether the stage reads the server's state instead of a snapshot of the data.
+        stable_api: whether the stage is part of the Stable API, version 1.
+        one_to_one: whether the stage returns one document for each input document, in the same order.
+        needs_change_stream: whether the stage is allowed only after `$changeStream`.
+        searches: whether, as the first stage, it runs a search defined by its argument. The argument may contain variables.
+        reads_itself: whether, as the first stage, it reads its collection or view directly instead of input documents.
+        in_view: whether the stage is allowed in the definition of a view.
+        makes_many: whether the stage can return many documents without reading input in between. `Pipeline.run` then checks for
+            interruption after each document.
 
-    `check` raises if the operation was killed or timed out.
+    Each instance has a function `check`, which raises if the operation was killed or timed out.
     """
 
     name: ClassVar[str] = ""
@@ -67,10 +68,10 @@ class Stage:
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse the value of a stage document.
+        """Parse a stage's argument.
 
         Arguments:
-            spec: the value.
+            spec: the argument.
             ctx: the context of the pipeline.
 
         Raises:
@@ -84,7 +85,7 @@ class Stage:
         return cls.stable_api
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the stage's output. A stage that produces its own documents does not read the source.
+        """Return the stage's output. A stage that produces documents itself does not read the source.
 
         Arguments:
             source: the output of the previous stage.
@@ -92,52 +93,58 @@ class Stage:
         raise NotImplementedError
 
     def check_view(self, namespace: str) -> None:
-        """Raise if this stage cannot be the first stage over the view with this namespace. By default, do nothing.
+        """Raise if this stage must not be the first stage over a view. By default, do nothing.
+
+        Arguments:
+            namespace: the namespace of the view, for error messages.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_behind(self) -> None:
-        """Raise if this stage, with its argument, cannot follow another stage. By default, do nothing.
+        """Raise if this stage, with its argument, must not follow another stage. By default, do nothing.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise if `follower` must not appear anywhere in a pipeline that begins with this stage. By default, do nothing.
+        """Raise if `follower` must not appear after this stage, which is the first stage of the pipeline. By default, do nothing.
 
-        The parser calls this method on the first stage of a pipeline, once for each later stage.
+        The parser calls this method on the first stage, once for each later stage.
 
         Raises:
             CommandError: with MongoDB's code.
         """
 
     def precede(self, follower: Stage) -> None:
-        """Receive the next stage of the optimised pipeline. By default, do nothing."""
+        """Notify this stage of the next stage in the optimised pipeline, so that it can adapt to it. By default, do nothing."""
 
     def hand_over(self) -> None:
-        """Record that MongoDB's query engine would run this stage and hand over its results to the next one. By default, do nothing."""
+        """Notify this stage that MongoDB's query engine would pass its results on to another stage. By default, do nothing.
+
+        MongoDB converts some types in that case (see `handed_over`).
+        """
 
     def changed_fields(self) -> frozenset[str] | None:
-        """Return the top-level fields that this stage may change, if it processes each document independently.
+        """Return the top-level fields that this stage may change, or None if it may change any field.
 
-        None means all fields, or that the stage processes several documents at once. A filter that reads only other fields may move before
-        the stage.
+        A filter that reads no changed field may move before the stage. A stage that combines several documents therefore also returns
+        None.
         """
         return None
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: self.spec}
 
 
 class ServerStage(Stage):
-    """A stage that returns the server's state instead of a collection's documents, and must therefore be first.
+    """A stage that returns the server's state instead of a collection's documents. It must be the first stage.
 
     Arguments:
-        options: the user's options, already checked.
+        options: the user's options, already validated.
         ctx: the context of the pipeline.
     """
 

@@ -1,8 +1,8 @@
-"""Storage: five ordered tables of raw bytes with transactions and snapshots. This package does not know about documents.
+"""Storage of raw bytes in five ordered tables, with transactions and snapshots. This package knows nothing about BSON documents.
 
 The tables are CATALOG, RECORDS, INDEX_ENTRIES, OPLOG and META. An *ident* is the number of one collection or index, from
-`Engine.new_ident()`. Keys of RECORDS and INDEX_ENTRIES begin with an ident in four big-endian bytes (`keys.pack_ident`). Callers choose the
-keys of the other tables freely, except that a key of META must not begin with a zero byte.
+`Engine.new_ident()`. Keys of RECORDS and INDEX_ENTRIES begin with an ident in four big-endian bytes (`keys.pack_ident`). Callers may
+choose any keys for the other tables, except that a key of META must not begin with a zero byte.
 
     engine = Engine.open(":memory:")            # or a directory
     with engine.transaction() as unit:          # or acquire(), begin(), commit() / rollback(), release()
@@ -13,7 +13,7 @@ keys of the other tables freely, except that a key of META must not begin with a
   one snapshot of the store. On WriteConflict, roll back and retry. A thread has at most one transaction at a time. A cursor has no open
   transaction between two batches.
 - **Cursor**, from `scan(table, lower, upper, reverse)`: iterate, `seek_at(key)`, `seek_past(key)`, `close()`. A scan ends with its
-  transaction; to continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek` of
+  transaction. To continue, open a new scan in the next transaction and seek past the last key. Compiled loops use `next_raw` and `seek` of
   `_cursor.pxd`, and the `*_raw` methods of `_unit.pxd`.
 - **Snapshots**: `push_snapshot()`, `restore(snapshot)`, `pop_snapshot(snapshot)`. Snapshots nest. META is not restored. Like
   `exclusive()`, these methods wait until no transaction runs, so the caller must end long transactions first.

@@ -1,4 +1,4 @@
-"""WiredTiger's configuration strings."""
+"""The configuration strings with which WiredTiger is opened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CGROUP_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup
 
 
 def machine_memory_mb() -> int:
-    """Return the memory available to this process in megabytes, which is the machine's memory or the container's limit if lower."""
+    """Return the memory available to this process in megabytes: the machine's memory, or the container's limit if lower."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for limit in _CGROUP_LIMITS:
         try:
@@ -32,7 +32,9 @@ def machine_memory_mb() -> int:
 
 
 def memory_size_mb(cache_size_mb: int | None) -> int:
-    """Return the capacity of an in-memory store in megabytes. The default is half of the machine's memory, allocated as needed."""
+    """Return the capacity of an in-memory store in megabytes. The default is half of the machine's memory, which is allocated only as
+    needed.
+    """
     return cache_size_mb or machine_memory_mb() // 2
 
 
@@ -45,25 +47,30 @@ def memory_config(size_mb: int, session_max: int = SESSION_MAX) -> bytes:
 
 
 def cache_config(size_mb: int) -> str:
-    """Return the cache size setting, which is the capacity of an in-memory store."""
+    """Return the setting of the cache size. For an in-memory store, the cache size is the capacity."""
     return f"cache_size={size_mb}MB"
 
 
 def path_size_mb(cache_size_mb: int | None) -> int:
-    """Return the cache size of a store in a directory. The default is a quarter of the machine's memory, between 256 and 1024 MB."""
+    """Return the cache size in megabytes of a store in a directory. The default is a quarter of the machine's memory, between 256 and
+    1024 MB.
+    """
     return cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
 
 
 def change_limit(cache_size_mb: int | None) -> int:
-    """Return the maximum bytes that one transaction of a store in a directory may write. Uncommitted data must stay in the cache."""
+    """Return the maximum number of bytes that one transaction of a store in a directory may write. They must fit into the cache until the
+    commit.
+    """
     return path_size_mb(cache_size_mb) * MEGABYTE // 2
 
 
 def path_config(cache_size_mb: int | None, session_max: int = SESSION_MAX) -> bytes:
     """Return the configuration of a store in a directory. Each commit passes its log record to the operating system before it returns.
 
-    Changes of a running transaction cannot be evicted. WiredTiger's default triggers limit updates to a tenth of the cache and dirty pages
-    to a fifth, so a transaction of a few hundred thousand documents would be rolled back. These triggers allow most of the cache.
+    WiredTiger cannot evict changes of a running transaction from the cache. Its default triggers limit updates to a tenth of the cache
+    and dirty pages to a fifth. A transaction of a few hundred thousand documents would therefore be rolled back. The triggers in this
+    configuration allow most of the cache.
     """
     size = cache_size_mb or min(1024, max(256, machine_memory_mb() // 4))
     return (
@@ -75,7 +82,7 @@ def path_config(cache_size_mb: int | None, session_max: int = SESSION_MAX) -> by
 def table_configs(in_memory: bool) -> list[bytes]:
     """Return the configuration of each table.
 
-    A full in-memory store only refuses documents and index entries. The other tables have no limit, because removals also write to them.
+    A full in-memory store refuses only documents and index entries. The other tables have no limit, because removals also write to them.
     """
     limited = {RECORDS, INDEX_ENTRIES} if in_memory else range(len(NAMES))
     return [_TABLE if table in limited else _TABLE + b",ignore_in_memory_cache_size=true" for table in range(len(NAMES))]

@@ -1,4 +1,4 @@
-"""Opens WiredTiger in a directory."""
+"""Opening of WiredTiger in a directory."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from secantus_server.storage.wiredtiger._binding import Connection
 
 
 def connect(directory: Path, cache_size_mb: int | None, session_max: int, *, exists: bool) -> Connection:
-    """Open WiredTiger in a directory, or create its files.
+    """Open WiredTiger in a directory. Create its files if the directory contains no store.
 
     Arguments:
         cache_size_mb, session_max: as in `Engine.open`.
         exists: whether the directory contains a store.
 
     Raises:
-        StorageError: the files cannot be read or created.
+        StorageError: if the files cannot be read or created.
     """
     try:
         limit = configuration.change_limit(cache_size_mb)
@@ -36,7 +36,7 @@ def connect(directory: Path, cache_size_mb: int | None, session_max: int, *, exi
 
 @contextmanager
 def closed_on_error(connection: Connection) -> Iterator[None]:
-    """Close a connection if a block fails, because WiredTiger's threads would otherwise continue to write to the files."""
+    """Return a context manager that closes a connection on an error, so that WiredTiger's threads stop writing to the files."""
     try:
         yield
     except CheckpointRefused:

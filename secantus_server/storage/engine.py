@@ -1,4 +1,4 @@
-"""The storage engine, which opens the store, lends recovery units, and manages snapshots, idents and the entries of dropped idents."""
+"""The storage engine, which opens the store, provides recovery units, and manages snapshots, idents and the entries of dropped idents."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def _wait_on() -> None:
 
 
 class Engine:
-    """An open store, created by Engine.open(). `in_memory` tells whether the store ends with the process.
+    """An open store, created by Engine.open(). `in_memory` is true if the store exists only until the process ends.
 
-    Locking: the gate (see `_gate`) separates transactions from a thread with exclusive access. The exclusive lock lets only one thread at a
-    time close the gate, and guards the snapshots. The ident lock guards the idents. The purge lock prevents a purge during another purge or
-    during close(). The pool (a list) and the orphans (a deque) need no lock, because their single operations are atomic.
+    Locking: the gate (see `_gate`) admits transactions unless a thread has exclusive access. The exclusive lock allows only one thread at
+    a time to close the gate, and guards the snapshots. The ident lock guards the idents. The purge lock prevents a purge during another
+    purge or during close(). The pool (a list) and the orphans (a deque) need no lock, because their single operations are atomic.
     """
 
     #: The parts of the log that were cut off and kept when the store was opened.
@@ -124,13 +124,13 @@ class Engine:
 
         Arguments:
             path: a directory, created if necessary, or ":memory:".
-            cache_size_mb: the cache size, which is the capacity of an in-memory store. The default is half of the machine's memory for an
-                in-memory store, and a quarter but at most 1 GB for a directory. Memory is allocated as needed.
+            cache_size_mb: the cache size, which is also the capacity of an in-memory store. The default is half of the machine's memory
+                for an in-memory store. For a directory, it is a quarter but at most 1 GB. Memory is allocated as needed.
             session_max: the maximum number of recovery units.
-            sync_on_commit: whether each commit syncs to disk.
+            sync_on_commit: whether each commit waits until its data is on disk.
             check_waiting: a function that a waiting thread calls periodically; it raises an exception to end the wait.
 
-        Raises StorageError if the directory is in use by another process or cannot be used; CommandError(14031) if the disk is full.
+        Raises StorageError if the directory is in use by another process or cannot be used, CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
             # The name of an in-memory store only needs to be unique, because WiredTiger opens each name only once per process.
@@ -152,7 +152,7 @@ class Engine:
     def _open_directory(
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
-        """Open the store in a directory, or create a store there."""
+        """Open the store in a directory. Create a store if the directory contains none."""
         log = inspect(directory, marks.before)
         marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
@@ -166,11 +166,11 @@ class Engine:
         return engine
 
     def close(self) -> None:
-        """Close the store. A store in a directory first writes a checkpoint. A second call does nothing.
+        """Close the store. Write a checkpoint first if it is in a directory. A second call does nothing.
 
         The memory of an in-memory store is freed in another thread, so that the caller does not wait for it.
 
-        Raises StorageError if transactions do not end within ten seconds.
+        Raises StorageError if the running transactions do not end within ten seconds.
         """
         with self._purge_lock, self._exclusive_lock:
             if self._closed:
@@ -184,7 +184,7 @@ class Engine:
                 self._close_directory()
 
     def _close_directory(self) -> None:
-        """Close WiredTiger, which writes a checkpoint, and record that the log is no longer needed."""
+        """Close WiredTiger, which writes a checkpoint, and record that the log is no longer required for recovery."""
         assert self._marks is not None, "a directory has marks"
         try:
             if self._refused is not None:
@@ -195,21 +195,21 @@ class Engine:
             self._marks.close()
 
     def abandon(self) -> None:
-        """Abandon the store in a forked child, which neither uses nor closes its copies of the parent's handles."""
+        """Abandon the store in a forked child process. The child neither uses nor closes its copies of the parent's handles."""
         self._closed = True
         self._connection.abandon()
         if self._marks is not None:
             self._marks.close()
 
     def acquire(self) -> RecoveryUnit:
-        """Return a recovery unit for exclusive use. Give it back with release()."""
+        """Return a recovery unit for exclusive use. The caller must return it with release()."""
         try:
             return self._pool.pop()
         except IndexError:
             return self._new_unit()
 
     def release(self, unit: RecoveryUnit) -> None:
-        """Return a recovery unit to the pool, after rolling back any open transaction."""
+        """Return a recovery unit to the pool. Roll back its transaction if one is open."""
         if unit.in_transaction and not unit.thread:
             # An idle transaction waits at the gate. If the wait were interrupted, the transaction would stay open.
             self._waits.complete(unit.rollback)
@@ -219,7 +219,7 @@ class Engine:
 
     @contextmanager
     def transaction(self) -> Iterator[RecoveryUnit]:
-        """Provide a recovery unit with a transaction, committed at the end of the block or rolled back on an exception."""
+        """Return a context manager for a transaction. It commits at the end of the block and rolls back on an exception."""
         unit = self.acquire()
         try:
             unit.begin()
@@ -230,11 +230,12 @@ class Engine:
 
     @contextmanager
     def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> Iterator[None]:
-        """Provide exclusive access to the store for a block: wait until no transaction runs, and block new transactions. Calls nest.
+        """Return a context manager for exclusive access. It waits until no transaction is running and blocks new ones. Calls may be
+        nested.
 
         Arguments:
-            timeout: seconds to wait, or None to wait indefinitely.
-            aborts_idle: whether to roll back idle transactions, which are open between two commands. Otherwise they stay open.
+            timeout: the maximum number of seconds to wait, or None for no limit.
+            aborts_idle: whether to roll back idle transactions, which are open between two commands. Otherwise they remain open.
 
         Raises StorageError if the running transactions do not end in time, AssertionError if the caller has a transaction, and the error
         of `check_waiting` if this thread's operation is interrupted.
@@ -253,20 +254,20 @@ class Engine:
                     self._gate.open()
 
     def acquire_lock(self, lock: Lock) -> None:
-        """Acquire a lock. Like every wait in the store, the wait for the lock ends if this thread's operation is interrupted."""
+        """Acquire a lock. As in every wait of the store, an interruption of this thread's operation ends the wait with an error."""
         if not lock.acquire(blocking=False):
             self._waits.acquire(lock)
 
     def hold(self, lock: Lock | RLock) -> AbstractContextManager[None]:
-        """Hold a lock for a block. Like every wait in the store, the wait for the lock ends if this thread's operation is interrupted."""
+        """Return a context manager that holds a lock. As in `acquire_lock`, an interruption ends the wait for the lock with an error."""
         return self._waits.hold(lock)
 
     def describe_idents(self, describe: Callable[[int, int], str]) -> None:
-        """Set the function that returns the collection or index name of an ident, for the error of a damaged file."""
+        """Set the function that describes the collection or index with an ident. The error for a damaged file contains this description."""
         self._connection.describe_idents(describe)
 
     def checkpoint(self) -> None:
-        """Write all committed data to the tables' files, so that a restart reads little log."""
+        """Write all committed data to the tables' files, so that a restart reads only a small part of the log."""
         if self._marks is not None:
             self._checkpoint_due_at = self._gate.changed + configuration.CHECKPOINT_AFTER
             end = self._connection.log_end()
@@ -290,10 +291,11 @@ class Engine:
 
     @contextmanager
     def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
-        """Provide the store's files in the state of one moment. Writes continue while the block copies the files.
+        """Return a context manager for a hot backup of the store's files as they are at one moment. Writes may continue during the
+        backup.
 
         Arguments:
-            note: called at that moment, while no transaction runs.
+            note: a function that is called at that moment, while no transaction is running.
 
         Raises CommandError: 238 for an in-memory store, 117 while another backup is open.
         """
@@ -316,12 +318,12 @@ class Engine:
             self._backup_lock.release()
 
     def statistics(self) -> dict[str, int]:
-        """Return WiredTiger's statistics by description. Only gauges, such as the bytes in the cache, are meaningful."""
+        """Return WiredTiger's statistics, keyed by description. Only gauges, such as the bytes in the cache, are meaningful."""
         with self.transaction(), self._statistics_lock:
             return self._connection.statistics()
 
     def flush_log(self) -> None:
-        """Wait until every commit so far is on disk; concurrent callers share one fsync."""
+        """Block until all commits so far are on disk. Concurrent callers share one fsync."""
         if not self.in_memory:
             self._with_unit(RecoveryUnit.flush_log)
 
@@ -335,7 +337,7 @@ class Engine:
         return self._idents.take()
 
     def drop_ident(self, table: int, ident: int) -> None:
-        """Drop an ident in its own transaction. RecoveryUnit.drop_ident() combines this with other changes."""
+        """Drop an ident in a separate transaction. To combine this with other changes, call RecoveryUnit.drop_ident() instead."""
         with self.transaction() as unit:
             unit.drop_ident(table, ident)
 
@@ -346,7 +348,7 @@ class Engine:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no transaction runs."""
+        """Whether no transaction is running."""
         return self._gate.running == 0
 
     @property
@@ -356,24 +358,23 @@ class Engine:
 
     @property
     def is_checkpoint_due(self) -> bool:
-        """Whether so much was written since the last checkpoint that a restart would be slow."""
+        """Whether so much was written since the last checkpoint that a restart would be slow without a new one."""
         return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
 
     def is_untidy(self, *, idle: bool) -> bool:
-        """Return whether an in-memory store's pages hold enough overwritten or removed data for tidy() to be due.
-
-        A smaller amount suffices if the server is `idle`.
+        """Return whether an in-memory store contains enough overwritten or removed data for tidy(). Less suffices if the server is
+        `idle`.
         """
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
-        """Register a function that is called once, in the thread whose commit makes a checkpoint or tidy() due."""
+        """Register a function to be called once when a checkpoint or tidy() becomes due. The committing thread calls it."""
         self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
 
     def tidy(self, budget_ms: float) -> None:
-        """Free a part of the memory held by overwritten and removed entries. The periodic thread calls this.
+        """Free a part of the memory that overwritten and removed entries occupy. The periodic thread calls this.
 
-        This takes about `budget_ms`, or less if commands run and the memory is not needed.
+        The call takes about `budget_ms`, or less if commands are running and the memory is not needed.
         """
         assert self._tidying is not None, "only a store in memory is tidied"
         with self._purge_lock:
@@ -381,7 +382,7 @@ class Engine:
                 self._tidying.run(budget_ms, lambda: not self.is_idle)
 
     def is_crowded(self, incoming: int = 0) -> bool:
-        """Return whether an in-memory store holds so much overwritten or dropped data that writers must call relieve() first.
+        """Return whether an in-memory store contains so much overwritten or dropped data that a writer must call relieve() first.
 
         Arguments:
             incoming: the number of bytes that the caller is about to write; 0 for a small write.
@@ -389,17 +390,17 @@ class Engine:
         return self._tidying is not None and self._connection.cache_bytes + incoming > self._tidying.crowded_at
 
     def call_when_crowded(self, remove: Callable[[], object]) -> None:
-        """Set a function that removes expendable entries. relieve() calls it first."""
+        """Set a function that removes expendable entries. relieve() calls it before it frees other memory."""
         self._when_crowded = remove
 
     def relieve(self, incoming: int = 0) -> None:
         """Free the memory of overwritten and dropped data until the store is no longer crowded.
 
+        A thread that is about to write calls this. It must not have an open transaction. Fast writers are thereby slowed down, because
+        the periodic thread alone could not free memory fast enough.
+
         Arguments:
             incoming: see is_crowded().
-
-        The caller is about to write and must not have a transaction. Fast writers wait here, because the periodic thread cannot keep up
-        with them.
 
         Raises the error of `check_waiting` if this thread's operation is interrupted.
         """
@@ -420,7 +421,7 @@ class Engine:
             going_on = going_on and self._take_purge_lock(incoming)
 
     def _take_purge_lock(self, incoming: int) -> bool:
-        """Wait for the purge lock while the store is crowded; return whether this thread has the lock."""
+        """Wait for the purge lock as long as the store is crowded. Return whether this thread has acquired the lock."""
         # Wait with a timeout, to avoid a deadlock: the lock's owner may wait for the gate, and the gate's owner for this thread.
         while self.is_crowded(incoming) and not self._gate.closed:
             if self._purge_lock.acquire(timeout=_PURGE_TIMEOUT):
@@ -431,7 +432,7 @@ class Engine:
         return False
 
     def _relieve_some(self, tidying: Tidying, patience: float) -> bool:
-        """Purge orphans or rewrite pages for some milliseconds; return whether to continue. The caller holds the purge lock."""
+        """Purge orphans or rewrite pages for some milliseconds, and return whether to continue. The caller must hold the purge lock."""
         if self._closed:
             return False
         if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
@@ -440,20 +441,20 @@ class Engine:
 
     @property
     def has_orphans(self) -> bool:
-        """Whether the store still has entries of dropped idents."""
+        """Whether the store still contains entries of dropped idents."""
         return bool(self._orphans)
 
     @property
     def orphan_count(self) -> int:
-        """The number of ranges of dropped idents that are not purged yet."""
+        """The number of ranges of dropped idents that have not been purged yet."""
         return len(self._orphans)
 
     def purge_orphans(self, budget_ms: float = 10.0, *, gives_way: bool = False) -> bool:
-        """Remove entries of dropped idents; return whether any remain. The periodic thread calls this.
+        """Remove entries of dropped idents, and return whether any entries remain. The periodic thread calls this.
 
         Arguments:
             budget_ms: the approximate duration.
-            gives_way: whether to stop as soon as another thread's transaction runs.
+            gives_way: whether to stop when another thread starts a transaction.
         """
         if not self.has_orphans:
             return False
@@ -474,15 +475,15 @@ class Engine:
         self._next_sweep = 0.0
 
     def make_room(self, *, at_any_cost: bool = False) -> bool:
-        """Free the memory of unreachable data when an in-memory store is full. The caller has no transaction.
+        """Free the memory of unreachable data when an in-memory store is full. The caller must not have an open transaction.
 
-        A run walks over the whole store. Therefore most calls do nothing while writes are refused repeatedly and nothing is removed.
+        A run visits the whole store. Therefore the call does nothing if the last run was recent and nothing was removed since.
 
         Arguments:
             at_any_cost: whether to run even if the last run was recent.
 
         Returns:
-            whether the call freed memory instead of doing nothing.
+            whether memory was freed.
         """
         begun = monotonic()
         if not self.in_memory or not (at_any_cost or self._orphans.hold_memory or begun >= self._next_sweep):
@@ -501,12 +502,12 @@ class Engine:
         return True
 
     def push_snapshot(self) -> Snapshot:
-        """Take a snapshot nested in the open snapshots. Wait until no transaction runs, and abort idle transactions."""
+        """Wait until no transaction is running, abort idle transactions, and take a snapshot nested in the open snapshots."""
         with self.exclusive(aborts_idle=True), self.transaction() as unit:
             return self._snapshots.push(unit, self._idents.next)
 
     def pop_snapshot(self, snapshot: Snapshot) -> None:
-        """End a snapshot without changing the store. The enclosing snapshot inherits its undo records."""
+        """Discard a snapshot without changing the data. The enclosing snapshot inherits its undo records."""
         with self.exclusive():
             self._orphans.add(self._snapshots.pop(snapshot))
 
@@ -521,13 +522,13 @@ class Engine:
             return self._snapshots.written_since(snapshot, self._idents.next)
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since a snapshot, with their values at the snapshot. The caller has exclusive access."""
+        """Return the keys written since a snapshot, with their values at the snapshot. The caller must have exclusive access."""
         return self._snapshots.values_at(snapshot)
 
     def restore(self, snapshot: Snapshot) -> Restored:
-        """Restore the store to a snapshot, which stays open. Later snapshots end.
+        """Restore the store to a snapshot, which remains open. Later snapshots are discarded.
 
-        Wait until no transaction runs, and abort idle transactions.
+        First wait until no transaction is running, and abort idle transactions.
         """
         with self.exclusive(aborts_idle=True):
             self._snapshots.unwind(snapshot)
@@ -548,14 +549,14 @@ class Engine:
             return restored
 
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the contents at the snapshot back in one transaction."""
+        """Write the values at the snapshot back in one transaction."""
         with self.transaction() as unit:
             restored = write_back(unit, snapshot, made)
             reach("restore")
             return restored
 
     def _write_back_when_full(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
-        """Write the contents at the snapshot back to a full store, with doubled capacity. The restored data fits in the old capacity."""
+        """Write the values at the snapshot back to a full store with temporarily doubled capacity. The result fits the old capacity."""
         self._connection.reconfigure(configuration.cache_config(self._memory_size_mb * 2).encode())
         try:
             return self._write_back(snapshot, made)
@@ -563,26 +564,26 @@ class Engine:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
     def _purge(self, budget_ms: float, gives_way: bool) -> bool:
-        """Purge orphans with a borrowed recovery unit; return whether any remain."""
+        """Purge orphans with a recovery unit from the pool, and return whether any remain."""
         return self._with_unit(lambda unit: self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle))
 
     def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
         return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
-        """Return a session for Orphans that bypasses the gate. The purge lock prevents close() while the session is used."""
+        """Return a recovery unit that bypasses the gate, for purging orphans. The purge lock prevents close() while the unit is in use."""
         sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
         sweeper.rewrite_left_pages()
         return sweeper
 
     def _new_unit(self) -> RecoveryUnit:
-        """Open a new session."""
+        """Return a new recovery unit."""
         unit = RecoveryUnit(self._connection, self._gate, self._undo, self._sync_on_commit, self._ident_dropped)
         self._gate.units.append(unit)
         return unit
 
     def _with_unit(self, action: Callable[[RecoveryUnit], T]) -> T:
-        """Call a function with a borrowed recovery unit; return its result."""
+        """Call a function with a recovery unit from the pool, and return its result."""
         unit = self.acquire()
         try:
             return action(unit)
@@ -590,7 +591,7 @@ class Engine:
             self.release(unit)
 
     def _ident_dropped(self, dropped: IdentRange) -> None:
-        """Schedule the removal of a dropped ident's entries after the commit, or defer it until no snapshot can need the entries."""
+        """Schedule the removal of a dropped ident's entries after the commit. Defer it while an open snapshot may need the entries."""
         innermost = self._snapshots.innermost
         if innermost is not None and dropped.low < innermost.watermark:
             innermost.deferred.append(dropped)

@@ -21,14 +21,17 @@ _CONFLICT = (
 
 
 class WriteConflict(CommandError):
-    """The error if another transaction wrote the same key. Roll back and, outside a multi-document transaction, retry."""
+    """The error for a write of a key that another transaction has written.
+
+    Roll back and, outside a multi-document transaction, retry.
+    """
 
     def __init__(self, code: int = 112, message: str = _CONFLICT) -> None:
         super().__init__(code, message)
 
 
 class CacheTooSmall(WriteConflict):
-    """The error if the cache cannot hold the changes of the running transactions and this transaction was rolled back.
+    """The error for a transaction that was rolled back because the cache cannot hold the changes of all running transactions.
 
     A retry may succeed after other transactions have ended, unless this transaction alone is too large for the cache.
     """
@@ -62,7 +65,7 @@ class StorageError(CommandError):
     """The error for a store that cannot be opened or cannot continue. The message is one sentence for the user.
 
     Arguments:
-        fatal: whether every later operation will fail too, so that the server should stop.
+        fatal: whether all later operations will fail, too, so that the server should stop.
     """
 
     def __init__(self, message: str, code: int = 1, *, fatal: bool = False) -> None:
@@ -71,12 +74,13 @@ class StorageError(CommandError):
 
 
 def disk_full() -> CommandError:
-    """Return the error for a full disk, 14031 OutOfDiskSpace."""
+    """Return the error 14031 OutOfDiskSpace for a full disk."""
     return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
 
 
 class CheckpointRefused(StorageError):
-    """The error for a request that the operating system refused during a checkpoint. WiredTiger is abandoned without a final checkpoint.
+    """The error for a checkpoint during which the operating system refused a request. WiredTiger is then abandoned without a final
+    checkpoint.
 
     Arguments:
         error: the error that WiredTiger reported.

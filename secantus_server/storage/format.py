@@ -2,11 +2,11 @@
 
 | Format | What is stored |
 |---|---|
-| none | Directories from before this row, which this version reads. A row of the oplog is one entry, several, or packed. |
-| 1 | The same, with this row. |
+| none | Directories without a version row, which this version can read. A row of the oplog is one entry, several entries, or packed. |
+| 1 | The same as without a version row, plus this row. |
 
-Increment VERSION and extend this table with each change because of which an older program would misread a newer directory, or a newer
-program an older directory.
+If a change would make an older program misread a newer directory, or a newer program an older directory, increment VERSION and extend
+this table.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SIZE: Final = 4
 
 
 def check_version(unit: RecoveryUnit, directory: Path, *, is_new: bool) -> None:
-    """Check that this program can read the store's format. Record the current format if the store has no format row.
+    """Raise if this program cannot read the store's format. If the store has no version row, write one with the current format.
 
     Arguments:
-        directory: the storage directory, for the error.
+        directory: the storage directory, for the error message.
         is_new: whether the store was just created.
 
     Raises:
-        StorageError: this program cannot read the format.
+        StorageError: if this program cannot read the format.
     """
     row = unit.get(META, _ROW)
     if row is None:

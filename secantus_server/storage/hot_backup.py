@@ -1,7 +1,8 @@
-"""Hot backups, which provide a store's files in the state of one moment while writes continue.
+"""Hot backups, which copy a store's files in the state of one moment while writes continue.
 
-WiredTiger's backup cursor preserves the last checkpoint in the files, and the log files written since. The copy of the log ends where the
-log ended at the moment of the backup. So a server that starts from a copy restores exactly the commits up to that moment.
+WiredTiger's backup cursor protects the last checkpoint in the files, and the log files written since then. The copy of the log ends at
+the position that the log had reached at the moment of the backup. A server that starts from the copy therefore recovers exactly the
+commits up to that moment.
 
 https://source.wiredtiger.com/develop/backup.html
 """
@@ -18,7 +19,7 @@ _LOG: Final = "WiredTigerLog."
 
 
 class BackupFile(NamedTuple):
-    """A file of a backup.
+    """A file in a backup.
 
     Arguments:
         name: the file's name in the storage directory.
@@ -32,12 +33,12 @@ class BackupFile(NamedTuple):
 
 
 class HotBackup:
-    """An open backup, created by `Engine.backup()`. Until it is closed, WiredTiger can neither reuse space nor remove log files.
+    """An open backup, created by `Engine.backup()`. While it is open, WiredTiger can neither reuse space nor remove log files.
 
-    `files` lists the files to copy.
+    The attribute `files` lists the files to copy.
 
     Arguments:
-        connection: the open database; no transaction runs.
+        connection: the open database. No transaction may be running.
         directory: the storage directory.
     """
 

@@ -1,4 +1,4 @@
-"""Allocates idents, which are the numbers of collections and indexes. An ident is never reused, even after a crash."""
+"""Allocation of idents, the numbers of collections and indexes. An ident is never reused, even after a crash."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FIRST: Final = 1
 
 
 class Idents:
-    """Allocates idents in ascending order.
+    """An allocator of idents, which returns them in ascending order.
 
     Arguments:
-        transaction: opens a transaction as a context manager.
-        persistent: whether the store outlives the process. If so, an upper bound of the idents in use is stored in `meta`.
+        transaction: a function that opens a transaction as a context manager.
+        persistent: whether the store outlives the process. If so, an upper bound on the idents in use is stored in `meta`.
     """
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[RecoveryUnit]], *, persistent: bool) -> None:
@@ -34,7 +34,7 @@ class Idents:
         self._reserved_to = self.next
 
     def take(self) -> int:
-        """Return the next ident."""
+        """Allocate and return the next ident."""
         with self._lock:
             if self._persistent and self.next == self._reserved_to:
                 self._reserve()
@@ -43,7 +43,7 @@ class Idents:
             return ident
 
     def _reserve(self) -> None:
-        """Reserve a block of idents. In the log, the write precedes every use of these idents."""
+        """Reserve a block of idents by writing its upper bound, so that the log contains the bound before any use of these idents."""
         mark = self._reserved_to + _BLOCK
         with self._transaction() as unit:
             unit.put(META, IDENT_MARK, mark.to_bytes(4, "big"))

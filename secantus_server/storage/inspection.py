@@ -1,16 +1,17 @@
-"""Inspects a storage directory before WiredTiger opens it: checks that all files exist and that the log is intact.
+"""Inspection of a storage directory before WiredTiger opens it. All files must exist, and the log must be intact.
 
-The log is read from the last checkpoint on. These faults are detected:
+The log is read from the last checkpoint on. The inspection detects these faults:
 
 - a log file is missing before the file that contains the end of the last acknowledged commit;
 - a damaged record is followed by intact records, in the same file or in a later one;
 - a log file is shorter than the next file states;
 - the log ends before the last acknowledged commit, because it was truncated or its last records are damaged.
 
-The log must be intact up to the last acknowledged commit or, after a power loss, up to the last synced commit. Behind that position a crash
-may leave an incomplete record, which may be followed by intact ones because a disk writes in any order. It may also leave a log file
-without a header, or a gap in the numbers of the log files. WiredTiger would refuse to read some of these remains. They contain no data that
-must survive, so the log is cut off at the end of its intact part. After a power loss the removed bytes are kept: see log_cuts.py.
+The log must be intact up to the last acknowledged commit or, after a power loss, up to the last synced commit. After that position, a
+crash may leave an incomplete record. Intact records may follow it, because a disk writes in any order. A crash may also leave a log file
+without a header, or a gap in the numbers of the log files. WiredTiger would refuse to read some of these remains. They contain no data
+that must survive, so the log is truncated at the end of its intact part. After a power loss, the removed bytes are saved (see
+log_cuts.py).
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ _FIRST_POSITIONS: Final = (LogPosition(0, 0), LogPosition(1, 0))
 
 
 def log_files(directory: Path) -> dict[int, Path]:
-    """Return the log files by number."""
+    """Return the log files of a directory, keyed by their numbers."""
     return numbered_files(directory, _LOG)
 
 
 def check_files(directory: Path, marks: Marks | None) -> bool:
-    """Check that all files of a store exist; return whether the directory contains a store.
+    """Raise if files of a store are missing. Otherwise return whether the directory contains a store.
 
     Arguments:
-        marks: the marks of the last opener, or None.
+        marks: the marks of the process that last opened the directory, or None.
 
     Raises StorageError if files are missing.
     """
@@ -73,12 +74,12 @@ def check_files(directory: Path, marks: Marks | None) -> bool:
 
 
 class LogState(NamedTuple):
-    """The state of the log of a store that may be opened.
+    """The state of the log of a store that can be opened.
 
     Arguments:
-        needs_checkpoint: whether the tables may refer to a position in a missing or removed log file. If so, a checkpoint must follow the
-            opening; otherwise a later start would not read the new log from its beginning.
-        cuts: the parts that were cut off the log and may contain acknowledged commits.
+        needs_checkpoint: whether a checkpoint is required after the store is opened, because the tables may refer to a position in a
+            missing or removed log file. Without the checkpoint, a later start would not read the new log from its beginning.
+        cuts: the parts that were removed from the log and may contain acknowledged commits.
     """
 
     needs_checkpoint: bool
@@ -86,12 +87,12 @@ class LogState(NamedTuple):
 
 
 def inspect(directory: Path, marks: Marks | None) -> LogState | None:
-    """Check a storage directory before it is opened; return the state of its log, or None if the directory contains no store.
+    """Inspect a storage directory before it is opened. Return the state of its log, or None if the directory contains no store.
 
-    If the creation of a store was interrupted, its files are removed: they contain no data, and WiredTiger cannot always open them.
+    If the creation of a store was interrupted, remove its files. They contain no data, and WiredTiger cannot always open them.
 
     Arguments:
-        marks: the marks of the last opener, or None.
+        marks: the marks of the process that last opened the directory, or None.
 
     Raises StorageError if files or acknowledged commits are missing.
     """
@@ -114,18 +115,18 @@ def inspect(directory: Path, marks: Marks | None) -> LogState | None:
 
 
 def is_turtle_damaged(directory: Path, marks: Marks) -> bool:
-    """Return whether the turtle file has changed since the store was closed. WiredTiger would trust a damaged file, or crash."""
+    """Return whether WiredTiger's turtle file has changed since the store was closed. WiredTiger would trust a damaged file, or crash."""
     return marks.turtle not in (0, turtle_checksum(directory))
 
 
 def _is_unfinished(directory: Path) -> bool:
-    """Return whether the creation of a store was interrupted: no table has more than its first block, and there is no backup file."""
+    """Return whether the creation of a store was interrupted: no table has more than one block, and there is no backup file."""
     tables = (directory / f"{name}.wt" for name in NAMES)
     return not (directory / BACKUP).exists() and all(table.stat().st_size <= _FIRST_BLOCK for table in tables if table.exists())
 
 
 def check_log(directory: Path, marks: Marks | None) -> LogState:
-    """Check that the log contains every acknowledged commit, cut off the remains of a crash after the last commit, and return the log's
+    """Raise if the log lacks acknowledged commits. Otherwise remove the remains of a crash after the last commit, and return the log's
     state.
 
     Raises StorageError if acknowledged commits are missing.
@@ -159,9 +160,9 @@ def check_log(directory: Path, marks: Marks | None) -> LogState:
 
 
 def _remove_begun(files: dict[int, Path]) -> bool:
-    """Remove log files from the end of the log that have no record after the header, because a crash interrupted their creation.
+    """Remove log files at the end of the log that contain only a header, because a crash interrupted their creation.
 
-    WiredTiger refuses a file that ends with its header.
+    WiredTiger refuses to read a file that ends with its header.
 
     Returns:
         whether any file was removed.
@@ -176,7 +177,7 @@ def _remove_begun(files: dict[int, Path]) -> bool:
 
 
 def _records_end(path: Path, start: int) -> int:
-    """Return the end of the sequence of intact records that starts at a position of a log file."""
+    """Return the position at which the intact records of a log file end, starting at `start`."""
     if path.stat().st_size == 0:
         return 0
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -184,10 +185,10 @@ def _records_end(path: Path, start: int) -> int:
 
 
 def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPosition, *, to_last_byte: bool) -> LogPosition | None:
-    """Return the position from which a log file is not intact, or None if it is intact from `start` to its end.
+    """Return the position at which the log stops being intact, or None if it is intact from `start` to its end.
 
     Arguments:
-        start: the position at which to begin, which includes the file's number.
+        start: the position to start from, including the number of the file.
         required: the position that the log must reach.
         to_last_byte: whether an incomplete or damaged last record counts as a fault. WiredTiger would ignore such a record.
     """
@@ -206,7 +207,7 @@ def _intact_end(files: dict[int, Path], start: LogPosition, required: LogPositio
 
 
 def _end_before(path: Path, number: int) -> int:
-    """Return the end of a log file as stated by the next log file, or 0 if the next file does not state it.
+    """Return the end of a log file as recorded in the next log file, or 0 if it is not recorded there.
 
     Arguments:
         path: the next log file.
@@ -229,7 +230,7 @@ def _end_before(path: Path, number: int) -> int:
 
 
 def _unpack(content: bytes, at: int) -> tuple[int, int]:
-    """Return the unsigned integer in WiredTiger's packed format at a position, and the position after it."""
+    """Decode an unsigned integer in WiredTiger's packed format at a position. Return it and the position after it."""
     mark = content[at]
     if mark < 0xC0:
         return mark & 0x3F, at + 1

@@ -1,4 +1,4 @@
-"""The lifetime of a collection, by which a transaction detects that the collection was dropped."""
+"""The lifetime of a collection, which transactions check to detect that the collection was dropped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from secantus_server.storage.errors import WriteConflict
 
 
 class Lifetime:
-    """Tells whether a collection still exists. All successive versions of a collection in the catalog share one instance.
+    """A flag that records whether a collection was dropped. All successive versions of a collection in the catalog share one instance.
 
-    A writing transaction does not see a drop of the collection that was committed after the transaction began. Its commit therefore checks
-    the lifetime. So all writes to a collection precede its drop in the oplog, and no documents are added to a dropped collection.
+    A writing transaction does not see a drop that was committed after it began. Its commit therefore checks the lifetime of each
+    collection that it wrote to. As a result, all writes to a collection precede its drop in the oplog, and no documents are added to a
+    dropped collection.
 
     Threads: the oplog's lock, which orders commits, guards `is_over`.
     """
@@ -23,10 +24,10 @@ class Lifetime:
 
 
 def check_alive(written: Iterable[Lifetime]) -> None:
-    """Check that none of the collections to which a transaction wrote was dropped. The caller holds the oplog's lock.
+    """Raise if a collection that a transaction wrote to was dropped. The caller must hold the oplog's lock.
 
     Raises:
-        WriteConflict: a collection was dropped; the transaction must be retried.
+        WriteConflict: if a collection was dropped, so that the transaction must be retried.
     """
     for lifetime in written:
         if lifetime.is_over:
@@ -34,6 +35,6 @@ def check_alive(written: Iterable[Lifetime]) -> None:
 
 
 def end_all(lifetimes: Iterable[Lifetime]) -> None:
-    """End the lifetimes of dropped collections after the commit of the drop. The caller holds the oplog's lock."""
+    """Mark collections as dropped after the commit of the drop. The caller must hold the oplog's lock."""
     for lifetime in lifetimes:
         lifetime.is_over = True

@@ -1,7 +1,7 @@
-"""Cuts the log off at the end of its intact part, and keeps the removed bytes.
+"""Truncation of the log at the end of its intact part. The removed bytes are saved.
 
-After a power loss, the log may end in an incomplete record. A complete record with a flipped bit looks the same, but the records behind it
-are acknowledged commits. Therefore the removed bytes are kept in files next to the log.
+After a power loss, the log may end in an incomplete record. A complete record with a flipped bit looks the same, but the records after it
+are acknowledged commits. Therefore the removed bytes are saved in files next to the log.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MAY_BE_LOST: Final = "writes that were acknowledged without being synced to disk
 
 
 class Cut(NamedTuple):
-    """Bytes that were cut off the log.
+    """A part that was removed from the log.
 
     Arguments:
         log_file: the name of the log file.
-        offset: the position in that file at which the cut begins.
+        offset: the position in that file from which bytes were removed.
         size: the number of removed bytes, without trailing zeros.
-        kept: the file that contains the removed bytes now.
+        kept: the file in which the removed bytes are saved.
     """
 
     log_file: str
@@ -39,7 +39,7 @@ class Cut(NamedTuple):
     kept: Path
 
     def described(self) -> str:
-        """Return a sentence for users about the writes that may be lost."""
+        """Return a sentence that tells users which writes may be lost."""
         return (
             f"The log file {self.log_file} was not intact from byte {self.offset} on, so the {self.size} bytes after it were not applied: "
             f"{MAY_BE_LOST}"
@@ -47,7 +47,7 @@ class Cut(NamedTuple):
 
 
 def earlier_cuts(directory: Path) -> list[Path]:
-    """Return the files that keep the bytes of earlier cuts in a directory, in order."""
+    """Return the files in a directory that contain the bytes saved by earlier truncations, in order."""
     return [path for _, path in sorted(numbered_files(directory, PREFIX).items())]
 
 
@@ -58,13 +58,13 @@ def cut_off(directory: Path, files: dict[int, Path], end: LogPosition, *, keep: 
         directory: the storage directory.
         files: the log files by number.
         end: the position after which the log is removed.
-        keep: whether to keep the removed bytes, because they may contain acknowledged commits.
+        keep: whether to save the removed bytes, because they may contain acknowledged commits.
 
     Returns:
-        the cuts whose bytes were kept.
+        the cuts whose bytes were saved.
 
     Raises:
-        StorageError: the bytes to remove cannot be kept; the log is unchanged.
+        StorageError: if the bytes to remove cannot be saved. The log is then unchanged.
     """
     offsets = {number: end.offset if number == end.file else 0 for number in sorted(files, reverse=True) if number >= end.file}
     cuts = [cut for number, offset in offsets.items() for cut in _keep(files[number], offset)] if keep else []
@@ -80,10 +80,10 @@ def cut_off(directory: Path, files: dict[int, Path], end: LogPosition, *, keep: 
 
 
 def _keep(path: Path, offset: int) -> list[Cut]:
-    """Copy the bytes of a log file after a position to a new file, and sync the new file.
+    """Copy the bytes after a position of a log file to a new file, and sync the new file.
 
     Returns:
-        the cut in a list; an empty list if there are only zeros or only the header after the position.
+        the cut in a list. The list is empty if there are only zeros or only the file's header after the position.
     """
     with path.open("rb") as file:
         file.seek(offset)

@@ -1,10 +1,11 @@
-"""The file `SecantusLog.marks` in a storage directory. It records how far WiredTiger's log must reach at the next start.
+"""The file `SecantusLog.marks` in a storage directory, which records the position that WiredTiger's log must reach at the next start.
 
-WiredTiger treats an unreadable log record as the end of the log. The marks distinguish damage from the end. The file is mapped into memory,
-so recording the log's end after each commit costs a few nanoseconds. Like the log itself, the record survives the end of the process.
+WiredTiger treats an unreadable log record as the end of the log. The marks make it possible to distinguish damage from the end. The file
+is mapped into memory, so that recording the log's end after each commit costs only a few nanoseconds. Like the log itself, the recorded
+position survives the end of the process.
 
-The file also reserves the directory: the process that has opened the directory holds a lock on
-the file (flock), which ends with the process.
+The file also reserves the directory. The process that has opened the directory holds a lock (flock) on the file, which is released when
+the process ends.
 """
 
 from __future__ import annotations
@@ -43,19 +44,19 @@ _CLOSED: Final = b"c"
 
 
 class LogPosition(NamedTuple):
-    """A position in the log."""
+    """A position in the log: the number of a log file and an offset."""
 
     file: int
     offset: int
 
 
 class Marks(NamedTuple):
-    """The marks recorded by the last opener of the directory.
+    """The marks recorded by the process that last opened the directory.
 
     Arguments:
         end: the end of the last acknowledged commit in the log.
         on_disk: the end of the last commit known to be on disk.
-        checkpoint: the position from which a start reads the log.
+        checkpoint: the position from which recovery reads the log.
         complete: whether the tables had been created.
         closed: whether the store was closed, so that the tables contain all data.
         same_boot: whether the machine has not been restarted since the marks were written.
@@ -72,17 +73,17 @@ class Marks(NamedTuple):
 
     @property
     def required_end(self) -> LogPosition:
-        """The position that the log must reach. After a restart of the machine, data that was not synced to disk may be lost."""
+        """The position that the log must reach. After a restart of the machine, commits that were not synced to disk are not required."""
         return self.end if self.same_boot else self.on_disk
 
 
 class LogMarks:
-    """The open marks file, created by Engine.open(). It reserves the directory until it is closed.
+    """The open marks file, created by Engine.open(). The directory is reserved until the file is closed.
 
     Arguments:
         directory: the storage directory.
 
-    Raises StorageError if the directory is in use or the file cannot be written; CommandError(14031) if the disk is full.
+    Raises StorageError if the directory is in use or the file cannot be written, CommandError(14031) if the disk is full.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -115,7 +116,7 @@ class LogMarks:
             return
 
     def _read(self) -> Marks | None:
-        """Return the marks of the last opener, or None if the file contains no readable marks."""
+        """Return the marks of the process that last opened the directory, or None if the file contains no readable marks."""
         content = os.pread(self._fd, _SIZE, 0)
         state = content[_AT_STATE : _AT_STATE + 1]
         if len(content) < _SIZE or not content.startswith(_MAGIC) or state not in (_MADE, _IN_USE, _CLOSED):
@@ -129,7 +130,9 @@ class LogMarks:
         return Marks(end, on_disk, checkpoint, state != _MADE, closed, boot == _boot_id(), turtle if closed else 0)
 
     def _prepare(self, path: Path) -> mmap.mmap:
-        """Write all blocks of the file, then map it. Without a block on disk, a mapped page could not be written once the disk is full."""
+        """Allocate all blocks of the file on disk, then map it into memory. Otherwise a write to a mapped page could fail when the disk
+        is full.
+        """
         try:
             if len(os.pread(self._fd, _SIZE, 0)) < _SIZE:
                 # At the process's file size limit, the first write is short and only the second write fails.
@@ -141,7 +144,10 @@ class LogMarks:
             raise disk_full() from error
 
     def begin(self) -> memoryview:
-        """Start new marks after the store was opened and its tables exist; return the memory for the positions of the log's end."""
+        """Start new marks, and return the memory in which the end of the log is recorded.
+
+        Call this after the store was opened and its tables exist.
+        """
         self._map[:] = b"\0" * _SIZE
         self._map[: len(_MAGIC)] = _MAGIC
         self._map[_AT_BOOT : _AT_BOOT + _BOOT_SIZE] = _boot_id()
@@ -150,7 +156,7 @@ class LogMarks:
         return memoryview(self._map)[_AT_WORDS : _AT_WORDS + 32]
 
     def note_opening(self, *, is_new: bool) -> None:
-        """Record that WiredTiger is about to open the directory. From then on, WiredTiger changes its turtle file.
+        """Record that WiredTiger is about to open the directory and will then change its turtle file.
 
         Arguments:
             is_new: whether the tables are about to be created. Until then, the directory contains no data that could be lost.
@@ -164,16 +170,20 @@ class LogMarks:
         self._sync()
 
     def note_checkpoint(self, end: int) -> None:
-        """Record a checkpoint, given the end of the log when the checkpoint began."""
+        """Record a checkpoint.
+
+        Arguments:
+            end: the end of the log when the checkpoint began.
+        """
         _CHECKPOINT.pack_into(self._map, _AT_CHECKPOINT, end, end)
 
     def note_closed(self) -> None:
-        """Record that the store has been closed, so that the log is no longer needed."""
+        """Record that the store has been closed, so that the log is no longer required."""
         _TURTLE.pack_into(self._map, _AT_TURTLE, turtle_checksum(self.directory))
         self._set_state(_CLOSED)
 
     def close(self) -> None:
-        """Release the directory. The mapping lives until its last view is released."""
+        """Release the reservation of the directory. The memory mapping exists until its last view is released."""
         os.close(self._fd)
 
     def _sync(self) -> None:
@@ -208,7 +218,7 @@ def _position(end: int) -> LogPosition:
 
 
 def _boot_id() -> bytes:
-    """Return the machine's boot id, or blanks if the system has none."""
+    """Return the machine's boot id, or blanks if the system does not provide one."""
     try:
         return _BOOT_ID.read_bytes()[:_BOOT_SIZE].ljust(_BOOT_SIZE)
     except OSError:
@@ -216,14 +226,14 @@ def _boot_id() -> bytes:
 
 
 def reserve(path: str) -> tuple[Path, LogMarks]:
-    """Create a storage directory if necessary, and reserve it for this process.
+    """Create a storage directory if necessary, and reserve it for this process. Return its resolved path and its marks file.
 
     Arguments:
         path: the directory. A relative path is resolved immediately, because WiredTiger reopens files by path and a test may change the
             working directory.
 
     Raises:
-        StorageError: the directory cannot be created, or another process uses it.
+        StorageError: if the directory cannot be created or is in use by another process.
     """
     directory = Path(path).absolute()
     try:

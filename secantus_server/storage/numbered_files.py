@@ -1,4 +1,4 @@
-"""Lists files whose names consist of a prefix and a number."""
+"""Listing of files whose names consist of a prefix and a number."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 def numbered_files(directory: Path, prefix: str) -> dict[int, Path]:
-    """Return the files of a directory whose names consist of the prefix and a number, by number."""
+    """Return the files of a directory whose names consist of the prefix and a number, keyed by the number."""
     found = ((path.name.removeprefix(prefix), path) for path in directory.glob(f"{prefix}*"))
     return {int(number): path for number, path in found if number.isdigit()}

@@ -1,4 +1,4 @@
-"""Removes the unreachable entries of dropped collections and indexes ("orphans") in small batches."""
+"""Removal of the entries of dropped collections and indexes ("orphans") in small batches."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _NO_LIMIT: Final = (1 << 31) - 1
 
 
 class Orphans:
-    """The ranges of idents to purge. They are also listed in `meta`, to survive a restart.
+    """The ranges of dropped idents whose entries must be removed. They are also listed in `meta`, so that they survive a restart.
 
     Arguments:
-        sweeper: a unit that rewrites the pages it leaves, or None for a store in a directory. A removed key occupies memory and slows down
-            scans until its page is rewritten. In an in-memory store, WiredTiger rewrites pages only when the cache is nearly full.
+        sweeper: a recovery unit that rewrites each page after visiting it, or None for a store in a directory. A removed key occupies
+            memory and slows down scans until its page is rewritten. In an in-memory store, WiredTiger rewrites pages only when the cache
+            is nearly full.
     """
 
     def __init__(self, sweeper: RecoveryUnit | None) -> None:
@@ -41,19 +42,19 @@ class Orphans:
 
     @property
     def hold_memory(self) -> bool:
-        """Whether entries remain to be removed, or pages to be rewritten after a removal."""
+        """Whether there are entries to remove, or pages to rewrite after a removal."""
         return bool(self._ranges or self._unswept)
 
     def load(self, unit: RecoveryUnit) -> None:
-        """Load the ranges that an earlier process listed in `meta`."""
+        """Load the ranges that an earlier process has listed in `meta`."""
         self.add(unpack_range(key) for key, _ in unit.scan(META, *orphan_bounds()))
 
     def add(self, ranges: Iterable[IdentRange]) -> None:
-        """Add ranges whose rows in `meta` are committed."""
+        """Add ranges whose rows in `meta` have been committed."""
         self._ranges.extend(ranges)
 
     def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
-        """Remove entries for about `budget_ms`, or until another thread needs the store; return whether any remain."""
+        """Remove entries for about `budget_ms`, or until another thread needs the store. Return whether any entries remain."""
         deadline = monotonic() + budget_ms / 1000
         while self._ranges:
             self._purge_batch(unit, self._ranges[0])
@@ -72,7 +73,7 @@ class Orphans:
             self._forget_swept()
 
     def _purge_batch(self, unit: RecoveryUnit, orphan: IdentRange) -> None:
-        """Remove one batch of entries in one transaction. The range's row in `meta` is removed with the last entry."""
+        """Remove one batch of entries in one transaction. The last batch also removes the range's row in `meta`."""
         unit.begin()
         try:
             removed = unit.purge(orphan.table, *orphan.bounds(), _BATCH)
@@ -96,7 +97,7 @@ class Orphans:
             self._ranges.popleft()
 
     def _note(self, orphan: IdentRange, removed: int) -> None:
-        """Record where and how many keys were removed, for the next sweep."""
+        """Record the number and the range of removed keys for the next `_sweep`."""
         self._removed += removed
         before = self._unswept.get(orphan.table, orphan)
         self._unswept[orphan.table] = IdentRange(orphan.table, min(before.low, orphan.low), max(before.high, orphan.high))

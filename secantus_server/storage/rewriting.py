@@ -1,4 +1,4 @@
-"""Copies a store entry by entry. Unlike a copy of the files, the result contains no removed or overwritten data."""
+"""Copying of a store entry by entry. Unlike a copy of the files, the result contains no removed or overwritten data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _BATCH_BYTES: Final = 4 << 20
 
 
 def rewrite_store(source: Engine, target: Engine, is_copied: Callable[[int, bytes], bool], progress: Callable[[int], object]) -> None:
-    """Copy the entries of a store to another one. No other thread may use the two stores meanwhile.
+    """Copy the entries of a store to a new one. No other thread may use the two stores during the copy.
 
     Arguments:
-        source: the store; entries of dropped collections and indexes are removed from it first.
+        source: the store to copy. First, the entries of dropped collections and indexes are removed from it.
         target: a new store.
-        is_copied: whether to copy the entry of a table with a key.
-        progress: called with the size of each piece that was copied. It may raise to stop the work.
+        is_copied: a function that returns whether to copy the entry with the given table and key.
+        progress: a function called with the size of each copied batch. It may raise an error to stop the copy.
     """
     while source.purge_orphans():
         progress(0)
@@ -33,7 +33,7 @@ def rewrite_store(source: Engine, target: Engine, is_copied: Callable[[int, byte
 def _copy_batch(
     source: Engine, target: Engine, table: int, lower: bytes, is_copied: Callable[[int, bytes], bool]
 ) -> tuple[bytes | None, int]:
-    """Copy the next entries of a table; return the lowest possible key of the remaining ones, or None, and the number of bytes copied."""
+    """Copy the next entries of a table. Return the lower bound of the remaining keys (None at the end) and the number of bytes copied."""
     size = 0
     with source.transaction() as reading, target.transaction() as writing:
         for key, value in reading.scan(table, lower, None):

@@ -1,4 +1,4 @@
-"""Repairs a copy of a damaged storage directory, so that the readable blocks form readable tables again.
+"""Repair of a copy of a damaged storage directory, so that its readable blocks form readable tables again.
 
 https://source.wiredtiger.com/develop/command_line.html
 """
@@ -26,10 +26,10 @@ def make_readable(directory: Path) -> list[str]:
     """Repair the files of a store, so that `Engine.open` can open it. Return sentences that describe the lost data.
 
     Arguments:
-        directory: a copy of the damaged directory; its files are rewritten and removed.
+        directory: a copy of the damaged directory. Files in it are rewritten and removed.
 
     Raises:
-        StorageError: the store could not be opened even after the repair.
+        StorageError: if the store could not be opened even after the repair.
     """
     lost = _look_at_log(directory)
     connection = _open(directory, lost)
@@ -47,7 +47,9 @@ def make_readable(directory: Path) -> list[str]:
 
 
 def _look_at_log(directory: Path) -> list[str]:
-    """Return sentences about faults of the log. Remove everything that prevents WiredTiger from reading the log up to the first damage."""
+    """Remove everything that prevents WiredTiger from reading the log up to the first damage. Return sentences that describe the log's
+    faults.
+    """
     lost = [
         f"The file {path.name} contains {path.stat().st_size} bytes that an earlier start cut off the log: {MAY_BE_LOST}"
         for path in earlier_cuts(directory)
@@ -67,7 +69,7 @@ def _look_at_log(directory: Path) -> list[str]:
 
 
 def _open(directory: Path, lost: list[str]) -> Connection:
-    """Open the database. Each attempt uses fewer files: first all, then without the log, then also without the table descriptions."""
+    """Open the database. The first attempt uses all files, the second omits the log, and the third also omits the table descriptions."""
     config = configuration.path_config(None)
     try:
         return Connection(bytes(directory), config + b",salvage=true", False)
@@ -87,7 +89,7 @@ def _open(directory: Path, lost: list[str]) -> Connection:
 
 
 def _repair_table(directory: Path, session: Session, table: int) -> list[str]:
-    """Make one table readable; return sentences that describe the lost data."""
+    """Make one table readable, and return sentences that describe the lost data."""
     name = f"{NAMES[table]}.wt"
     config = configuration.table_configs(in_memory=False)[table]
     if not (directory / name).exists():

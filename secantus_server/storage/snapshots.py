@@ -1,8 +1,8 @@
-"""Snapshots, which are states of the store that can be restored. Snapshots nest, and exist in this process only.
+"""Snapshots: states of the store that can be restored. Snapshots may be nested and exist only in this process.
 
 While snapshots are open, the undo log records the old value of each written key in the innermost snapshot. A restore writes these values
-back in one transaction, drops the idents created since the snapshot, and truncates the oplog after the entry that was the newest at the
-snapshot. The entries of an ident that was dropped while a snapshot was open are kept until no snapshot can need them.
+back in one transaction, drops the idents created since the snapshot, and truncates the oplog after the entry that was newest at the
+snapshot. The entries of an ident that is dropped while a snapshot is open are retained until no snapshot can need them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ Values = dict[bytes, bytes | None]
 class Restored(NamedTuple):
     """The changes made by a restore, for code that caches parts of the store.
 
-    `touched_catalog_keys` are the catalog rows that were restored or removed. `touched_idents` are the collections and indexes that existed
-    at the snapshot and whose entries changed. `dropped_idents` are the collections and indexes created since the snapshot. `more_records`
-    maps idents of collections that existed at the snapshot to the change in their number of records.
+    Attributes:
+        touched_catalog_keys: the keys of catalog rows that were restored or removed.
+        touched_idents: the collections and indexes that existed at the snapshot and whose entries changed.
+        dropped_idents: the collections and indexes created since the snapshot.
+        more_records: the change in the number of records, by ident of a collection that existed at the snapshot.
     """
 
     touched_catalog_keys: tuple[bytes, ...]
@@ -48,7 +50,7 @@ class ValuesAtSnapshot(NamedTuple):
 
 @dataclass(eq=False)
 class Snapshot:
-    """A state of the store. Its fields are private to this module."""
+    """A state of the store that can be restored. Its fields are private to this module."""
 
     watermark: int
     oplog_end: bytes
@@ -57,7 +59,7 @@ class Snapshot:
     oplog_written: bool = False
 
     def take_over(self, inner: Snapshot) -> list[IdentRange]:
-        """Merge a nested snapshot that ends; return the idents dropped since then whose entries this snapshot does not need."""
+        """Merge the changes of a nested snapshot into this one. Return the dropped idents whose entries this snapshot does not need."""
         for mine, later in zip(self.values, inner.values, strict=True):
             for key, value in later.items():
                 mine.setdefault(key, value)
@@ -71,7 +73,7 @@ class Snapshot:
 
 
 class SnapshotStack:
-    """The open snapshots of an engine, outermost first. The caller has exclusive access to the store."""
+    """The open snapshots of an engine, outermost first. The caller must have exclusive access to the store."""
 
     def __init__(self, undo: UndoLog) -> None:
         self._undo = undo
@@ -79,12 +81,12 @@ class SnapshotStack:
 
     @property
     def innermost(self) -> Snapshot | None:
-        """The snapshot in which writes are recorded, or None."""
+        """The innermost snapshot, which records the writes, or None if no snapshot is open."""
         return self._open[-1] if self._open else None
 
     @property
     def open(self) -> tuple[Snapshot, ...]:
-        """All open snapshots."""
+        """All open snapshots, outermost first."""
         return tuple(self._open)
 
     def written_since(self, snapshot: Snapshot, next_ident: int) -> bool:
@@ -93,7 +95,7 @@ class SnapshotStack:
         return any(not later.is_clean(next_ident) for later in self._open[self._level(snapshot) :])
 
     def values_at(self, snapshot: Snapshot) -> ValuesAtSnapshot:
-        """Return the keys written since a snapshot, with their values at the snapshot. Later snapshots may be open."""
+        """Return the keys written since a snapshot, with their values at the snapshot. The snapshot need not be the innermost one."""
         catalog: Values = {}
         records: Values = {}
         for later in self._open[self._level(snapshot) :]:
@@ -117,7 +119,7 @@ class SnapshotStack:
         return snapshot
 
     def pop(self, snapshot: Snapshot) -> list[IdentRange]:
-        """End a snapshot and all later ones; return the dropped idents whose entries no snapshot needs any more."""
+        """Discard a snapshot and all later ones. Return the dropped idents whose entries no snapshot needs any more."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         unneeded: list[IdentRange] = []
@@ -128,7 +130,7 @@ class SnapshotStack:
         return unneeded
 
     def unwind(self, snapshot: Snapshot) -> None:
-        """End all later snapshots. Move their recorded changes to this snapshot, so that a restore still undoes them."""
+        """Discard all snapshots after this one, and merge their recorded changes into it, so that a restore still undoes these changes."""
         self._keep_oplog_flag()
         level = self._level(snapshot)
         while len(self._open) > level + 1:
@@ -139,7 +141,7 @@ class SnapshotStack:
         self._record()
 
     def settle(self, snapshot: Snapshot, next_ident: int) -> None:
-        """Reset the records of a snapshot after the store was restored to it. The snapshot stays open."""
+        """Clear the recorded changes of a snapshot after the store was restored to it. The snapshot remains open."""
         for values in snapshot.values:
             values.clear()
         snapshot.deferred.clear()
@@ -148,18 +150,18 @@ class SnapshotStack:
         self._record()
 
     def _level(self, snapshot: Snapshot) -> int:
-        """Return the snapshot's nesting level; raise StorageError if the snapshot has ended."""
+        """Return the snapshot's nesting level. Raise StorageError if the snapshot is no longer open."""
         if snapshot not in self._open:
             raise StorageError("This snapshot has ended: it was popped, or an outer one was restored.")
         return self._open.index(snapshot)
 
     def _keep_oplog_flag(self) -> None:
-        """Copy the undo log's oplog flag into the innermost snapshot."""
+        """Copy the undo log's flag for oplog writes into the innermost snapshot."""
         if self._open:
             self._open[-1].oplog_written = self._undo.oplog_written
 
     def _record(self) -> None:
-        """Direct the undo log to the innermost snapshot."""
+        """Make the undo log record into the innermost snapshot."""
         if self._open:
             top = self._open[-1]
             self._undo.record_into(top.values, top.watermark, top.oplog_written)
@@ -168,10 +170,10 @@ class SnapshotStack:
 
 
 def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange]) -> Restored:
-    """Restore the store to a snapshot, in the unit's transaction.
+    """Restore the store to a snapshot, in the unit's transaction. Return the changes that were made.
 
     Arguments:
-        made: the idents created since the snapshot, as ranges to remove later.
+        made: the idents created since the snapshot, as ranges whose entries are removed later.
     """
     more_records: Counter[int] = Counter()
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):

@@ -1,4 +1,4 @@
-"""The fixed set of tables that contain all data of a server."""
+"""The five tables that contain all data of a server."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Frees the memory of an in-memory store by rewriting its pages without overwritten and removed data.
+"""Freeing of memory in an in-memory store by rewriting its pages without overwritten and removed data.
 
-WiredTiger keeps replaced data on a page until the page is rewritten. In an in-memory store, it rewrites pages only when the store is nearly
-full. Therefore a *walk* over all tables rewrites the changed pages whenever enough bytes have changed. At intervals, the C library is made
-to return the freed memory to the system.
+WiredTiger keeps replaced data on a page until the page is rewritten. In an in-memory store, it rewrites pages only when the store is
+nearly full. Therefore a *walk* over all tables rewrites the changed pages whenever enough bytes have changed. From time to time, the C
+library is also made to return the freed memory to the system.
 
-The periodic thread performs the walks and yields to running commands. If writers leave garbage faster than the walks remove it, the store
-is *crowded*, and each writer performs a part of the walk before it writes (`Engine.relieve`). This bounds the memory under load.
+The periodic thread performs the walks and yields to running commands. If writers produce garbage faster than the walks remove it, the
+store becomes *crowded*. Each writer then performs a part of the walk before it writes (`Engine.relieve`). This bounds the memory under
+load.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ _STEP: Final = 1024
 
 
 class Tidying:
-    """Walks over the tables of an in-memory store, one step at a time.
+    """The walks over the tables of an in-memory store, which rewrite changed pages one step at a time.
 
     Arguments:
-        sweeper: a unit that rewrites the pages it leaves.
-        changed: returns the number of bytes changed since the store was opened.
-        memory: returns the number of bytes of memory used by the store.
-        has_orphans: returns whether entries of dropped collections and indexes remain.
+        sweeper: a recovery unit that rewrites each page after visiting it.
+        changed: a function that returns the number of bytes changed since the store was opened.
+        memory: a function that returns the number of bytes of memory used by the store.
+        has_orphans: a function that returns whether entries of dropped collections and indexes remain.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class Tidying:
 
     @property
     def is_walking(self) -> bool:
-        """Whether a walk is under way."""
+        """Whether a walk is in progress."""
         return self._place is not None
 
     @property
     def due_at(self) -> int:
-        """The value of `changed` at which a walk is due while transactions run."""
+        """The value of `changed` at which the next walk is due while transactions are running."""
         return self._changed_before + max(CHANGED_ENOUGH, self._size // 4)
 
     def is_due(self, *, idle: bool) -> bool:
         """Return whether `run` should be called.
 
         Arguments:
-            idle: whether no transaction runs, in which case a smaller amount suffices.
+            idle: whether no transaction is running, in which case a smaller amount of changes suffices.
         """
         due_at = self._changed_before + max(CHANGED_ENOUGH_WHEN_IDLE, self._size // 32) if idle else self.due_at
         return self._place is not None or self._changed() >= due_at
@@ -80,12 +81,13 @@ class Tidying:
     def run(self, budget_ms: float, others_work: Callable[[], bool]) -> None:
         """Walk for about `budget_ms`, or until another transaction runs.
 
-        A reader blocks while the page that it needs is rewritten. If the reader holds the GIL, all other threads block too. Therefore a
-        walk yields to transactions. It does not yield if the next walk has already become due, because then the memory is needed.
+        A reader blocks while the page that it needs is being rewritten. If the reader holds the GIL, all other threads block, too.
+        Therefore a walk yields to transactions. It does not yield if the next walk has already become due, because the memory is needed
+        in that case.
 
         Arguments:
             budget_ms: the approximate duration.
-            others_work: returns whether another transaction runs.
+            others_work: a function that returns whether another transaction is running.
         """
         deadline = monotonic() + budget_ms / 1000
         if self._place is None:
@@ -101,17 +103,18 @@ class Tidying:
             give_back_memory()
 
     def _note_what_is_left(self) -> None:
-        """Set the memory limit beyond which the store is crowded, after a walk.
+        """Set the memory limit above which the store is crowded, after a walk.
 
         The limit is derived from the memory that the walk could not free. Changes during the walk do not count, because they may be on
-        pages that the walk had already passed; the next walk can free them. Orphans do not count either, because relieve() purges them.
+        pages that the walk had already passed and that the next walk can free. Orphans do not count, either, because relieve() purges
+        them.
         """
         left = max(self._met, self._memory() - (self._changed() - self._changed_before))
         crowded_at = left + left // 4 + ROOM
         self.crowded_at = min(self.crowded_at, crowded_at) if self._has_orphans() else crowded_at
 
     def _step(self, table: int, lower: bytes) -> tuple[int, bytes] | None:
-        """Walk over some entries; return the position of the next step, or None at the end of the walk."""
+        """Rewrite the pages of some entries. Return the position of the next step, or None at the end of the walk."""
         last, met = self._sweeper.sweep(table, lower, None, _STEP)
         self._met += met
         if self._met - self._given_back_at > max(GIVE_BACK_AFTER, self._size // 8):
@@ -123,7 +126,7 @@ class Tidying:
 
 
 def give_back_memory() -> None:
-    """Make the C library return free memory to the system. Only glibc has a call for this."""
+    """Make the C library return free memory to the system, if it is glibc. Other C libraries have no function for this."""
     # Imported here, because a module-level import would slow down each start.
     import ctypes
 

@@ -1,4 +1,4 @@
-"""Waits that also end when the waiting thread's operation is killed or times out."""
+"""Waits that end early if the waiting thread's operation is killed or times out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ Check = Callable[[], None]
 
 
 class Waits:
-    """Lets threads wait in one store, and ends a wait if the operation of the waiting thread is interrupted.
+    """The waits of threads in one store. A wait ends with an error if the operation of the waiting thread is interrupted.
 
     Arguments:
-        check: raises an error if the calling thread's operation is interrupted; does nothing in a thread without an operation.
+        check: a function that raises an error if the calling thread's operation is interrupted. It does nothing in a thread without an
+            operation.
 
-    Threads: `_condition` guards the threads that wait for a predicate. `_uninterrupted` contains the threads in `complete`; its single
-    operations are atomic.
+    Threads: `_condition` guards the threads that wait for a predicate. `_uninterrupted` contains the threads that execute `complete`; its
+    single operations are atomic.
     """
 
     def __init__(self, check: Check) -> None:
@@ -33,10 +34,11 @@ class Waits:
         self._uninterrupted: set[int] = set()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Wait until the predicate is true. `notify_all` makes every waiting thread test its predicate again.
+        """Wait until the predicate is true or the timeout expires. Each call of `notify_all` makes the waiting threads test their
+        predicates again.
 
         Arguments:
-            timeout: seconds to wait, or None to wait indefinitely.
+            timeout: the maximum number of seconds to wait, or None for no limit.
 
         Returns:
             whether the predicate is true.
@@ -57,15 +59,15 @@ class Waits:
         return True
 
     def notify_all(self) -> None:
-        """Wake all threads in `wait_for`."""
+        """Wake all threads that are blocked in `wait_for`."""
         with self._condition:
             self._condition.notify_all()
 
     def acquire(self, lock: Lock | RLock) -> None:
-        """Acquire the lock.
+        """Acquire the lock, unless this thread's operation is interrupted.
 
         Raises:
-            CommandError: the error of `check`; the lock is not held then.
+            CommandError: the error of `check`. The lock is then not acquired.
         """
         pause = _FIRST_PAUSE_S
         while not lock.acquire(timeout=pause):
@@ -74,10 +76,10 @@ class Waits:
 
     @contextmanager
     def hold(self, lock: Lock | RLock) -> Iterator[None]:
-        """Hold the lock for a block.
+        """Return a context manager that holds the lock.
 
         Raises:
-            CommandError: the error of `check`; the lock is not held then.
+            CommandError: the error of `check`. The lock is then not acquired.
         """
         if not lock.acquire(blocking=False):
             self.acquire(lock)
@@ -87,7 +89,9 @@ class Waits:
             lock.release()
 
     def complete(self, action: Callable[[], object]) -> None:
-        """Run an action that must complete, such as a rollback. Its waits ignore the interruption of this thread's operation."""
+        """Run an action that must not be interrupted, such as a rollback. Waits in the action ignore interruptions of this thread's
+        operation.
+        """
         me = get_ident()
         self._uninterrupted.add(me)
         try:

@@ -1,7 +1,8 @@
-"""Writes a checkpoint of every table, changed or not.
+"""A checkpoint that includes all tables, whether changed or not.
 
-Each table's last checkpoint records the position from which the log applies to the table. If log files are missing, a new log may begin
-before these positions, and a start would skip its records. WiredTiger's option `force` does not update the positions of unchanged tables.
+The last checkpoint of each table records the position from which the log applies to the table. If log files are missing, a new log may
+begin before these positions, and a start would skip its records. WiredTiger's option `force` does not update the positions of unchanged
+tables.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _UNUSED_KEY: Final = b"\0\0\0\0\0"
 
 
 def checkpoint_all(engine: Engine) -> None:
-    """Write a checkpoint of every table of a store. No other thread may use the store meanwhile."""
+    """Write a checkpoint of every table of a store. No other thread may use the store during the call."""
     with engine.transaction() as unit:
         for table in range(len(NAMES)):
             unit.put(table, _UNUSED_KEY, b"\0")

@@ -1,1 +1,1 @@
-"""Services above dispatch that commands share: reads, writes, batches, pipelines over collections, validation, TTL."""
+"""Services that several commands share: reads, writes, batches, pipelines over collections, validation, TTL."""

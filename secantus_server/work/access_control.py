@@ -1,4 +1,4 @@
-"""Access control, based on the documents of `admin.system.users` and `admin.system.roles`.
+"""Access control based on the users and roles in `admin.system.users` and `admin.system.roles`.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -35,12 +35,12 @@ _MAX_RIGHTS = 100
 
 @dataclass(frozen=True)
 class _Rights:
-    """What the roles of a user allow.
+    """The cached rights of a user.
 
     Arguments:
-        generation: the generation of the users and roles from which this was computed.
+        generation: the generation of the users and roles from which the rights were computed.
         restrictions: the authentication restrictions of each role.
-        grants: what the user may do.
+        grants: the privileges that the user's roles grant.
     """
 
     generation: int
@@ -49,14 +49,14 @@ class _Rights:
 
 
 class AccessControl:
-    """Implements `dispatch.access.Access`.
+    """The implementation of `dispatch.access.Access`.
 
-    A client's grants are cached together with the generation number of the users and roles at that time. A commit that writes to these
-    collections makes a watch stale. The next command of any client then begins a new generation. Cached grants of older generations are
-    computed again. Connections of the same user share what was computed in the same generation.
+    A client's grants are cached together with the generation number of the users and roles. A commit that changes users or roles starts a
+    new generation at the next command of any client. Cached grants of older generations are then recomputed. Connections of the same user
+    share the grants of one generation.
 
-    Threads: `_lock` serializes the beginning of generations. Entries of `_rights` are replaced as a whole. `generation` can be read without
-    the lock. It changes both before and after the watches are armed, so grants that are computed in between are computed again.
+    Threads: `_lock` serializes the start of generations. Entries of `_rights` are replaced as a whole. `generation` can be read without
+    the lock. It changes both before and after the watches are armed, so that grants computed in between are recomputed.
     """
 
     def __init__(self, services: Services) -> None:
@@ -68,25 +68,25 @@ class AccessControl:
         self.generation = 0
 
     def admit(self, name: str, client: ClientInfo) -> None:
-        """Check that a client has authenticated; see `Access.admit`."""
+        """Raise if a client has not authenticated; see `Access.admit`."""
         is_current = client.generation == self.generation and not (self._users.stale or self._roles.stale)
         if (client.grants if is_current else self.grants_of(client)) is None:
             raise CommandError(UNAUTHORIZED, f"Command {name} requires authentication")
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
-        """Return what a client may do now, or None; see `Access.grants_of`."""
+        """Return the current grants of a client, or None if it has not authenticated; see `Access.grants_of`."""
         if client.generation != self.current_generation():
             self._make_grants(client)
         return client.grants
 
     def current_generation(self) -> int:
-        """Return the number of the version of the users and roles; see `Access.current_generation`."""
+        """Return the generation number of the users and roles; see `Access.current_generation`."""
         if self._users.stale or self._roles.stale:
             self.renew()
         return self.generation
 
     def renew(self) -> None:
-        """Begin a new generation, so that cached grants are computed again; see `Access.renew`."""
+        """Start a new generation, so that cached grants are recomputed; see `Access.renew`."""
         with self._lock:
             self.generation += 1
             self._rights.clear()
@@ -111,9 +111,9 @@ class AccessControl:
         client.generation = generation
 
     def log_in(self, client: ClientInfo, user: dict[str, Any], generation: int) -> bool:
-        """Log a connection in as a user, and cache the user's grants.
+        """Log a connection in as a user, and cache the user's grants; see `Access.log_in`.
 
-        Return False if the user may not log in from there; see `Access.log_in`.
+        Return False if the user's restrictions do not allow the client's address.
         """
         name, db = user["user"], user["db"]
         rights = self._rights_of(name, db, user, generation)

@@ -1,8 +1,8 @@
-"""Applies oplog entries, which are changes of documents or commands that change collections.
+"""Application of oplog entries. An entry describes a change of a document or a command that changes collections.
 
-An entry can be applied again to a state that already contains its change. An insert then replaces the document with the same `_id`. The
-removal of a document that no longer exists does nothing. The update of such a document is an error, unless all entries are applied again
-(`is_repeated`): then a later entry has removed the document.
+Entries may be applied to a state that already contains their changes. An insert then replaces the document with the same `_id`. Deleting
+a missing document has no effect. Updating a missing document is an error, except if all entries are applied again (`is_repeated`),
+because a later entry may have deleted the document.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -40,7 +40,7 @@ _FORCE_UUID = "forceUUID"
 
 
 def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) -> bool:
-    """Apply an oplog entry; return False if the entry is a no-op.
+    """Apply an oplog entry. Return False if the entry is a no-op, else True.
 
     Arguments:
         request: the command that applies the entry.
@@ -48,7 +48,7 @@ def apply_operation(request: Request, entry: Any, *, is_repeated: bool = False) 
         is_repeated: whether the documents may already contain the changes of later entries.
 
     Raises:
-        CommandError: the entry is malformed or cannot be applied.
+        CommandError: if the entry is malformed or cannot be applied.
     """
     if type(entry) is not dict:
         raise CommandError(14, f"applyOps must contain operations, not {type_name(entry)}")
@@ -82,14 +82,18 @@ _ACTIONS = {"i": {"insert", "update"}, "u": {"update"}, "d": {"remove"}}
 
 
 def _granted(request: Request, name: str) -> AbstractSet[str]:
-    """Return the user's actions on a collection. Without access control, return all actions that an entry can need."""
+    """Return the actions that the user may perform on a collection. Without access control, these are all actions that an entry can
+    require.
+    """
     if request.services.access is None:
         return {"insert", "update", "remove"}
     return frozenset() if request.client.grants is None else request.client.grants.on(request.db, name)
 
 
 def _check_allowed(request: Request, is_allowed: bool, target: str) -> None:
-    """Raise an error unless the user may make an entry's change. The privilege for applyOps alone is not enough.
+    """Raise if the user is not authorized to make an entry's change.
+
+    The privilege to run applyOps does not include the changes in its entries.
 
     Raises:
         CommandError: 13 Unauthorized.
@@ -118,7 +122,7 @@ def _collection(request: Request, transaction: Transaction, name: str) -> Collec
 
 
 def _find(request: Request, transaction: Transaction, collection: Collection, source: Any) -> Target | None:
-    """Return the stored document with the `_id` of an entry's document, or None if absent."""
+    """Return the stored document that has the same `_id` as an entry's document, or None if no such document exists."""
     if type(source) is not dict or "_id" not in source:
         raise CommandError(4, "applyOps: the operation has no _id")
     query = parse_query({"_id": {"$eq": source["_id"]}}, command_context(request, let={}, collation=None, collection=collection), limit=1)
@@ -137,7 +141,7 @@ def _insert(request: Request, transaction: Transaction, name: str, entry: dict[s
 
 
 def _update(request: Request, transaction: Transaction, name: str, entry: dict[str, Any]) -> bool:
-    """Apply an update; return whether its document exists."""
+    """Apply an update entry. Return whether the document to update exists."""
     collection, o = _collection(request, transaction, name), entry["o"]
     found = _find(request, transaction, collection, entry.get("o2", o))
     if found is None:
@@ -167,7 +171,7 @@ _CHANGES: dict[str, Callable[[Request, Transaction, str, dict[str, Any]], bool]]
 
 
 def _apply_command(request: Request, entry: dict[str, Any], *, is_repeated: bool) -> None:
-    """Run the command of an entry. A drop or dropIndexes whose collection or index no longer exists does nothing."""
+    """Run the command of an entry. Ignore a drop or dropIndexes if the collection or index no longer exists."""
     o = entry["o"]
     name = next(iter(o), "")
     if name in ("create", *_COMMANDS) and request.services.access is not None:
@@ -204,7 +208,7 @@ def _is_of_buckets(name: Any) -> bool:
 
 
 def _check_uuid_is_new(request: Request, uuid: Binary, name: Any) -> None:
-    """Refuse the UUID of another collection, because the entries of an oplog and change streams identify collections by UUID.
+    """Raise if another collection already has this UUID, because the oplog and change streams identify collections by UUID.
 
     Raises:
         CommandError: 48 NamespaceExists.

@@ -1,4 +1,4 @@
-"""SASL conversations of connections, for saslStart, saslContinue and the speculative authentication in hello.
+"""SASL conversations for saslStart, saslContinue and the speculative authentication in hello.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
 """
@@ -31,13 +31,13 @@ _OTHERS = ("MONGODB-AWS", "MONGODB-OIDC", "GSSAPI", "PLAIN")
 
 
 def start_login(request: Request, db: str, mechanism: str, payload: Any, options: dict[str, Any], *, is_speculative: bool = False) -> Reply:
-    """Start a SASL conversation and return the reply. This ends any earlier conversation of the connection.
+    """Start a SASL conversation and return the reply. An earlier conversation of the connection is aborted.
 
     Arguments:
         db: the user's database.
         payload: the client's first message.
         options: the `options` document of saslStart.
-        is_speculative: whether the login is part of hello, which a client sends before it knows the user's mechanisms.
+        is_speculative: whether the login is part of hello. The client then does not yet know which mechanisms the user supports.
 
     Raises:
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
@@ -73,11 +73,11 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
 
 
 def log_in_by_certificate(request: Request, db: str, name: str | None) -> Reply:
-    """Authenticate the connection as the user identified by the client's certificate, and return the reply of `authenticate`.
+    """Authenticate the connection as the user of the client's certificate, and return the reply of `authenticate`.
 
     Arguments:
         db: the database of the login.
-        name: the user name that the client has sent, or None.
+        name: the user name that the client sent, or None.
 
     Raises:
         CommandError: 17 ProtocolError, 18 AuthenticationFailed.
@@ -106,7 +106,9 @@ def _first_message(request: Request, payload: Any) -> ClientFirst:
 
 
 def _credentials_of(user: dict[str, Any], mechanism: str) -> dict[str, Any] | None:
-    """Return the credentials of a user, or None if they are missing or malformed, as they may be in a document written by a client."""
+    """Return a user's credentials for a mechanism, or None if they are missing or malformed. A client may have written a malformed
+    document.
+    """
     stored = (user.get("credentials") or {}).get(mechanism)
     if type(stored) is not dict or not {"salt", "iterationCount", "storedKey", "serverKey"} <= stored.keys():
         return None
@@ -143,7 +145,7 @@ def continue_login(request: Request, conversation_id: Any, payload: Any) -> Repl
 
 
 def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
-    """Authenticate the connection after the client has proved that it knows the password; return the reply.
+    """Authenticate the connection after the client has proved that it knows the password, and return the reply.
 
     Raises:
         CommandError: 18 AuthenticationFailed if the user was dropped during the login or may not connect from the client's address.
@@ -160,13 +162,13 @@ def _finish(request: Request, conversation: Conversation, answer: str) -> Reply:
 
 
 def _current_generation(request: Request) -> int:
-    """Return the version of the users and roles for `log_in`; call this before reading the user's document."""
+    """Return the generation number of the users and roles for `log_in`. Call this function before reading the user's document."""
     access = request.services.access
     return 0 if access is None else access.current_generation()
 
 
 def log_in(request: Request, user: dict[str, Any], generation: int) -> bool:
-    """Authenticate the connection as a user; return False if the user may not connect from the client's address.
+    """Authenticate the connection as a user. Return False if the user may not connect from the client's address, else True.
 
     Arguments:
         user: the user's document.
@@ -180,7 +182,7 @@ def log_in(request: Request, user: dict[str, Any], generation: int) -> bool:
 
 
 def _fail(request: Request, why: str, conversation: Conversation | None = None) -> None:
-    """Log and count a failed login. The log line contains the user name, but no other data from the client."""
+    """Log and count a failed login. The log line contains the user name but no other client data."""
     who = "a client" if conversation is None else _printable(f"{conversation.user}@{conversation.db}")
     host = request.client.address[0]
     request.services.log.warning(f"Authentication of {who} failed: {why} (from {host}, conn{request.client.connection_id}).")
@@ -188,7 +190,7 @@ def _fail(request: Request, why: str, conversation: Conversation | None = None) 
 
 
 def _printable(name: str) -> str:
-    """Return a client's user name for a log line: truncated, with unprintable characters replaced."""
+    """Return a user name in a form that is safe for log lines: truncated, and with unprintable characters replaced."""
     return "".join(character if character.isprintable() else "?" for character in name[:_MAX_NAME])
 
 
@@ -196,8 +198,8 @@ def _wait(request: Request, user: str = "") -> None:
     """Delay a login if many logins of the same user or from the same address have failed.
 
     Raises:
-        CommandError: 18 AuthenticationFailed if too many logins are already waiting; the
-            interruption's error if the operation is interrupted.
+        CommandError: 18 AuthenticationFailed if too many logins are already delayed, and the interruption's error if the operation is
+            interrupted.
     """
     delay_s = request.services.throttle.take_turn(request.client.address[0], user)
     if delay_s is None:
@@ -216,7 +218,7 @@ def _reply(payload: str, *, done: bool) -> Reply:
 
 
 def _text(payload: Any) -> str:
-    """Return the text of a payload, which is binary data or, from old shells, a base64 string."""
+    """Return the text of a SASL payload. The payload is binary data or, from old shells, a base64 string."""
     if isinstance(payload, bytes | str) and len(payload) > _MAX_PAYLOAD:
         raise authentication_failed()
     try:

@@ -1,4 +1,4 @@
-"""Users and roles, stored in `admin.system.users` and `admin.system.roles` in MongoDB's format.
+"""Storage and parsing of users and roles, which are documents in `admin.system.users` and `admin.system.roles` in MongoDB's format.
 
 https://www.mongodb.com/docs/manual/reference/system-users-collection/
 https://www.mongodb.com/docs/manual/reference/system-roles-collection/
@@ -35,16 +35,16 @@ Stored = dict[str, tuple[dict[str, Any], tuple[bytes, int]]]
 
 
 def read_documents(services: Services, collection: str) -> Documents:
-    """Return all users or roles."""
+    """Return all documents of a collection of users or roles, keyed by `_id`."""
     with services.work.reading() as transaction:
         return {key: document for key, (document, _) in _stored(transaction, collection).items()}
 
 
 def _stored(transaction: ReadTransaction | Transaction, collection: str, limit: int | None = None) -> Stored:
-    """Return the stored documents by `_id`, each with its BSON bytes and its RecordId.
+    """Return the stored documents keyed by `_id`, each with its BSON bytes and its RecordId.
 
     Arguments:
-        limit: the largest number of documents to return.
+        limit: the maximum number of documents to return; None means no limit.
     """
     found = transaction.catalog.find("admin", collection)
     if found is None:
@@ -60,7 +60,7 @@ def _stored(transaction: ReadTransaction | Transaction, collection: str, limit: 
 
 
 def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
-    """Return the document of a user, or None if absent."""
+    """Return the document of a user, or None if the user does not exist."""
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
         user = None if found is None else _by_id(transaction, found, f"{db}.{name}")
@@ -68,10 +68,10 @@ def find_user(services: Services, db: str, name: str) -> dict[str, Any] | None:
 
 
 def find_login(services: Services, db: str, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return the document of the user who logs in, or None, and a second document.
+    """Return the document of the user who logs in, or None, and a dummy document.
 
-    The second document is the first stored user's document if the user does not exist, and empty otherwise. In both cases the function
-    makes two lookups, one of which finds a document. Therefore the duration of a login does not reveal whether the user exists.
+    If the user does not exist, the dummy document is the document of the first stored user. Otherwise it is empty. In both cases the
+    function makes two lookups, of which one finds a document. The duration of a login therefore does not reveal whether the user exists.
     """
     with services.work.reading() as transaction:
         found = transaction.catalog.find("admin", USERS)
@@ -89,17 +89,17 @@ def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[st
 
 
 def _checked(user: dict[str, Any] | None, db: str, name: str) -> dict[str, Any] | None:
-    """Return a user's document, or None if its name or database contradicts its `_id`, as in a document written by a client."""
+    """Return a user's document, or None if its name or database does not match its `_id`. A client may have written such a document."""
     return user if user is not None and (user.get("user"), user.get("db")) == (name, db) else None
 
 
 def has_documents(services: Services, collection: str) -> bool:
-    """Return whether a collection of users or roles has documents."""
+    """Return whether a collection of users or roles contains any documents."""
     return bool(read_documents(services, collection))
 
 
 def change_documents(request: Request, collection: str, change: Callable[[Documents], T]) -> T:
-    """Change users or roles in one transaction and return the result of `change`; see `change_together`."""
+    """Change users or roles in one transaction and return the result of `change`. See `change_together` for the arguments."""
     return change_together(request, (collection,), change)
 
 
@@ -107,11 +107,11 @@ def change_together(request: Request, collections: tuple[str, ...], change: Call
     """Change users and roles in one transaction, and return the result of `change`.
 
     Arguments:
-        change: receives a dict of documents by `_id` for each collection, and adds, replaces or removes entries of these dicts. It must not
-            modify a document in place, and may be called several times.
+        change: a function that receives a dict of documents by `_id` for each collection and adds, replaces or removes entries of these
+            dicts. It must not modify a document in place, and may be called several times.
 
     Raises:
-        CommandError: the error of `change`; nothing is written in that case.
+        CommandError: the error of `change`. Nothing is written in that case.
     """
     services = request.services
 
@@ -127,7 +127,7 @@ def change_together(request: Request, collections: tuple[str, ...], change: Call
 
 
 def _write(services: Services, transaction: Transaction, name: str, stored: Stored, documents: Documents) -> None:
-    """Write the differences between the stored documents and the changed documents."""
+    """Write the differences between the stored documents and the changed documents to the collection."""
     if all(documents.get(key) is document for key, (document, _) in stored.items()) and len(documents) == len(stored):
         return
     target = transaction.catalog.find("admin", name)
@@ -145,12 +145,12 @@ def _write(services: Services, transaction: Transaction, name: str, stored: Stor
 
 
 def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
-    """Parse the name of a user or role; return the name and the database.
+    """Parse the name of a user or role, and return the name and its database.
 
     Arguments:
         kind: "user" or "role".
         value: a name, or a document with a name and a database.
-        db: the database to use for a name without a database.
+        db: the default database.
 
     Raises:
         CommandError: 2 BadValue.
@@ -173,7 +173,7 @@ def parse_name(kind: str, value: Any, db: str) -> tuple[str, str]:
 
 
 def parse_roles(services: Services, values: list[Any], db: str) -> list[dict[str, Any]]:
-    """Parse a list of roles; return them in stored form, without duplicates.
+    """Parse a list of roles and return the roles in their stored form, without duplicates.
 
     Raises:
         CommandError: 31 RoleNotFound, 2 BadValue.
@@ -191,10 +191,10 @@ def parse_roles(services: Services, values: list[Any], db: str) -> list[dict[str
 
 
 def role_closure(known: Documents, roles: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return roles and all inherited roles, without duplicates.
+    """Return the given roles and all roles that they inherit, without duplicates.
 
     Arguments:
-        known: the user-defined roles; built-in roles do not inherit others.
+        known: the user-defined roles; built-in roles do not inherit other roles.
     """
     found: list[dict[str, Any]] = []
     waiting = list(roles)

@@ -1,6 +1,6 @@
 """The unit of work outside multi-document transactions. Every write commits immediately.
 
-As in MongoDB, the writes of earlier statements remain if a statement fails, and clients never see a write conflict.
+As in MongoDB, earlier writes remain if a statement fails, and write conflicts are not reported to clients.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ MOST_DOUBLINGS = 7
 
 
 class _Conflict(Exception):
-    """Raised if a catalog change conflicts with an open transaction.
+    """The error for a catalog change that conflicts with an open transaction.
 
-    The change must release its locks and wait for the transaction's end.
+    The change must release its locks and wait until the transaction ends.
     """
 
 
 class _InUse(Exception):
-    """Raised if a catalog change must wait for open transactions that use its collections.
+    """The error for a catalog change that must wait because open transactions use its collections.
 
     Arguments:
         namespaces: the collections to be changed.
@@ -65,7 +65,7 @@ class _InUse(Exception):
 
 
 class Reading:
-    """A `dispatch.unit_of_work.ReadTransaction` as a context manager, which begins the transaction on entry."""
+    """A context manager that implements `dispatch.unit_of_work.ReadTransaction`. It begins the transaction on entry."""
 
     __slots__ = ("_catalog", "_engine", "catalog", "unit")
 
@@ -86,18 +86,18 @@ class Reading:
         self._engine.release(self.unit)
 
     def pause(self) -> None:
-        """End the transaction, so that this thread can write."""
+        """End the read transaction temporarily, so that this thread can write."""
         self.unit.rollback()
 
     def resume(self) -> None:
-        """Begin a new transaction on the current state."""
+        """Begin a new read transaction on the current state after `pause`."""
         self.catalog = self._catalog.begin(self.unit)
 
 
 class AutoCommit:
-    """Implements `dispatch.unit_of_work.UnitOfWork` for one server.
+    """The implementation of `dispatch.unit_of_work.UnitOfWork` for writes that commit immediately.
 
-    Threads: the class is stateless; each call borrows a recovery unit.
+    Threads: the class has no state. Each call acquires its own recovery unit.
     """
 
     def __init__(self, services: Services) -> None:
@@ -111,7 +111,7 @@ class AutoCommit:
         return Reading(self._engine, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit, retrying after conflicts; see `UnitOfWork.write`."""
+        """Run a function in a transaction and commit, with retries after write conflicts; see `UnitOfWork.write`."""
         if self._engine.is_crowded():
             self._engine.relieve()
         return self._run(Transaction, body, check)
@@ -119,7 +119,7 @@ class AutoCommit:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Run a body that changes the catalog, and commit; see `UnitOfWork.change_catalog`."""
+        """Run a function that changes the catalog, and commit; see `UnitOfWork.change_catalog`."""
         wanted, conflicts = list(namespaces), 0
         while True:
             try:
@@ -140,11 +140,11 @@ class AutoCommit:
                 self._wait(conflicts)
 
     def _change_catalog(self, body: Callable[[CatalogTransaction], T], check: Check) -> T:
-        """Change the catalog unless an open transaction uses one of the collections.
+        """Run a function that changes the catalog, and commit while holding the catalog lock.
 
         Raises:
-            _InUse: an open transaction uses one of the collections.
-            _Conflict: an open transaction has written the same part of the catalog.
+            _InUse: if an open transaction uses one of the collections.
+            _Conflict: if an open transaction has written the same part of the catalog.
         """
         if self._engine.was_full:
             self._engine.make_room()
@@ -164,7 +164,7 @@ class AutoCommit:
             self._engine.release(passage)
 
     def _run(self, make: Callable[[RecoveryUnit, CatalogView], AnyTransaction], body: Callable[[AnyTransaction], T], check: Check) -> T:
-        """Run a body in a transaction, and retry until the transaction commits or the body fails."""
+        """Run a function in a transaction and commit. Retry after write conflicts until the commit succeeds or the function fails."""
         too_large, conflicts, has_made_room = 0, 0, False
         unit = self._engine.acquire()
         try:
@@ -201,7 +201,7 @@ class AutoCommit:
                 self._services.sessions.transactions.conflicts.pop(get_ident(), None)
 
     def _wait(self, conflicts: int) -> None:
-        """Wait after a write conflict if any session has an open transaction, which may be the cause of the conflict."""
+        """Wait before retrying after a write conflict if a session has an open transaction, because that transaction may be the cause."""
         transactions = self._services.sessions.transactions
         transactions.conflicts[get_ident()] = conflicts
         if transactions.open:
@@ -214,7 +214,7 @@ class AutoCommit:
         return self._engine.make_room()
 
     def _commit(self, transaction: Transaction) -> None:
-        """Commit a transaction's staged writes. If nothing was staged, leave the transaction for the caller to roll back."""
+        """Commit a transaction's staged writes. If nothing was staged, leave the transaction open, and the caller rolls it back."""
         writes, changes = transaction.writes, transaction.changes
         if len(writes) != 1 or not writes[0].changes:
             writes = [one for one in writes if one.changes]
@@ -231,7 +231,7 @@ class AutoCommit:
             self._locks.end_change(claimed)
 
     def _apply(self, transaction: Transaction, writes: list[StagedWrites], changes: CatalogChanges | None) -> None:
-        """Commit the writes to the store and the oplog, then apply them to the in-memory state."""
+        """Commit the writes to the store and the oplog, then update the in-memory state."""
         begun = 0
         logged: list[Writes] = []
         chain, time, retried = None, None, transaction.retried

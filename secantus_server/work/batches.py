@@ -1,7 +1,8 @@
-"""Divides the documents that a statement matches into batches. Each batch is written in its own transaction.
+"""Division of a statement's matching documents into batches. Each batch is written in its own transaction.
 
-MongoDB writes each document of such a statement separately. If a document fails or the operation is interrupted, the documents written
-earlier remain. If another client changes a document before the statement writes it, the document is matched against the filter again.
+MongoDB writes each document of a multi-document statement separately. If a write fails or the operation is interrupted, the documents
+already written remain. If another client changes a document before the statement writes it, the document is matched against the filter
+again.
 https://www.mongodb.com/docs/manual/core/write-operations-atomicity/
 """
 
@@ -39,7 +40,7 @@ QUERY_PLAN_KILLED = 175
 
 
 class Pace:
-    """Adapts the number of documents between two interruption checks to the speed at which documents are processed.
+    """The interval between two interruption checks, as a number of documents. It adapts to the processing speed.
 
     Arguments:
         check: raises an error if the operation was killed or timed out.
@@ -51,7 +52,7 @@ class Pace:
         self._looked = monotonic()
 
     def look(self) -> int:
-        """Call `check`, and return the number of documents to process before the next call.
+        """Check for interruption, and return the number of documents to process before the next check.
 
         Raises:
             CommandError: the error of `check`.
@@ -67,16 +68,17 @@ class Pace:
 
 
 class Targets:
-    """The documents that one statement matches, in batches. Each document is read in the transaction that writes it.
+    """The documents that match a statement, in batches. Each document is read in the transaction that writes it.
 
-    For each batch, the caller calls `read`, writes, commits, and calls `done`. After a write conflict, the caller calls `read` again
-    without `done`, which reads the same documents again.
+    For each batch, the caller calls `read`, writes the documents, commits, and calls `done`. After a write conflict, the caller does not
+    call `done` but calls `read` again, which returns the same documents.
 
     Arguments:
         query: a query without sort, skip and limit.
         check: raises an error if the operation was killed or timed out.
-        stay: whether written documents remain in the collection, so that an index scan may find such a document again at its new key.
-        accepts: called in each transaction; returns whether the statement still applies to the collection. None accepts all collections.
+        stay: whether written documents remain in the collection. An index scan may then find a document again at its new key.
+        accepts: a function, called in each transaction, that returns whether the statement still applies to the collection. None means
+            always.
     """
 
     def __init__(
@@ -113,7 +115,7 @@ class Targets:
 
     @property
     def at_end(self) -> bool:
-        """Whether the latest batch is the last one."""
+        """Whether the latest batch is the final one."""
         return self._scan_ended and not self._pending
 
     @property
@@ -122,12 +124,14 @@ class Targets:
         return self._begun
 
     def read(self, transaction: Transaction) -> list[Target]:
-        """Read the next batch, or the same batch again after a conflict. Set `collection` to the transaction's collection, or None.
+        """Read the next batch or, after a conflict, the same batch again.
+
+        Set `collection` to the transaction's version of the collection, or None if it does not exist.
 
         Raises:
-            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement no
-                longer applies to the collection.
-            WriteConflict: the transaction must be retried.
+            CommandError: 175 QueryPlanKilled if the collection or the scanned index was dropped since the first batch, or the statement
+                no longer applies to the collection.
+            WriteConflict: if the transaction must be retried.
         """
         self._retry()
         unit = transaction.unit
@@ -142,14 +146,14 @@ class Targets:
         return self._batch
 
     def done(self, count: int) -> None:
-        """Mark the first `count` documents of the batch as committed. The next batch begins with the remaining documents."""
+        """Mark the first `count` documents of the batch as committed. The remaining documents become the start of the next batch."""
         self._begun = True
         self._pending.extendleft(record_id for record_id, _ in reversed(self._batch[count:]))
         self._batch, self._taken = [], []
         self._room = min(2 * self._room, BATCH_BYTES)
 
     def _retry(self) -> None:
-        """Undo a `read` that was not followed by `done`. The next batch is smaller, to make a conflict less likely."""
+        """Undo the last `read` if `done` was not called for it. Make the next batch smaller, so that a conflict is less likely."""
         if not self._begun:
             # Nothing was written: restart the scan.
             self._close()
@@ -173,7 +177,7 @@ class Targets:
             check_still_there(transaction.catalog, self._first)
 
     def _scan(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """Return the next documents of the query."""
+        """Return the next batch of documents from the query's scan."""
         documents = self._attach(collection, unit)
         if isinstance(documents, SortedDocuments):
             # The sort has read all documents in this transaction. A later transaction may see other documents.
@@ -198,7 +202,7 @@ class Targets:
         return found
 
     def _attach(self, collection: Collection, unit: RecoveryUnit) -> Documents:
-        """Return the scan, attached to this unit's transaction."""
+        """Open the scan if necessary, attach it to the unit's transaction, and return it."""
         self._scope.attach(unit)
         if self._documents is None:
             self._documents = matching_documents(collection, self._query, self._scope)
@@ -218,14 +222,16 @@ class Targets:
         self._scan_ended = True
 
     def _resume_scan(self, found: list[Target]) -> None:
-        """Prepare the scan for a retry. A record scan keeps its position. Any other scan restarts and skips the documents in `_seen`."""
+        """Prepare the scan for a retry. A record scan resumes at its position. Any other scan restarts and skips the documents in
+        `_seen`.
+        """
         if isinstance(self._documents, RecordScan):
             self._taken = [record_id for record_id, _ in found]
         else:
             self._close()
 
     def _read_again(self, collection: Collection, unit: RecoveryUnit) -> list[Target]:
-        """Read the pending documents again, and return those that still match."""
+        """Read the pending documents again, and return the documents that still match."""
         match, room = self._query.match, self._room
         found: list[Target] = []
         while self._pending and room >= 0:

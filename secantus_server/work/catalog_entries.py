@@ -1,4 +1,4 @@
-"""The documents with which listCollections and `$listCatalog` describe collections and views."""
+"""The descriptions of collections and views that listCollections and `$listCatalog` return."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from secantus_server.version import Release
 
 
 def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
-    """Return a `$listCatalog` document for each collection and view of one database, or of all databases."""
+    """Return a `$listCatalog` document for each collection and view of one database, or of all databases if `db` is None."""
     names = services.catalog.databases() if db is None else [db]
     return [{"db": name, "ns": f"{name}.{info['name']}", **info} for name in names for info in collection_infos(services, name)]
 
@@ -34,10 +34,7 @@ def collection_infos(services: Services, db: str) -> list[dict[str, Any]]:
 
 
 def shown_collections(collections: Sequence[Collection], release: Release) -> Sequence[Collection]:
-    """Return the collections and views of a database that a MongoDB release shows.
-
-    Since 9.0, the buckets of a time series are not shown.
-    """
+    """Return the collections and views that a MongoDB release lists. Since 9.0, the buckets collections of time series are not listed."""
     if not release.has(VIEWLESS_TIMESERIES):
         return collections
     buckets = {collection.options["viewOn"] for collection in collections if collection.is_timeseries}
@@ -45,12 +42,15 @@ def shown_collections(collections: Sequence[Collection], release: Release) -> Se
 
 
 def is_shown_as_view(collection: Collection, release: Release) -> bool:
-    """Return whether a collection is a view in a MongoDB release. Before 9.0, a time series is a view."""
+    """Return whether a MongoDB release lists a collection as a view. Before 9.0, a time-series collection is listed as a view."""
     return collection.is_view and not (collection.is_timeseries and release.has(VIEWLESS_TIMESERIES))
 
 
 def shown_name(collection: Collection, catalog: Catalog | CatalogView, release: Release) -> str:
-    """Return the name of a stored collection in a MongoDB release. Since 9.0, the buckets of a time series have the name of the series."""
+    """Return the name under which a MongoDB release lists a collection.
+
+    Since 9.0, the buckets collection of a time series is listed under the name of the time series.
+    """
     name = collection.name.removeprefix(BUCKETS)
     if name == collection.name or not release.has(VIEWLESS_TIMESERIES):
         return collection.name
@@ -59,7 +59,7 @@ def shown_name(collection: Collection, catalog: Catalog | CatalogView, release: 
 
 
 def _whole_series(series: Collection, uuid: Binary | None) -> dict[str, Any]:
-    """Return the document of a time series, with the UUID of its buckets."""
+    """Return the `$listCatalog` document of a time-series collection, with the UUID of its buckets collection."""
     info = _info(series)
     return info if uuid is None else {**info, "info": {**info["info"], "uuid": uuid}}
 

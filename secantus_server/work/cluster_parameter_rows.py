@@ -1,4 +1,4 @@
-"""Stores changed cluster parameters in `config.clusterParameters`, so that they survive a restart of the server.
+"""Storage of changed cluster parameters in `config.clusterParameters`, so that they survive a restart of the server.
 
 https://www.mongodb.com/docs/manual/reference/command/setClusterParameter/
 """
@@ -27,7 +27,7 @@ def save_parameter(request: Request, name: str, value: dict[str, Any]) -> None:
 
 
 def writing(services: Services, name: str, value: dict[str, Any], *, replicated: bool = True) -> Callable[[Transaction], None]:
-    """Return the body of a unit of work that stores the value of a cluster parameter.
+    """Return a function that stores the value of a cluster parameter in a transaction.
 
     Arguments:
         replicated: whether the write gets an oplog entry.
@@ -49,7 +49,7 @@ def writing(services: Services, name: str, value: dict[str, Any], *, replicated:
 
 
 def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
-    """Return the stored values of parameters, by parameter name."""
+    """Return the stored values of cluster parameters, keyed by parameter name."""
     with services.work.reading() as transaction:
         collection = transaction.catalog.find(DATABASE, COLLECTION)
         if collection is None or collection.is_view:
@@ -62,5 +62,5 @@ def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
 
 
 def load_parameters(services: Services) -> dict[str, Any]:
-    """Return the values of the stored cluster parameters, by the parameters' names in the server's parameter table."""
+    """Return the stored values of cluster parameters, keyed by their names in the server's parameter table."""
     return {setting_name(name): value for name, value in stored_parameters(services).items() if name in CLUSTER_PARAMETERS}

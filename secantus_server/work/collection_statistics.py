@@ -1,4 +1,4 @@
-"""The sizes and counts of collections and indexes, for collStats, dbStats, `$collStats` and `$indexStats`."""
+"""Sizes and counts of collections and indexes, for collStats, dbStats, `$collStats` and `$indexStats`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTRIES_PER_CHECK = 1000
 
 
 def document_bytes(collection: Collection, scope: ReadScope) -> tuple[int, int]:
-    """Return the number of documents in a collection, and their total size in bytes."""
+    """Return the number and the total size in bytes of a collection's documents."""
     scan = scope.open(RecordScan(collection.ident, None, scope.check))
     sizes = [len(document) for document in scan]
     scope.forget(scan)
@@ -40,7 +40,7 @@ def index_bytes(index: Index, scope: ReadScope) -> int:
 
 
 def document_sizes(count: int, size: int, scale: int) -> dict[str, Any]:
-    """Return the collStats fields for the number and the size of documents.
+    """Return the collStats fields that are computed from the number and the total size of documents.
 
     Arguments:
         scale: the number by which sizes are divided.
@@ -80,7 +80,7 @@ def collection_statistics(collection: Collection, scope: ReadScope, scale: int =
 
 
 def timeseries_statistics(buckets: Collection, scope: ReadScope, scale: int = 1) -> dict[str, Any]:
-    """Return the collStats fields of a time-series collection, which describe the collection's buckets.
+    """Return the collStats fields of a time-series collection, computed from its buckets collection.
 
     https://www.mongodb.com/docs/manual/reference/command/collStats/#mongodb-data-collStats.timeseries
     """
@@ -95,7 +95,7 @@ def index_statistics(collection: Collection, since: Date) -> list[dict[str, Any]
     """Return the `$indexStats` documents of a collection.
 
     Arguments:
-        since: the time since which the uses of the indexes have been counted.
+        since: the time from which the uses of the indexes were counted.
     """
     return [
         {"name": index.name, "key": index.spec["key"], "accesses": {"ops": Int64(index.uses), "since": since}, "spec": index.spec}

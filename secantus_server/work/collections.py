@@ -1,4 +1,4 @@
-"""Creates and removes collections and views."""
+"""Creation and removal of collections and views."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def create_collection(
     work: UnitOfWork | None = None,
     uuid: Binary | None = None,
 ) -> Collection:
-    """Create a collection with its index on `_id`, or a view.
+    """Create a view, or a collection with its index on `_id`, and return it.
 
     Arguments:
-        if_missing: whether to return an existing collection of this name unchanged instead of raising an error.
+        if_missing: whether to return an existing collection with this name unchanged instead of raising an error.
         work: the unit of work that creates the collection; None means the server's unit of work.
         uuid: the UUID of the collection; None means a new UUID.
 
@@ -65,7 +65,7 @@ def create_collection(
 
 
 def create_series(services: Services, work: UnitOfWork, db: str, name: str, options: dict[str, Any], uuid: Binary | None) -> None:
-    """Create a time series unless a collection with its name exists.
+    """Create a time-series collection unless a collection with its name exists.
 
     Arguments:
         options: the options of the buckets collection.
@@ -84,10 +84,10 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:
-    """Stage the row of a new collection or view, and return the collection. For a time series, also stage its buckets collection.
+    """Stage the catalog row of a new collection or view, and return the collection. For a time series, also stage its buckets collection.
 
     Raises:
-        CommandError: 48 NamespaceExists if the name of the buckets collection is taken; 263 in a session's transaction.
+        CommandError: 48 NamespaceExists if the name of the buckets collection is in use, 263 in a session's transaction.
     """
     if collection.is_timeseries:
         if transaction.in_session:
@@ -106,11 +106,11 @@ def _save_new(services: Services, transaction: CatalogTransaction, collection: C
 def new_buckets(
     services: Services, collection: Collection, indexes: Iterable[dict[str, Any]] | None = None, uuid: Binary | None = None
 ) -> Collection:
-    """Return an empty collection for the buckets of a time-series collection.
+    """Return a new, empty buckets collection for a time-series collection.
 
     Arguments:
         collection: the time-series collection.
-        indexes: the definitions of the indexes in addition to the index on `_id`; None means the default indexes.
+        indexes: the definitions of all indexes except the index on `_id`; None means the default indexes.
         uuid: the UUID of the buckets collection; None means a new UUID.
     """
     options = bucket_options(collection.options)
@@ -126,7 +126,7 @@ def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, 
 
 
 def _check_namespace(services: Services, db: str, name: str) -> None:
-    """Raise an error if a namespace cannot be created."""
+    """Raise if no collection can be created with this namespace."""
     check_new_collection_name(db, name)
     if name.startswith(BUCKETS):
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
@@ -136,11 +136,11 @@ def _check_namespace(services: Services, db: str, name: str) -> None:
 
 
 def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:
-    """Stage the oplog entries of a new collection or view, and of its indexes.
+    """Stage the oplog entries for the creation of a collection or view and of its indexes.
 
     Arguments:
-        replaced: the UUID of an existing collection that the same operation replaces, or None. If given, the entries describe the creation
-            of a collection with a temporary name, followed by a rename.
+        replaced: the UUID of an existing collection that the same operation replaces, or None. If given, the entries describe the
+            creation of a collection with a temporary name, followed by a rename.
     """
     namespace = f"{collection.db}.$cmd"
     name = collection.name if replaced is None else f"tmp.agg_out.{UUID(bytes=collection.uuid)}"
@@ -156,7 +156,7 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
 
 
 def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, target: str, dropped: Binary | None) -> None:
-    """Stage the oplog entry of a collection's rename.
+    """Stage the oplog entry for the rename of a collection.
 
     Arguments:
         uuid: the collection's UUID.
@@ -170,7 +170,7 @@ def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, targe
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:
-    """Return the collection or view of a namespace, or None. If a restore has removed it, recreate it empty from its definition."""
+    """Return the collection or view of a namespace, or None. Recreate it empty if a restore dropped it but retained its definition."""
     if services.catalog.kept_definition(db, name) is None:
         return services.catalog.find(db, name)
 
@@ -181,7 +181,7 @@ def recall(services: Services, db: str, name: str) -> Collection | None:
 
 
 def _recreate(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection | None:
-    """Stage the collection or view of a kept definition, without documents. Return None if no definition of the namespace is kept."""
+    """Stage an empty collection or a view from the definition that a restore retained. Return None if there is no such definition."""
     kept = services.catalog.kept_definition(db, name)
     if kept is None:
         return None
@@ -195,14 +195,14 @@ def _recreate(services: Services, transaction: CatalogTransaction, db: str, name
 
 
 def new_collection(services: Services, db: str, name: str, options: dict[str, Any], uuid: Binary | None = None) -> Collection:
-    """Return an empty collection with an index on `_id`, or a view. A catalog change must save it."""
+    """Return a new view, or an empty collection with an index on `_id`. The caller must save it in a catalog change."""
     return empty_collection(services, db, name, options, [] if "viewOn" in options else [id_index_spec(options)], uuid)
 
 
 def empty_collection(
     services: Services, db: str, name: str, options: dict[str, Any], specs: Iterable[dict[str, Any]], uuid: Binary | None = None
 ) -> Collection:
-    """Return an empty collection or view. A catalog change must save it.
+    """Return a new, empty collection or a view. The caller must save it in a catalog change.
 
     Arguments:
         specs: the definitions of the indexes, beginning with the index on `_id`; empty for a view.
@@ -228,7 +228,7 @@ def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_database_case(catalog: Catalog, db: str) -> None:
-    """Raise an error if a database name differs from an existing name only in case.
+    """Raise if a database name differs from an existing name only in case.
 
     Raises:
         CommandError: 13297 DatabaseDifferCase.
@@ -239,7 +239,7 @@ def check_database_case(catalog: Catalog, db: str) -> None:
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:
-    """Raise an error unless the existing collection has the same options, in which case creating it again is a no-op."""
+    """Raise if an existing collection has different options. With equal options, creating it again is a no-op."""
     if encode(existing.options) != encode(options):
         if existing.is_view:
             raise CommandError(48, f"A view already exists. NS: {existing.namespace}")

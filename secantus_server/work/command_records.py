@@ -1,6 +1,6 @@
-"""The data that the command log keeps for each executed command.
+"""The data that the command log stores for each executed command.
 
-A `CommandEntry` is filled when the command has run. Readers of the log get a `CommandRecord`, which computes its texts on first access, or
+A `CommandEntry` is filled after the command has run. Readers of the log get a `CommandRecord`. It computes its texts on first access or
 when it is sent to another process.
 """
 
@@ -35,18 +35,19 @@ _NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
 class CommandEntry:
     """The command log's entry for an executed command.
 
-    A short command is kept as an encoded message and decoded on access. The garbage collector would repeatedly visit the values of a
-    decoded body, which would cost more than the rest of the log.
+    A short command is stored as an encoded message and decoded on access. A decoded body would cost more than the rest of the log,
+    because the garbage collector would visit its values repeatedly.
 
     Arguments:
-        notes: notes on the command's plans, or None. The entry copies the counts and does not keep the plans, for the same reason.
+        notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to spare
+            the garbage collector.
         opener: for a getMore, the entry of the command that opened the cursor.
 
     Attributes:
         target: the value of the command's first field, usually the name of its collection.
-        examined: the counts of what this command has examined, without other commands of its cursor.
+        examined: the numbers of keys and documents that this command examined, without other commands of its cursor.
         stages: the scans of the command's plans.
-        results: the number of documents that the command's cursor has returned so far, including those of later getMore commands.
+        results: the number of documents that the command's cursor has returned so far, including later getMore commands.
     """
 
     __slots__ = (
@@ -82,21 +83,21 @@ class CommandEntry:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The command document."""
+        """The command document, decoded if the entry contains an encoded message."""
         return self._decoded()[0]
 
     @property
     def statements(self) -> list[Any]:
-        """The first documents or statements of the command."""
+        """The command's documents or statements, up to a maximum number."""
         return self._decoded()[1][0]
 
     @property
     def count(self) -> int:
-        """The number of all documents or statements of the command."""
+        """The total number of the command's documents or statements."""
         return self._decoded()[1][1]
 
     def _decoded(self) -> tuple[dict[str, Any], tuple[list[Any], int]]:
-        """Return the command document, its first statements, and the number of all its statements."""
+        """Return the command document, its first documents or statements, and their total number."""
         if self._body is None or self._statements is None:
             assert self._raw is not None, "what is not decoded is kept as a message"
             self._body, sequences = sections_of(self._raw)
@@ -120,7 +121,7 @@ class CommandEntry:
 
 
 def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> tuple[list[Any], int]:
-    """Return the first documents or statements of a command, and their total number."""
+    """Return the leading documents or statements of a command, up to a maximum number, and their total number."""
     if name not in _STATEMENTS:
         return _NO_STATEMENTS
     field = _STATEMENTS[name]
@@ -132,7 +133,7 @@ def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[by
 
 
 def _names_documents(body: dict[str, Any]) -> bool:
-    """Return whether the filter of a find lists `_id`s, which bounds the number of results."""
+    """Return whether a find selects documents by a list of `_id`s, which limits the number of results."""
     query = plain(body.get("filter"))
     wanted = query.get("_id") if type(query) is dict else None
     operators = {name for name in wanted if name.startswith("$")} if type(wanted) is dict else set()
@@ -152,19 +153,19 @@ class CommandRecord:
         shape: the command with `?` in place of its constants.
         text: the command in mongosh syntax.
         plan_summary: the scans of the command's plans, such as `IXSCAN { a: 1 }`; empty for a command without a plan.
-        keys_examined, docs_examined: the numbers of index keys and documents that the command examined.
+        keys_examined, docs_examined: the number of index keys and the number of documents that the command examined.
         scanned: the number of documents read by full collection scans with a filter, which an index could serve.
         rejected: the number of scanned documents that did not match.
         sorted: the number of documents sorted in memory because no index provides the order.
         n_returned: the number of documents in the reply.
-        results: the number of documents that the command's cursor has returned so far, including those of later getMore commands.
+        results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         reply_bytes: the size of the documents in the reply, in bytes.
         is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s.
         advice: the mongosh lines that create indexes for the command.
         duration_ms: the server's working time in milliseconds.
         error: the name of the command's error, or None if it succeeded.
         request_id: the id of the client's message.
-        source: the line of the test that sent the command, as `file:line`; None if unknown.
+        source: the line of test code that sent the command, as `file:line`, or None if unknown.
         stack: the lines of the call stack outside of libraries, innermost first.
         thread: the id of the client's thread, or 0.
         task: the id of the client's asyncio task, or 0.
@@ -196,7 +197,7 @@ class CommandRecord:
 
     @property
     def site(self) -> str | None:
-        """The innermost line of the stack outside of libraries, as `file:line`, or None."""
+        """The innermost line of the call stack outside of libraries, as `file:line`, or None if unknown."""
         return self.stack[0] if self.stack else None
 
     @property
@@ -210,7 +211,7 @@ class CommandRecord:
 
     @cached_property
     def namespace(self) -> str:
-        """The full name of the collection."""
+        """The command's namespace, as `database.collection` or `database.$cmd`."""
         body = self._of.body
         if self.name == "bulkWrite":
             return f"{self.database}.$cmd.bulkWrite"
@@ -232,12 +233,12 @@ class CommandRecord:
 
     @cached_property
     def plan_summary(self) -> str:
-        """The plan summary, which lists the scans of the command's plans, such as `IXSCAN`."""
+        """The scans of the command's plans, such as `IXSCAN { a: 1 }`."""
         return plan_summary(self._of.stages)
 
     @cached_property
     def advice(self) -> tuple[str, ...]:
-        """The mongosh commands that create an index for the command's queries."""
+        """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
         target = entry.body.get(entry.name)
         if type(target) is not str:
@@ -246,7 +247,7 @@ class CommandRecord:
         return tuple(advice_text(target, key) for key in advised_indexes(entry.name, entry.body, statements))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the record's attributes, with all texts computed and without the entry."""
+        """Return the record's attributes for pickling, with all texts computed and without the log's entry."""
         for name in self._COMPUTED:
             getattr(self, name)
         return {name: value for name, value in vars(self).items() if name != "_body"} | {"_entry": None}

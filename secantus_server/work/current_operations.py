@@ -1,4 +1,4 @@
-"""The documents of `$currentOp` and currentOp for running commands, idle connections, and idle cursors.
+"""The documents that `$currentOp` and currentOp return for running commands, idle connections and idle cursors.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -33,11 +33,11 @@ MAX_COMMAND_BYTES = 1000
 
 
 def current_operations(services: Services, options: Mapping[str, Any], users: Users | None = None) -> list[dict[str, Any]]:
-    """Return a document for each running command and inactive transaction, and for idle connections and idle cursors if requested.
+    """Return a document for each running command and inactive transaction and, if requested, for each idle connection and idle cursor.
 
     Arguments:
         options: the options of `$currentOp`. `localOps` and `targetAllNodes` have no effect because there is only one node.
-        users: list only the operations of these users; None means all users.
+        users: the users whose operations to list; None means all users.
     """
     everything = services.operations.all()
     running = [one for one in everything if users is None or one.users == users]
@@ -90,7 +90,7 @@ def _running(services: Services, operation: Operation, *, truncate: bool) -> dic
 
 
 def _waits(services: Services, operation: Operation) -> bool:
-    """Return whether an operation waits for fsyncUnlock, or for the end of a transaction or a collection change."""
+    """Return whether an operation is blocked by fsyncLock, an open transaction or a collection change."""
     return operation.thread in services.fsync_lock.waiting or operation.thread in services.sessions.transactions.namespaces.waiting
 
 
@@ -100,7 +100,11 @@ def _shortened(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connection(services: Services, client: ClientInfo | None, connection_id: int) -> dict[str, Any]:
-    """Return the fields that describe a connection. `client` is None if the connection closed while its command runs."""
+    """Return the fields that describe a connection.
+
+    Arguments:
+        client: the client, or None if the connection was closed while its command is still running.
+    """
     shown = {"type": "op", "host": services.topology.address, "desc": f"conn{connection_id}", "connectionId": connection_id}
     return {**shown, **client_fields(client)}
 

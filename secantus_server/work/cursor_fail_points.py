@@ -39,7 +39,7 @@ class Failure:
 def parse_failure(data: dict[str, Any]) -> Failure:
     """Parse the data of failGetMoreAfterCursorCheckout.
 
-    As in MongoDB, `failCommands` and `errmsg` are ignored. Driver tests set them because failCommand has them.
+    As in MongoDB, `failCommands` and `errmsg` are ignored. Driver tests set them because the fail point failCommand supports them.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 72 InvalidOptions without an error code, 238 for an unknown field.
@@ -66,20 +66,20 @@ for _name in (WAIT_IN_FIND, WAIT_IN_GET_MORE):
 
 
 def enter_find(request: Request, namespace: str) -> None:
-    """Block a find before it reads, as long as waitInFindBeforeMakingBatch is set.
+    """Block a find before it reads, until the fail point waitInFindBeforeMakingBatch is disabled.
 
     Raises:
-        CommandError: the find was interrupted.
+        CommandError: if the find was interrupted.
     """
     _hold(request, WAIT_IN_FIND, namespace)
 
 
 def enter_get_more(request: Request, namespace: str) -> None:
-    """Block or fail a getMore that has checked out its cursor, before it reads.
+    """Apply the fail points of getMore after the cursor is checked out and before it is read: block, fail, or close the connection.
 
     Raises:
-        CommandError: the getMore must fail or was interrupted.
-        CloseConnection: failGetMoreAfterCursorCheckout closes the connection.
+        CommandError: if the getMore must fail or was interrupted.
+        CloseConnection: if failGetMoreAfterCursorCheckout closes the connection.
     """
     points = request.services.fail_points
     apply_to_limit(points, request.operation)

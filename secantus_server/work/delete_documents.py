@@ -1,4 +1,4 @@
-"""Deletes documents, for the delete commands and for TTL indexes."""
+"""Deletion of documents, for the delete commands and for TTL indexes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parse_delete(request: Request, collection: Collection | None, spec: dict[str
         collection: the collection to delete from, or None if it does not exist.
 
     Raises:
-        CommandError: the statement is not valid.
+        CommandError: if the statement is invalid.
     """
     limit = a.integer()("delete.deletes.limit", spec["limit"])
     if limit not in (0, 1):
@@ -41,10 +41,10 @@ def parse_delete(request: Request, collection: Collection | None, spec: dict[str
 
 
 def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
-    """Parse a delete statement and run it; return the number of deleted documents.
+    """Parse and run a delete statement, and return the number of deleted documents.
 
     Raises:
-        CommandError: the statement is not valid, or the operation was interrupted. Documents that are already deleted stay deleted.
+        CommandError: if the statement is invalid or the operation was interrupted. Documents already deleted remain deleted.
     """
     services, check = request.services, request.operation.check
     if request.retry is not None and executed_before(request, request.statement, "delete") is not None:
@@ -82,7 +82,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 
 def _first(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
-    """Return a list with the first matching document, or an empty list if no document matches."""
+    """Return the first matching document as a list of one item, or an empty list if no document matches."""
     source = plan_of(collection, query)
     first = source.first(transaction.unit, request.operation.check)
     if first is None:
@@ -92,7 +92,7 @@ def _first(request: Request, transaction: Transaction, collection: Collection, q
 
 
 def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
-    """Run a delete statement on a time-series collection; return the number of deleted measurements."""
+    """Run a delete statement on a time-series collection, and return the number of deleted measurements."""
     deletion: MeasurementDeletion | None = None
 
     def body(transaction: Transaction) -> int:
@@ -113,13 +113,13 @@ def _delete_measurements(request: Request, name: str, spec: dict[str, Any], let:
 
 
 def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check: Callable[[], None], first: Deleted | None = None) -> int:
-    """Delete every document that a statement matches, in batches; return the number of deleted documents.
+    """Delete all documents that match a statement, in batches, and return the number of deleted documents.
 
     Arguments:
         first: the outcome of the first batch if it is already committed, or None.
 
     Raises:
-        CommandError: the error of `check`, or 175 QueryPlanKilled. Documents that are already deleted stay deleted.
+        CommandError: the error of `check`, or 175 QueryPlanKilled. Documents already deleted remain deleted.
     """
 
     def body(transaction: Transaction) -> Deleted:
@@ -139,7 +139,7 @@ def delete_matches(services: Services, work: UnitOfWork, targets: Targets, check
 
 
 class Deleted(NamedTuple):
-    """The number of deleted documents, and the error that stopped the delete, if any."""
+    """The outcome of a delete: the number of deleted documents, and the error that stopped it, or None."""
 
     deleted: int = 0
     failure: CommandError | None = None
@@ -148,10 +148,10 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete documents until the transaction is large, but at least one.
+    """Delete at least one document, and continue until the transaction is large. Return the outcome.
 
     Arguments:
-        check: raises an error to interrupt the operation. Documents that are already deleted stay deleted.
+        check: raises an error to interrupt the operation. Documents already deleted remain deleted.
     """
     writer = open_writer(services, transaction, collection)
     # A single document, the usual case, needs no interruption check.

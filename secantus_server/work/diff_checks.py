@@ -1,8 +1,8 @@
-"""Validates a `$v: 2` diff that a client sends in an oplog entry, before the diff is applied.
+"""Validation of `$v: 2` diffs in oplog entries that a client sends to applyOps.
 
-A diff has the sections `d` (removed fields), `u` (new values), `i` (new fields, appended) and `s<field>` (the diff of an embedded document
-or array). The diff of an array has `a: true`, the new length `l`, and the sections `u<index>` and `s<index>`. `mql/update/_diff.pyx`
-creates diffs.
+A diff has the sections `d` (removed fields), `u` (new values), `i` (new fields, appended) and `s<field>` (the diff of an embedded
+document or array). The diff of an array has `a: true`, the new length `l`, and the sections `u<index>` and `s<index>`.
+`mql/update/_diff.pyx` creates diffs.
 """
 
 from __future__ import annotations

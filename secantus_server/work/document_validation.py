@@ -1,4 +1,4 @@
-"""Document validation, which checks written documents against a collection's validator.
+"""Document validation, which checks new versions of documents against a collection's validator.
 
 https://www.mongodb.com/docs/manual/core/schema-validation/
 """
@@ -25,7 +25,7 @@ class DocumentValidator:
 
     Arguments:
         collection: a collection that has a validator.
-        services: provides the clock for `$$NOW`, and the log for warnings.
+        services: the server, which provides the clock for `$$NOW` and the log for warnings.
     """
 
     def __init__(self, collection: Collection, services: Services) -> None:
@@ -50,11 +50,13 @@ class DocumentValidator:
         return bool(self._match.matches(document))
 
     def check(self, document: bytes, old: bytes | None) -> None:
-        """Validate a document.
+        """Raise if a document fails validation. With the validation action `warn`, only log a warning.
+
+        With the validation level `moderate`, a document whose old version is already invalid is accepted.
 
         Arguments:
             document: the document to store.
-            old: the document that it replaces, or None for an insert.
+            old: the document to replace, or None for an insert.
 
         Raises:
             CommandError: 121 DocumentValidationFailure.
@@ -72,11 +74,11 @@ class DocumentValidator:
 
 
 class EncryptedFields:
-    """Validates a collection's encrypted fields, whose values the client must encrypt.
+    """A validator for collections with encrypted fields, whose values the client must encrypt.
 
     Arguments:
         config: the collection's `encryptedFields` option.
-        others: the collection's validator, or None.
+        others: the collection's ordinary validator, or None.
     """
 
     def __init__(self, config: dict[str, Any], others: DocumentValidator | None) -> None:
@@ -84,7 +86,7 @@ class EncryptedFields:
         self._others = others
 
     def check(self, document: bytes, old: bytes | None) -> None:
-        """Validate a document; see `DocumentValidator.check`.
+        """Raise if a document is invalid; see `DocumentValidator.check`.
 
         Raises:
             CommandError: 121 DocumentValidationFailure.
@@ -114,7 +116,7 @@ def _is_encrypted(value: Any, path: list[str]) -> bool:
 
 
 def validation_of(collection: Collection, services: Services) -> DocumentValidator | EncryptedFields | None:
-    """Return the validator of a collection's documents, or None if the collection has no validator."""
+    """Return the validator for a collection's documents, or None if the collection has no validator."""
     options = collection.options
     encrypted = options.get("encryptedFields")
     if not options.get("validator") or options.get("validationLevel") == "off":

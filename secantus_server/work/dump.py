@@ -1,4 +1,4 @@
-"""Dumps of a server's contents, and differences from a snapshot, for a test harness that shows what a test has changed.
+"""Dumps of a server's contents, and differences from a snapshot, for a test harness that shows what a test changed.
 
 The dumps are read directly from the store and not by commands, so that fail points set by a test do not affect them.
 """
@@ -26,10 +26,10 @@ INTERNAL: Final = frozenset({"local", "config"})
 
 
 def dump(services: Services, with_kept: bool = False) -> list[DumpedCollection]:
-    """Return the committed state of all user collections and views, without system collections.
+    """Return the committed contents of all user collections and views. System collections are omitted.
 
     Arguments:
-        with_kept: whether to include collections that a restore has removed but whose kept definitions recreate them on their next use.
+        with_kept: whether to include collections that a restore dropped but will recreate from their definition on the next use.
     """
     found = _dump_stored(services)
     if with_kept:
@@ -55,7 +55,7 @@ def dump_of(unit: RecoveryUnit, one: Collection, rows: dict[tuple[str, str], Col
     """Return the dump of a collection or view.
 
     Arguments:
-        rows: all collections by database and name.
+        rows: all collections, keyed by database and name.
     """
     if not one.is_timeseries:
         indexes = [index.spec for index in one.indexes]
@@ -68,14 +68,14 @@ def dump_of(unit: RecoveryUnit, one: Collection, rows: dict[tuple[str, str], Col
 
 
 def measurements(collection: Collection, buckets: list[bytes]) -> list[bytes]:
-    """Return the measurements in some buckets of a time-series collection."""
+    """Return the measurements in the given buckets of a time-series collection."""
     bucketing = Bucketing.of(collection.options["timeseries"])
     unpacker = Unpacker(bucketing.time_field, bucketing.meta_field)
     return [measurement for bucket in buckets for measurement in unpacker.unpack(bucket)]
 
 
 def differences(services: Services, snapshot: Snapshot) -> list[Difference]:
-    """Return the differences of all collections and views that differ from a snapshot. The caller has exclusive access to the store."""
+    """Return the differences of all collections and views from a snapshot. The caller must have exclusive access to the store."""
     written = services.engine.values_at(snapshot)
     with services.engine.transaction() as unit:
         before: dict[tuple[str, str], Collection | None] = {}
@@ -106,11 +106,11 @@ def difference(
     new: Collection | None,
     records: dict[int, dict[bytes, bytes | None]],
 ) -> Difference:
-    """Return the difference of one namespace.
+    """Return the difference between a namespace's state at a snapshot and its current state.
 
     Arguments:
-        old, new: the collection or view at the snapshot, and the current one; None if absent.
-        records: the keys of the records written since the snapshot with their values at the snapshot, by ident.
+        old, new: the collection or view at the snapshot, and the current one; None if it did not or does not exist.
+        records: the records written since the snapshot, grouped by ident. Each dict maps a record's key to its value at the snapshot.
     """
     if old is not None and new is not None and old.ident == new.ident:
         written = records.get(new.ident, {})
@@ -125,11 +125,11 @@ def difference(
 
 
 def of_measurements(collection: Collection, own: Difference, buckets: Difference) -> Difference:
-    """Return the difference of a time-series collection's measurements.
+    """Return the difference of a time-series collection, expressed as measurements instead of buckets.
 
     Arguments:
-        own: the difference of the collection's own row.
-        buckets: the difference of the collection of its buckets.
+        own: the difference of the time-series collection itself.
+        buckets: the difference of its buckets collection.
     """
     old = measurements(collection, [*buckets.removed, *(before for before, _ in buckets.changed)])
     new = measurements(collection, [*buckets.added, *(after for _, after in buckets.changed)])
@@ -138,7 +138,7 @@ def of_measurements(collection: Collection, own: Difference, buckets: Difference
 
 
 def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[bytes], list[tuple[bytes, bytes]], list[bytes]]:
-    """Match old and new documents by `_id`; return the added, changed and removed documents."""
+    """Match old and new documents by `_id`, and return the added, the changed and the removed documents."""
     old: dict[bytes, bytes] = {}
     new: dict[bytes, bytes] = {}
     for before, after in pairs:
@@ -152,17 +152,17 @@ def matched(pairs: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[list[by
 
 
 def is_redefined(old: Collection, new: Collection) -> bool:
-    """Return whether the options or the indexes of a collection differ."""
+    """Return whether the options or the indexes of two versions of a collection differ."""
     return old.options != new.options or [index.spec for index in old.indexes] != [index.spec for index in new.indexes]
 
 
 def is_shown(db: str, name: str) -> bool:
-    """Return whether a namespace belongs to the user."""
+    """Return whether a namespace is a user namespace, as opposed to a system namespace."""
     return db not in INTERNAL and not name.startswith("system.")
 
 
 def by_ident(records: dict[bytes, bytes | None]) -> dict[int, dict[bytes, bytes | None]]:
-    """Return records grouped by the ident of their collection."""
+    """Group records by the ident of their collection."""
     found: dict[int, dict[bytes, bytes | None]] = {}
     for key, value in records.items():
         found.setdefault(int.from_bytes(key[:4], "big"), {})[key] = value
@@ -180,10 +180,10 @@ def documents_of(unit: RecoveryUnit, ident: int) -> list[bytes]:
 
 
 def documents_at(unit: RecoveryUnit, ident: int, written: dict[bytes, bytes | None]) -> list[bytes]:
-    """Return a collection's documents at a snapshot, even if the collection was dropped later. The snapshot must be open.
+    """Return a collection's documents at a snapshot. The collection may have been dropped later, but the snapshot must still be open.
 
     Arguments:
-        written: the keys of the collection's records written since the snapshot, with their values at the snapshot.
+        written: the collection's records written since the snapshot: a dict from key to value at the snapshot.
     """
     prefix = ident.to_bytes(4, "big")
     kept: dict[bytes, bytes | None] = dict(unit.scan(RECORDS, prefix, (ident + 1).to_bytes(4, "big")))

@@ -1,4 +1,4 @@
-"""explain, as a command and as aggregate's option `explain`. Reads are executed; writes only find their documents.
+"""The command explain and aggregate's option `explain`. Reads are executed. Writes only find their documents.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -39,7 +39,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
         body: the document of the explained command.
 
     Raises:
-        CommandError: the command is not valid; 20 IllegalOperation if it cannot be explained.
+        CommandError: if the command is invalid, and 20 IllegalOperation if it cannot be explained.
     """
     name = next(iter(body))
     found = find_command(name)
@@ -65,7 +65,7 @@ def explain_command(request: Request, body: dict[str, Any], verbosity: str) -> R
 
 
 def _recall(request: Request, target: Any) -> None:
-    """Recreate the command's collection if a restore kept only its definition, so that the plan shows the collection's indexes."""
+    """Recreate the command's collection if a restore retained only its definition, so that the plan can use the collection's indexes."""
     while type(target) is str and (found := recall(request.services, request.db, target)) is not None:
         target = found.options.get("viewOn")
 

@@ -1,4 +1,4 @@
-"""explain for pipelines, for aggregate and for every read of a view."""
+"""The explain output of pipelines, for aggregate and for reads of views."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from secantus_server.work.system_collections import computed_source
 def explain_view(
     request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any], transaction: ReadTransaction, runner: Runner
 ) -> Reply:
-    """Return the explain sections for a read of a view, which are the sections of the equivalent pipeline.
+    """Return the explain sections for a read of a view, which runs as an equivalent pipeline.
 
     Arguments:
         stages, args: see `view_arguments`.
@@ -38,7 +38,7 @@ def explain_view(
 def explain_pipeline(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     """Return the explain sections of a pipeline.
 
-    They are a query's sections if the planner runs the whole pipeline as a query, and otherwise the list of stages.
+    If the planner runs the whole pipeline as a query, return the sections of that query. Otherwise return a list of stages.
 
     Arguments:
         name: the collection or view that the pipeline reads, or None.
@@ -79,7 +79,7 @@ def _explain_near(
     transaction: ReadTransaction,
     runner: Runner,
 ) -> Reply:
-    """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs."""
+    """Return the explain sections of a pipeline that begins with `$geoNear`, which the planner runs as a query."""
     collection = transaction.catalog.find(request.db, source)
     root = run_find(collection, query, None, None, runner)
     # Skip the LIMIT stage of the plan, because the limit is shown as a stage of the pipeline.
@@ -105,7 +105,7 @@ def _run_change_stream(
 
 
 def _before(pipeline: Pipeline, rest: list[Stage]) -> Pipeline:
-    """Return the pipeline without its last stages, `rest`."""
+    """Return the pipeline without its last stages `rest`."""
     return Pipeline(pipeline.stages[: len(pipeline.stages) - len(rest)], pipeline.metadata)
 
 
@@ -114,7 +114,7 @@ def _counts(returned: int) -> dict[str, Any]:
 
 
 def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) -> list[dict[str, Any]]:
-    """Run the stages in order, and return their explain output. Stages that write are not run."""
+    """Run the stages in order except those that write, and return their explain output."""
     counters: list[_Counted] = []
     for stage in stages:
         if runner.runs and not stage.writes:

@@ -1,4 +1,4 @@
-"""explain for write statements, which finds the documents but does not change them."""
+"""The explain output of write statements. The documents are found but not changed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def only_statement(found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def update_stage(collection: Collection | None, statement: UpdateStatement, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the explain stages of an update. If `runner` executes plans, the new documents are computed but not stored.
+    """Return the explain output of an update. If `runner` executes plans, compute the new documents but do not store them.
 
     Arguments:
-        shown: whether the command returns a projection of the document, which an express plan does not support.
+        shown: whether the command returns a projection of the document. An express plan does not support projections.
     """
     plan = _write_plan(collection, statement.query, express=statement.sole and not statement.upsert and not shown)
     matched = modified = 0
@@ -51,7 +51,7 @@ def update_stage(collection: Collection | None, statement: UpdateStatement, runn
 
 
 def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: Runner, *, shown: bool = False) -> PlanStage:
-    """Return the explain stages of a delete. If `runner` executes plans, the documents to delete are counted.
+    """Return the explain output of a delete. If `runner` executes plans, count the documents that would be deleted.
 
     Arguments:
         shown: see `update_stage`.
@@ -67,10 +67,10 @@ def delete_stage(collection: Collection | None, query: CanonicalQuery, runner: R
 
 
 def _write_plan(collection: Collection | None, query: CanonicalQuery, *, express: bool) -> Plan:
-    """Return the plan that finds the documents of a write. Only a lookup by `_id` may use an express plan.
+    """Return the plan that finds the documents of a write. A lookup by `_id` may be an express plan.
 
     Arguments:
-        express: whether the write changes at most one document, inserts none and returns no projection.
+        express: whether an express plan is allowed: the write changes at most one document, inserts none and returns no projection.
     """
     plan = plan_query(collection, query)
     by_id = express_by_id(plan, query) if express else None

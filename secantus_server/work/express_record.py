@@ -1,4 +1,4 @@
-"""Reports slow commands of the express lane to the interceptors."""
+"""Reporting of slow commands that the express lane (the fast path for simple commands) executed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.wire.op_msg import parse_op_msg
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
-    """Call the interceptors after a command that took longer than their threshold.
+    """Call the interceptors for a command whose duration exceeded the threshold for slow commands.
 
     Arguments:
         operation: the command's operation.

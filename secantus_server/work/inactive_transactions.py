@@ -1,4 +1,4 @@
-"""The documents with which `$currentOp` describes multi-document transactions.
+"""The descriptions of multi-document transactions in the output of `$currentOp`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -22,17 +22,17 @@ Users = tuple[tuple[str, str], ...]
 
 
 def running_transaction(services: Services, operation: Operation) -> SessionTransaction | None:
-    """Return the transaction whose statement an operation runs, or None."""
+    """Return the transaction that an operation's statement belongs to, or None."""
     session = operation.session
     transaction = None if session is None else services.sessions.transactions.newest(session)
     return transaction if transaction is not None and transaction.operation is operation else None
 
 
 def inactive_transactions(services: Services, users: Users | None = None) -> list[dict[str, Any]]:
-    """Return a document for each open transaction that no command uses.
+    """Return a document for each open transaction that no command is currently using.
 
     Arguments:
-        users: return only transactions of these users; None means all users.
+        users: the users whose transactions to return; None means all users.
     """
     return [
         _inactive(services, transaction)
@@ -63,7 +63,7 @@ def _inactive(services: Services, transaction: SessionTransaction) -> dict[str, 
 
 
 def transaction_details(services: Services, transaction: SessionTransaction) -> dict[str, Any]:
-    """Return the field `transaction` of an operation or inactive session."""
+    """Return the field `transaction` in the description of an operation or inactive session."""
     now_ms, now = services.clock.now_ms(), services.clock.monotonic()
     first, running = transaction.first_operation, transaction.operation
     open_s = now - first.started
@@ -83,12 +83,16 @@ def transaction_details(services: Services, transaction: SessionTransaction) -> 
 
 
 def time_text(ms: int) -> str:
-    """Return a time in the format of currentOp."""
+    """Return a time as text in the format of currentOp."""
     return datetime.fromtimestamp(ms / 1000, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def client_fields(client: ClientInfo | None) -> dict[str, Any]:
-    """Return the currentOp fields that describe a client. `client` is None if it has disconnected."""
+    """Return the currentOp fields that describe a client.
+
+    Arguments:
+        client: the client, or None if it has disconnected.
+    """
     if client is None:
         return {}
     host, port = client.address[:2]

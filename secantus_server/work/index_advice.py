@@ -1,4 +1,4 @@
-"""Suggests an index for a command. The fields of the index are those of equality conditions, then of the sort, then of ranges.
+"""Suggestion of indexes for a command. The fields of equality conditions come first, then the sort fields, then the fields of ranges.
 
 https://www.mongodb.com/docs/manual/tutorial/equality-sort-range-guideline/
 """
@@ -23,7 +23,7 @@ Key = dict[str, int]
 def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[Key]:
     """Return the keys of the indexes to suggest for a command.
 
-    This is one index, or one index for each branch of an `$or`, or no index if none would help.
+    The result is one index, one index for each branch of an `$or`, or an empty list if no index would help.
 
     Arguments:
         name: the command's name.
@@ -39,12 +39,12 @@ def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any
 
 
 def advice_text(collection: str, key: Key) -> str:
-    """Return the mongosh line that creates an index."""
+    """Return the mongosh command that creates an index."""
     return f"{collection_text(collection)}.createIndex({typed(key)})"
 
 
 def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
-    """Return the index keys for a filter and a sort."""
+    """Return the keys of suitable indexes for a filter and a sort."""
     equal: dict[str, None] = {}
     ranges: dict[str, None] = {}
     either = _split(query, "", equal, ranges)
@@ -58,7 +58,7 @@ def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
 
 
 def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: dict[str, None]) -> list[dict[str, Any]]:
-    """Add each path of a filter to the equality paths or the range paths; return the branches of an `$or`."""
+    """Add the paths of a filter to the equality paths or the range paths. Return the branches of an `$or` in the filter."""
     either: list[dict[str, Any]] = []
     for name, value in query.items():
         if name == "$and" and type(value) is list:
@@ -89,7 +89,7 @@ def _sort_in(path: str, value: Any, equal: dict[str, None], ranges: dict[str, No
 
 
 def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the filters and sorts of a command."""
+    """Return the filter and the sort of each query in a command."""
     if name == "aggregate":
         return [_leading(body.get("pipeline"))]
     if name in ("update", "delete"):

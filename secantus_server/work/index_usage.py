@@ -1,4 +1,4 @@
-"""The usage counts of indexes, for the report of a test run."""
+"""Usage counts of indexes, for the report of a test run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class IndexUsage(NamedTuple):
     Arguments:
         namespace: the full name of the index's collection.
         key: the key pattern as text.
-        uses: how often a plan has read the index.
-        serves_otherwise: whether the index may be needed even if no plan reads it, because it is
-            unique, is a TTL index, or stores no entries.
+        uses: the number of times that a plan has read the index.
+        serves_otherwise: whether the index may be needed even if no plan reads it, because it is unique, is a TTL index, or stores no
+            entries.
     """
 
     namespace: str
@@ -28,7 +28,7 @@ class IndexUsage(NamedTuple):
 
 
 def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:
-    """Return the usage of some collections' indexes, except the indexes on `_id`."""
+    """Return the usage of all indexes of the given collections, except the indexes on `_id`."""
     found: list[IndexUsage] = []
     for namespace in namespaces:
         collection = catalog.find(*namespace.split(".", 1))

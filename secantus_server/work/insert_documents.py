@@ -1,4 +1,4 @@
-"""Inserts documents, for insert and bulkWrite."""
+"""Insertion of documents, for insert and bulkWrite."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CHUNK = 1000
 def insert_documents(
     request: Request, name: str, documents: list[bytes], *, ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Insert documents into a collection, which is created if it does not exist.
+    """Insert documents into a collection. Create the collection if it does not exist.
 
     Arguments:
-        documents: the documents as valid BSON, unchanged since the client sent them.
+        documents: valid BSON documents, as sent by the client.
         ordered: whether to stop at the first error.
 
     Returns:
@@ -36,7 +36,7 @@ def insert_documents(
 def _insert_remaining(
     request: Request, name: str, documents: list[bytes], ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Retry a retryable insert: insert the documents that the earlier attempt did not insert, and count the others as inserted.
+    """Retry a retryable insert. Skip the documents that an earlier attempt inserted, but count them as inserted.
 
     Return the same values as `insert_documents`.
     """
@@ -56,14 +56,14 @@ def _insert_remaining(
 
 
 def _executed(request: Request, index: int) -> bool:
-    """Return whether an earlier attempt inserted the document at this position."""
+    """Return whether an earlier attempt of the retryable write inserted the document at this position."""
     return executed_before(request, request.statement + index, "insert") is not None
 
 
 def _insert_run(
     request: Request, name: str, documents: list[bytes], start: int, stop: int, ordered: bool, bypass_validation: bool
 ) -> tuple[int, WriteErrors]:
-    """Insert the documents at [start, stop)."""
+    """Insert the documents from index `start` to `stop` (exclusive). Return the number of inserted documents, and the write errors."""
     total, position = 0, start
     errors: WriteErrors = []
     while position < stop and not (errors and ordered):
@@ -83,7 +83,7 @@ def _insert_run(
 
 
 class _Chunk:
-    """The documents to insert in one transaction. `reached` is the index of the first document after them."""
+    """The documents to insert in one transaction. After `run`, `reached` is the index of the first document that was not processed."""
 
     __slots__ = (
         "_bypass_validation", "_documents", "_ends_at_error", "_name", "_ordered", "_request", "_start", "_stop", "_timestamps", "errors",
@@ -110,7 +110,7 @@ class _Chunk:
         self._timestamps = 0
 
     def run(self, transaction: Transaction) -> int:
-        """Insert the documents, and return how many were inserted."""
+        """Insert the documents, and return the number of inserted documents."""
         services = self._request.services
         collection = writable(transaction, self._request.db, self._name)
         writer = open_writer(services, transaction, collection, bypass_validation=self._bypass_validation)
@@ -142,14 +142,14 @@ class _Chunk:
         return count
 
     def refused(self, error: CommandError) -> WriteErrors:
-        """Return the chunk's write errors after the store ran out of space, so that none of its documents was inserted."""
+        """Return the write errors for the case that the store ran out of space. None of the chunk's documents was inserted then."""
         stop = self.reached = self._stop
         return [write_error(index, error) for index in range(self._start, self._start + 1 if self._ordered else stop)]
 
     def _timestamp(self) -> int:
-        """Return the value that replaces an empty timestamp, or 0 with `bypassEmptyTsReplacement`.
+        """Return the value that replaces an empty timestamp, or 0 if the command sets `bypassEmptyTsReplacement`.
 
-        The value is unique. It is later than the newest oplog entry, unless a test has moved the clock.
+        The value is unique. It is later than the newest oplog entry, unless a test has changed the clock.
         """
         if self._request.body.get("bypassEmptyTsReplacement"):
             return 0
@@ -162,7 +162,7 @@ class _Chunk:
 
 
 def _interruption(operation: Operation) -> CommandError | None:
-    """Return the error of an interrupted operation, or None."""
+    """Return the error with which an operation was interrupted, or None."""
     try:
         operation.check()
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""The target collection of `$merge`, within one transaction.
+"""The collection that `$merge` writes to.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 """
@@ -24,11 +24,11 @@ T = TypeVar("T")
 
 
 class MergeTarget:
-    """Implements `pipeline.host.WriteTarget`.
+    """The implementation of `pipeline.host.WriteTarget` for one transaction.
 
     Arguments:
         transaction: the transaction in which the target is read and written.
-        collation: the collation of `find`.
+        collation: the collation for comparing strings in `find`.
     """
 
     def __init__(self, request: Request, transaction: Transaction, db: str, name: str, collation: Collation | None, bypass: bool) -> None:
@@ -43,7 +43,7 @@ class MergeTarget:
             self.writer = open_writer(request.services, transaction, self._collection, bypass_validation=bypass)
 
     def find(self, values: dict[str, Any]) -> Found | None:
-        """Return the document that has the given values at the given paths, or None if absent."""
+        """Return the document that has the given values at the given paths, or None."""
         collection = self._collection
         if collection is None:
             return None
@@ -60,22 +60,22 @@ class MergeTarget:
         """Insert a document. Create the collection if it does not exist.
 
         Raises:
-            CommandError: 11000, 121, or another error of the write.
-            WriteConflict: the transaction must be retried.
+            CommandError: 11000, 121, or another write error.
+            WriteConflict: if the transaction must be retried.
         """
         if self.writer is None:
             raise MissingCollection(*self._namespace)
         self.writer.insert(prepare_made_document(document, self._request.services.clock))
 
     def replace(self, found: Found, new: bytes, entry: bytes) -> None:
-        """Replace a document returned by `find`.
+        """Replace a document that `find` returned.
 
         Arguments:
-            entry: the `o` of the update's oplog entry.
+            entry: the field `o` of the oplog entry.
 
         Raises:
-            CommandError: 11000, 121, or another error of the write.
-            WriteConflict: the transaction must be retried.
+            CommandError: 11000, 121, or another write error.
+            WriteConflict: if the transaction must be retried.
         """
         assert self.writer is not None, "it was found in a collection"
         self.writer.update(found[1], new, found[0], entry)
@@ -84,17 +84,17 @@ class MergeTarget:
 def merge_documents(
     request: Request, make_target: Callable[[Transaction], MergeTarget], documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> CommandError | None:
-    """Merge documents into a target, many per transaction.
+    """Merge documents into a target, with many documents per transaction.
 
     Arguments:
         make_target: returns the target for a transaction.
         merge: merges one document atomically. It is called again after a write conflict.
 
     Returns:
-        the first error of a document, or None. The other documents are written in any case.
+        the first error of a document, or None. Documents after the failing one are still merged.
 
     Raises:
-        CommandError: the operation was interrupted. Documents that are already written remain.
+        CommandError: if the operation was interrupted. Documents already written remain.
     """
     failure: CommandError | None = None
     position = 0
@@ -112,7 +112,7 @@ def merge_documents(
 
 
 class Merged(NamedTuple):
-    """The number of merged documents, the first error of a document, and the error that interrupted the merge."""
+    """The outcome of one transaction: the number of processed documents, the first error of a document, and the interruption's error."""
 
     merged: int
     failure: CommandError | None
@@ -122,7 +122,7 @@ class Merged(NamedTuple):
 def _merge_some(
     request: Request, target: MergeTarget, transaction: Transaction, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
 ) -> Merged:
-    """Merge documents until the transaction is large, and return the outcome."""
+    """Merge documents until the transaction is large or an error ends the operation. Return the outcome."""
     reached = 0
     failed: CommandError | None = None
     try:

@@ -1,4 +1,4 @@
-"""The details of a command's plans and reply, for the profiler and the log of slow commands.
+"""Details of a command's plans and reply, for the profiler and the log of slow commands.
 
 https://www.mongodb.com/docs/manual/reference/database-profiler/
 """
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def plan_summary(stages: tuple[ScanName, ...]) -> str:
-    """Return the text for scans, such as `IXSCAN { a: 1 }`."""
+    """Return the plan summary for a list of scans, such as `IXSCAN { a: 1 }`."""
     return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
 
 
 def plan_details(call: Call) -> dict[str, Any]:
-    """Return the details of a command's plans; an empty dict for a command without a plan."""
+    """Return the details of a command's plans, or an empty dict if the command has no plan."""
     notes = call.operation.notes
     if notes is None or notes.first is None:
         return {}
@@ -53,7 +53,7 @@ def _summary(call: Call, notes: PlanNotes) -> str:
 
 
 def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
-    """Return the hashes of the first plan, or nothing for a plan that MongoDB does not cache."""
+    """Return the hashes of the command's first plan, or an empty dict if MongoDB would not cache this plan."""
     if notes.query is None or type(notes.first) is MeasuredLookup:
         return {}
     root = notes.first.explain()
@@ -63,7 +63,7 @@ def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
 def execution_stages(call: Call) -> dict[str, Any]:
     """Return the `execStats` of a command's first plan.
 
-    The result is an empty dict for a command without a plan and for a command whose filter must not be shown.
+    The result is empty if the command has no plan or if its filter must not be logged.
     """
     notes = call.operation.notes
     if notes is None or notes.first is None or not notes.stages or call.is_concealed:
@@ -80,20 +80,20 @@ def _root(plan: Any) -> PlanStage:
 
 
 def namespace_of(call: Call) -> str:
-    """Return the namespace on which a command operates."""
+    """Return the namespace that a command reads or writes."""
     body = call.body
     target = body.get("collection") if call.name == "getMore" else body[call.name]
     return f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
 
 
 def lock_counts(call: Call) -> dict[str, Any]:
-    """Return the field `locks`. As in serverStatus, each command counts as one acquisition of the global lock."""
+    """Return the value of the field `locks`. As in serverStatus, each command counts as one acquisition of the global lock."""
     command = find_command(call.name)
     return {"Global": {"acquireCount": {"w" if command.is_write and not command.is_read else "r": Int64(1)}}}
 
 
 def cursor_details(outcome: Outcome) -> dict[str, Any]:
-    """Return the details about a reply's cursor and the number of its documents."""
+    """Return the details of the reply's cursor and the number of returned documents."""
     if isinstance(outcome, CommandError):
         return {}
     cursor = outcome.get("cursor")

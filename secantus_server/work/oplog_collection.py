@@ -1,4 +1,4 @@
-"""`local.oplog.rs`, which can be read like a capped collection, in both directions and with tailable cursors.
+"""Reads of `local.oplog.rs`. Like a capped collection, it supports both directions and tailable cursors.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -38,7 +38,7 @@ def is_oplog(db: str, name: str) -> bool:
 
 
 def check_not_oplog(db: str, name: str) -> None:
-    """Raise an error if a write targets the oplog.
+    """Raise if the namespace of a write is the oplog.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -48,7 +48,7 @@ def check_not_oplog(db: str, name: str) -> None:
 
 
 class Times(NamedTuple):
-    """A range of timestamps from `first` to `last`, both included, as 64-bit numbers."""
+    """A range of timestamps as 64-bit numbers, from `first` to `last` (inclusive)."""
 
     first: int = 0
     last: int = _NO_LIMIT
@@ -75,7 +75,7 @@ def times_of(filter: dict[str, Any]) -> Times:
 
 @dataclass
 class OplogSource(Plan):
-    """The source of a query over the oplog.
+    """The plan of a query over the oplog.
 
     Raises:
         CommandError: 2 for an index hint, `min` or `max`, because the oplog has no index.
@@ -89,12 +89,12 @@ class OplogSource(Plan):
             raise CommandError(2, "error processing query: planner returned error: bad hint: the oplog has no index")
 
     def open(self, scope: ReadScope) -> Documents:
-        """Return an iterator over the documents, which reads in the scope's transactions."""
+        """Return an iterator over the matching entries, which reads in the scope's transactions."""
         self.entries = scope.open(OplogDocuments(self.query, scope.check))
         return self.entries if self.query.sort is None else SortedEntries(self.entries, self.query)
 
     def explain(self) -> PlanStage:
-        """Return the node for explain."""
+        """Return the plan's node in the explain output."""
         first, last = times_of(self.query.filter)
         bounds = {"minRecord": timestamp_of(first)} if first else {}
         if last != _NO_LIMIT:
@@ -104,7 +104,7 @@ class OplogSource(Plan):
 
 
 class OplogDocuments(Iterator[bytes]):
-    """An iterator over the matching entries of the oplog. After the end, it can be read again for entries written later.
+    """An iterator over the oplog entries that match a query. After it has reached the end, iteration can continue with newer entries.
 
     Arguments:
         query: the query.
@@ -140,7 +140,7 @@ class OplogDocuments(Iterator[bytes]):
                 raise StopIteration
 
     def _read_row(self) -> bool:
-        """Read the entries of the next row; return False after the last row."""
+        """Read the oplog entries of the next row. Return False if no row remains."""
         assert self._unit is not None, "entries are read in a transaction"
         if self._first > self._last:
             return False
@@ -174,14 +174,14 @@ class OplogDocuments(Iterator[bytes]):
             self._rows = None
 
     def close(self) -> None:
-        """Stop reading."""
+        """Close the scan."""
         self.detach()
         self._entries = []
         self.finished = True
 
 
 class SortedEntries(Iterator[bytes]):
-    """An iterator over the matching entries in sort order. It reads all entries before it returns the first one."""
+    """An iterator over the oplog entries that match a query, in sort order. It reads all entries before it returns the first one."""
 
     def __init__(self, documents: OplogDocuments, query: CanonicalQuery) -> None:
         self.record_id = 0
@@ -205,7 +205,7 @@ def oplog_statistics(unit: RecoveryUnit, max_bytes: int, scale: int = 1) -> dict
 
     Arguments:
         unit: a recovery unit with an open transaction.
-        max_bytes: the size above which old entries are removed.
+        max_bytes: the size limit of the oplog, above which old entries are removed.
         scale: the number by which sizes are divided.
     """
     count = size = 0

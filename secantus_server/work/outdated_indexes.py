@@ -1,7 +1,7 @@
-"""Rebuilds indexes whose entries were written by a different version of the program, when a store is opened.
+"""Rebuild of indexes whose entries are outdated because another version of the program wrote them. It runs when a store is opened.
 
-Text indexes of early Secantus releases have no entries. The entries of later releases depend on the version of the stemmers. The entries of
-an index with a collation depend on the version of the sort keys.
+Text indexes of early Secantus releases have no entries. In later releases, their entries depend on the version of the stemmers. The
+entries of an index with a collation depend on the version of the sort keys.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from secantus_server.storage import RecoveryUnit, StorageError
 
 
 def build_outdated_indexes(services: Services) -> None:
-    """Rebuild the outdated indexes of a store that is not in use yet.
+    """Rebuild the outdated indexes of a store that is being opened.
 
     Raises:
-        StorageError: a document cannot be indexed.
+        StorageError: if a document cannot be indexed.
     """
     catalog = services.catalog
     for db, name, index in catalog.outdated:

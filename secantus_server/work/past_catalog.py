@@ -1,4 +1,4 @@
-"""The catalog of a past state of the store."""
+"""The catalog at a past time, for snapshot reads."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _RUN = 128
 
 
 class PastCatalog(CatalogView):
-    """A `CatalogView` of a past state.
+    """A `CatalogView` at a past time.
 
-    If the requested time is earlier than the recovery unit's snapshot, a collection that has changed in between is rebuilt in its past
-    state on its first lookup. The copy has new idents. It is written in the unit's transaction, which never commits, so other transactions
-    neither see the copy nor conflict with it. `built_bytes` is the total size of the rebuilt documents.
+    The requested time may be earlier than the recovery unit's snapshot. A collection that has changed in between is then rebuilt in its
+    past state on its first lookup. The copy has new idents. It is written in the unit's transaction, which never commits. Other
+    transactions therefore neither see the copy nor conflict with it. `built_bytes` is the total size of the rebuilt documents.
 
     Arguments:
         services: the server.
-        unit: the recovery unit that reads; its transaction has begun.
-        view: the catalog as of the unit's transaction.
+        unit: the recovery unit that reads; its transaction must have begun.
+        view: the catalog at the unit's snapshot.
         stamp: the requested time, as a 64-bit number.
         changes: the changes between the requested time and the unit's snapshot; None if the times are equal.
 
-    Threads: one command at a time uses an instance, under the lock of the `HeldSnapshot`.
+    Threads: an instance is used by one command at a time, under the lock of the `HeldSnapshot`.
     """
 
     __slots__ = ("_changes", "_found", "_services", "_stamp", "_unit", "built_bytes")
@@ -56,11 +56,11 @@ class PastCatalog(CatalogView):
         self.built_bytes = 0
 
     def find(self, db: str, name: str) -> Collection | None:
-        """Return the collection or view of this namespace, or None.
+        """Return the collection or view of this namespace at the requested time, or None.
 
         Raises:
             CommandError: 239 SnapshotTooOld if documents were changed later and the oplog does not contain the old versions, 246
-                SnapshotUnavailable if the definition was changed later and the oplog does not contain the old one.
+                SnapshotUnavailable if the definition was changed later and the oplog does not contain the old definition.
         """
         namespace = f"{db}.{name}"
         if namespace not in self._found:
@@ -68,7 +68,7 @@ class PastCatalog(CatalogView):
         return self._found[namespace]
 
     def _find(self, db: str, name: str) -> Collection | None:
-        """Return a collection as of the requested time, or None; see `find`."""
+        """Return a collection or view at the requested time, or None; see `find`."""
         namespace, changes = f"{db}.{name}", self._changes
         present = super().find(db, name)
         if changes is None:
@@ -87,7 +87,7 @@ class PastCatalog(CatalogView):
         return _kept(db, name, present)
 
     def _build(self, db: str, name: str, uuid: bytes, present: Collection | None, changes: Changes) -> Collection:
-        """Rebuild a collection as of the requested time.
+        """Rebuild a collection in its state at the requested time, and return it.
 
         Arguments:
             present: the current collection with this UUID, or None if it was dropped.
@@ -117,7 +117,7 @@ class PastCatalog(CatalogView):
 
     @contextmanager
     def _scan(self, collection: Collection) -> Iterator[RecordScan]:
-        """Open a scan of a collection in RecordId order for a `with` block."""
+        """Return a context manager that opens a scan of a collection in RecordId order."""
         scan = RecordScan(collection.ident, None, self._services.operations.check_waiting)
         scan.attach(self._unit)
         try:
@@ -141,9 +141,9 @@ class PastCatalog(CatalogView):
 
 
 def _kept(db: str, name: str, collection: Collection) -> Collection:
-    """Return a copy of a collection, with its past name.
+    """Return a copy of a collection under its past name.
 
-    A later drop of the collection or its indexes does not end reads of the copy, because the past state still contains them.
+    A later drop of the collection or its indexes does not abort reads of the copy, because the past state still contains them.
     """
     if collection.is_view:
         return collection

@@ -1,4 +1,4 @@
-"""Reads the changes since a time from the oplog: the changed documents, and the collections of changed namespaces.
+"""The changes since a past time, read from the oplog: changed documents and changed namespaces.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 """
@@ -29,13 +29,14 @@ UNKNOWN = b""
 
 
 class DocumentChange:
-    """The changes of a document since a time.
+    """The changes of a document since a past time.
 
     Arguments:
-        first: the first operation since the time: "i", "u" or "d".
+        first: the first operation after that time: "i", "u" or "d".
         image: the document before that operation, or None if the oplog does not contain it.
 
-    `died` tells whether the document was deleted since. If so, any current document with the same `_id` was inserted later.
+    The attribute `died` is true if the document was deleted in the meantime. A current document with the same `_id` was then inserted
+    later.
     """
 
     __slots__ = ("died", "first", "image")
@@ -47,11 +48,13 @@ class DocumentChange:
 
 
 class Changes:
-    """The changes of all collections since a time.
+    """The changes of all collections since a past time.
 
-    `documents` contains the changed documents, by collection UUID and by the key string of `_id`. `namespaces` maps each namespace that was
-    created, dropped or renamed since the time to the UUID of its collection at the time, or to None if it did not exist. `redefined`
-    contains the UUIDs of collections whose options or indexes have changed.
+    Attributes:
+        documents: the changed documents, by collection UUID and by the key string of `_id`.
+        namespaces: for each namespace that was created, dropped or renamed, the UUID of its collection at that time, or None if there was
+            no collection.
+        redefined: the UUIDs of collections whose options or indexes have changed.
     """
 
     def __init__(self) -> None:
@@ -63,7 +66,7 @@ class Changes:
         return bool(self.documents or self.namespaces or self.redefined)
 
     def note_document(self, fields: dict[str, Any]) -> None:
-        """Record an operation on a document."""
+        """Record an insert, update or delete of a document."""
         changed = self.documents.setdefault(bytes(fields["ui"]), {})
         key, op = document_key(fields), fields["op"]
         change = changed.get(key)
@@ -72,7 +75,7 @@ class Changes:
         change.died = change.died or op == "d"
 
     def undo_command(self, fields: dict[str, Any]) -> None:
-        """Undo a catalog change in `namespaces` and `redefined`. Call this for each change, from the newest to the oldest."""
+        """Revert a catalog change in `namespaces` and `redefined`. Call this method for all changes, from the newest to the oldest."""
         db = fields["ns"].partition(".")[0]
         command = decode(fields["o"].data)
         name, target = next(iter(command.items()))
@@ -94,20 +97,20 @@ class Changes:
 
 
 def document_key(fields: dict[str, Any]) -> bytes:
-    """Return the key string of the `_id` of an operation's document."""
+    """Return the key string of the `_id` of the document that an operation changes."""
     return key_string(value_of(fields["o" if fields["op"] == "d" else "o2"].data, b"_id"))
 
 
 def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes = b"") -> Iterator[Operation]:
-    """Yield the operations after a time.
+    """Yield the operations in the oplog after a given time.
 
     Arguments:
-        unit: the recovery unit that reads; its transaction has begun.
+        unit: the recovery unit that reads; its transaction must have begun.
         after: the time, as a 64-bit number.
-        uuid: yield only operations on the collection with this UUID; empty means all operations.
+        uuid: the UUID of the collection whose operations to yield; empty means all operations.
 
     Raises:
-        CommandError: 239 SnapshotTooOld if a part of a transaction was removed.
+        CommandError: 239 SnapshotTooOld if a part of a transaction was removed from the oplog.
     """
     try:
         for row in Rows(after, EVERYTHING).read(unit, services.operations.check_waiting):
@@ -124,7 +127,7 @@ def operations(services: Services, unit: RecoveryUnit, after: int, uuid: bytes =
 
 
 def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
-    """Check that a time is within the history window.
+    """Raise if a time is before the history window, so that no snapshot can be read at that time.
 
     Raises:
         CommandError: 72 for a null timestamp, 239 SnapshotTooOld.
@@ -137,15 +140,15 @@ def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
 
 
 def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes:
-    """Return the changes since a time.
+    """Return the changes of all collections since a given time.
 
     Arguments:
-        unit: the recovery unit that reads; its transaction has begun.
+        unit: the recovery unit that reads; its transaction must have begun.
         stamp: the time as a 64-bit number.
 
     Raises:
-        CommandError: 239 SnapshotTooOld if the oplog does not go back to the time, 246 SnapshotUnavailable if a restore has undone the
-            state at that time, or documents were changed since without oplog entries.
+        CommandError: 239 SnapshotTooOld if the oplog does not go back to that time. 246 SnapshotUnavailable if a restore has undone the
+            state at that time, or if documents were changed later without oplog entries.
     """
     oplog = services.oplog
     if oplog.is_undone(stamp) or stamp < oplog.complete_since:
@@ -169,7 +172,7 @@ def snapshot_too_old(reason: str) -> CommandError:
 
 
 def snapshot_unavailable(namespace: str) -> CommandError:
-    """Return the error for a read or transaction whose collection was changed after the time of the read."""
+    """Return the error for a snapshot read of a collection that was changed after the time of the snapshot."""
     return CommandError(
         SNAPSHOT_UNAVAILABLE,
         f"Unable to read from a snapshot due to pending collection catalog changes to '{namespace}'; please retry the operation.",

@@ -1,4 +1,4 @@
-"""The documents of a collection at a past time. They are the current documents with later changes undone, based on the oplog."""
+"""The documents of a collection at a past time, reconstructed by undoing later changes with the help of the oplog."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ _Versions = list[bytes]
 
 
 class EarlierDocuments:
-    """The documents of a collection at a time, if the oplog contains them.
+    """The documents of a collection at a past time, as far as the oplog contains them.
 
-    `created` contains the options with which the collection was created, or None if the oplog does not go back to the creation. Changes by
-    collMod are ignored, because they do not affect reads. `specs` contains the definitions of the indexes that existed at the time and
-    whose creation is in the oplog.
+    Attributes:
+        created: the options with which the collection was created, or None if the oplog does not contain the creation. Changes by collMod
+            are ignored, because they do not affect reads.
+        specs: the definitions of the indexes that existed at that time and whose creation is in the oplog.
 
     Arguments:
         services: the server.
-        unit: the recovery unit that reads; its transaction has begun.
+        unit: the recovery unit that reads; its transaction must have begun.
         uuid: the collection's UUID.
         stamp: the time as a 64-bit number.
-        wanted: the keys of the documents whose versions are needed; None means all.
+        wanted: the keys of the required documents; None means all documents.
     """
 
     def __init__(self, services: Services, unit: RecoveryUnit, uuid: bytes, stamp: int, wanted: Keys[bytes] | None) -> None:
@@ -77,18 +78,18 @@ class EarlierDocuments:
             self.specs = [spec for spec in self.specs if spec["name"] != command["index"]]
 
     def documents(self) -> Iterator[bytes]:
-        """Yield all documents that existed at the time, in insertion order."""
+        """Yield all documents that existed at the past time, in insertion order."""
         for key in sorted(self._versions, key=lambda key: self._births.get(key, 0)):
             version = self.version(key)
             assert version is not None, "it has versions"
             yield version
 
     def birth(self, key: bytes) -> int | None:
-        """Return a document's rank in insertion order, or None if it was inserted before the oplog begins."""
+        """Return a document's rank in insertion order, or None if the oplog does not contain its insert."""
         return self._births.get(key)
 
     def version(self, key: bytes) -> bytes | None:
-        """Return the last version of a document up to the time, or None if unknown."""
+        """Return a document as it was at the past time, or None if the oplog does not contain that version."""
         versions = self._versions.get(key)
         if versions is None:
             return None
@@ -104,11 +105,11 @@ class EarlierDocuments:
 def documents_before(
     present: Iterator[bytes], changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str
 ) -> Iterator[bytes]:
-    """Yield the documents of a collection before later changes, in natural order.
+    """Yield the documents of a collection as they were before later changes, in natural order.
 
     Arguments:
         present: the current documents in natural order.
-        changed: the later changes, by key.
+        changed: the later changes, by document key.
         earlier: the versions of the documents before these changes.
         namespace: the collection's namespace, for error messages.
 
@@ -135,10 +136,10 @@ def documents_before(
 
 
 def _version(key: bytes, changed: dict[bytes, DocumentChange], earlier: EarlierDocuments, namespace: str) -> bytes:
-    """Return the version of a document before its later changes.
+    """Return a document as it was before its later changes.
 
     Raises:
-        CommandError: 239 SnapshotTooOld.
+        CommandError: 239 SnapshotTooOld if the oplog does not contain that version.
     """
     found = changed[key].image or earlier.version(key)
     if found is None:

@@ -1,4 +1,4 @@
-"""The server's interface for pipeline stages, which gives access to other collections, writes and statistics."""
+"""The server's interface for pipeline stages: access to other collections, writes and statistics."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ R = TypeVar("R")
 
 
 class ServerHost:
-    """Implements `pipeline.host.PipelineHost` for one command.
+    """The implementation of `pipeline.host.PipelineHost` for one command.
 
     Arguments:
-        scope: the scans of the command's cursor. Reads use the scope's transaction and catalog view.
+        scope: the read scope of the command's cursor. Reads use the scope's transaction and catalog view.
         transaction: the command's transaction; None if the pipeline is parsed but not run.
         parse: the context of the pipeline's expressions.
-        hint: the command's hint, for the first collection that is read.
+        hint: the command's hint, which applies to the first collection that is read.
     """
 
     def __init__(
@@ -92,11 +92,11 @@ class ServerHost:
         return found.text_definition()
 
     def check(self) -> None:
-        """Raise an error if the operation was killed or timed out."""
+        """Raise if the operation was killed or timed out."""
         self._scope.check()
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """Return the documents of `$listSearchIndexes`; an empty list if the collection does not exist."""
+        """Return the output documents of `$listSearchIndexes`, or an empty list if the collection does not exist."""
         found = self._collection(db, collection)
         if found is None or not found.search_indexes:
             return []
@@ -106,24 +106,24 @@ class ServerHost:
         return [shown_search_index(index) for index in found.search_indexes]
 
     def search(self, db: str, collection: str, query: SearchQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$search` with their scores, best first."""
+        """Return the documents that a `$search` finds, with their scores, in descending order of score."""
         texts = import_late("secantus_server.work.search.texts")
         found = texts.found_texts(self._collection(db, collection), query, self._scope, may_keep=self._request.transaction is None)
         documents: Iterator[tuple[bytes, float]] = texts.read_texts(found, self._scope)
         return documents
 
     def nearest(self, db: str, collection: str, query: VectorQuery) -> Iterator[tuple[bytes, float]]:
-        """Return the documents of a `$vectorSearch` with their scores, best first."""
+        """Return the documents that a `$vectorSearch` finds, with their scores, in descending order of score."""
         nearest = import_late("secantus_server.work.search.vectors").nearest
         is_alone = self._request.transaction is None
         documents: Iterator[tuple[bytes, float]] = nearest(self._collection(db, collection), query, self._scope, may_keep=is_alone)
         return documents
 
     def resolve(self, db: str, collection: str) -> Resolved:
-        """Return the collection below a view or a chain of views, and the stages of these views. A collection's name is returned unchanged.
+        """Resolve a namespace to a collection. For a view, return the underlying collection and the stages of the chain of views.
 
         Raises:
-            CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's.
+            CommandError: 167 OptionNotSupportedOnView if a view's collation differs from the pipeline's collation.
         """
         found = self._collection(db, collection)
         is_plain_view = found is not None and found.is_view and not found.is_timeseries
@@ -138,7 +138,7 @@ class ServerHost:
         return rest.run(source)
 
     def leading(self, db: str, collection: str, pipeline: Pipeline) -> tuple[Iterator[bytes], Pipeline]:
-        """Return the documents of a pipeline's leading query, and the remaining stages."""
+        """Return the documents that the pipeline's leading stages find as a query, and a pipeline of the remaining stages."""
         near = near_query(pipeline, self._hint)
         if near is not None:
             return self._read(db, collection, near), pipeline
@@ -167,7 +167,7 @@ class ServerHost:
         return documents
 
     def equality_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> EqualityFinder | None:
-        """Return a function that finds the documents matching `{path: value}` by an index, or None if no index is suitable."""
+        """Return a function that finds the documents matching `{path: value}` through an index, or None if no suitable index exists."""
         found = self._collection(db, collection)
         if found is None:
             return None
@@ -178,7 +178,7 @@ class ServerHost:
         return finder
 
     def point_finder(self, db: str, collection: str, path: str, collation: Collation | None) -> PointFinder | None:
-        """Return a function that finds a document by key string, or None if the path has no unique single-field index."""
+        """Return a finder that looks up key strings in a unique single-field index on `path`, or None if no such index exists."""
         found = self._collection(db, collection)
         if found is None or collation is not None:
             return None
@@ -191,13 +191,13 @@ class ServerHost:
         return self._point_finders[index.ident]
 
     def _tie(self, collection: Collection) -> None:
-        """Make the cursor fail once this collection is dropped, because its index is read for each outer document."""
+        """Make the cursor fail if this collection is dropped. This is necessary because its index is read for each outer document."""
         if collection.ident not in self._tied:
             self._tied.add(collection.ident)
             self._scope.open(Tie(collection))
 
     def target(self, db: str, collection: str) -> TargetInfo | None:
-        """Return the properties of the target collection of a write, or None if the collection does not exist."""
+        """Return the properties of the collection to write to, or None if it does not exist."""
         if self._is_oplog(db, collection):
             return TargetInfo("collection", capped=True)
         found = recall(self._services, db, collection)
@@ -208,7 +208,7 @@ class ServerHost:
         return TargetInfo("view" if found.is_view else "collection", found.is_capped)
 
     def unique_index(self, db: str, collection: str, paths: Sequence[str], collation: Collation | None) -> UniqueIndex | None:
-        """Return the unique index over exactly these paths, or None."""
+        """Return a unique index on exactly these paths, or None if no such index exists."""
         found = recall(self._services, db, collection)
         if found is None:
             return UniqueIndex() if list(paths) == ["_id"] else None
@@ -221,7 +221,10 @@ class ServerHost:
     def merge_documents(
         self, db: str, collection: str, bypass_validation: bool, documents: Sequence[T], merge: Callable[[WriteTarget, T], None]
     ) -> CommandError | None:
-        """Merge documents, many per transaction; return the first error, or None. The other documents are written in any case."""
+        """Merge documents, with many documents per transaction. Return the first error, or None.
+
+        Documents after the failing one are still merged.
+        """
 
         def make_target(transaction: Transaction) -> MergeTarget:
             return MergeTarget(self._request, transaction, db, collection, self._parse.collation, bypass_validation)
@@ -229,7 +232,7 @@ class ServerHost:
         return self._between_reads(lambda: merge_documents(self._request, make_target, documents, merge))
 
     def _between_reads(self, write: Callable[[], R]) -> R:
-        """Run a write while the read transaction is paused, because a thread can have only one transaction at a time."""
+        """Run a write while the read transaction is paused, because a thread can have only one open transaction."""
         transaction = self._transaction
         assert transaction is not None, "only a running pipeline writes"
         self._scope.detach()
@@ -243,7 +246,7 @@ class ServerHost:
     def replace_collection(
         self, db: str, collection: str, documents: Iterable[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None = None
     ) -> None:
-        """Replace a collection's documents atomically, and keep the indexes and options.
+        """Replace all documents of a collection atomically and retain its indexes and options.
 
         Arguments:
             timeseries: the time-series options if the target is a time-series collection, else None.
@@ -252,7 +255,7 @@ class ServerHost:
         self._between_reads(lambda: replace_collection(self._request, db, collection, prepared, bypass_validation, timeseries))
 
     def collection_stats(self, db: str, collection: str) -> dict[str, Any] | None:
-        """Return the fields of `storageStats`, or None if the collection does not exist."""
+        """Return the fields of a collection's `storageStats`, or None if the collection does not exist."""
         if self._is_oplog(db, collection):
             return oplog_statistics(self._scope.unit, self._services.oplog.max_bytes)
         found = recall(self._services, db, collection)
@@ -264,7 +267,7 @@ class ServerHost:
         return None if found.is_view else collection_statistics(found, self._scope)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return the number and total microseconds of reads, writes and other commands on a collection."""
+        """Return the number of operations on a collection and their total microseconds, each for reads, writes and other commands."""
         return self._services.connections.usage().latencies(db, collection)
 
     def collection_count(self, db: str, collection: str) -> int | None:
@@ -283,7 +286,7 @@ class ServerHost:
         return is_oplog(db, collection) and bool(self._services.settings.replica_set)
 
     def index_stats(self, db: str, collection: str) -> list[dict[str, Any]]:
-        """Return the document of `$indexStats` for each index."""
+        """Return the `$indexStats` document of each index of a collection."""
         found = recall(self._services, db, collection)
         since = self._services.started_at()
         if found is None or not found.is_timeseries:
@@ -294,21 +297,21 @@ class ServerHost:
         return [{**one, "key": spec["key"], "spec": spec} for one, spec in specs if spec is not None]
 
     def plan_cache_stats(self, db: str, collection: str) -> list[dict[str, Any]] | None:
-        """Return the plan cache's entries, or None if the collection does not exist."""
+        """Return the entries of a collection's plan cache, or None if the collection does not exist."""
         found = self._collection(db, collection)
         return None if found is None else cached_plans(found, self._services.topology.address)
 
     def query_settings(self, *, debug: bool) -> list[dict[str, Any]]:
-        """Return the documents of `$querySettings`."""
+        """Return the output documents of `$querySettings`. With `debug`, include the query shapes."""
         return [one.shown(debug=debug) for one in self._services.query_settings.values()]
 
     def current_operations(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$currentOp`."""
+        """Return the output documents of `$currentOp`."""
         own_only = self._services.access is not None and not options.get("allUsers")
         return current_operations(self._services, options, self._request.client.users if own_only else None)
 
     def sessions(self, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the documents of `$listLocalSessions` for the sessions of the requested users, by default the current user.
+        """Return the output documents of `$listLocalSessions` for the requested users, by default for the current user.
 
         Without access control, sessions have no user.
         """
@@ -323,7 +326,7 @@ class ServerHost:
         ]
 
     def catalog_entries(self, db: str | None) -> list[dict[str, Any]]:
-        """Return the documents of `$listCatalog` for one database, or for all databases."""
+        """Return the output documents of `$listCatalog` for one database, or for all databases if `db` is None."""
         return catalog_entries(self._services, db)
 
     def address(self) -> str:
@@ -332,7 +335,7 @@ class ServerHost:
 
 
 def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
-    """Return the query of a pipeline that begins with `$geoNear`, or None.
+    """Return the query that finds the input of a leading `$geoNear`, or None if the pipeline does not begin with `$geoNear`.
 
     Raises:
         CommandError: the errors of `GeoNear.search`.
@@ -348,7 +351,7 @@ def near_query(pipeline: Pipeline, hint: Any) -> CanonicalQuery | None:
 
 
 def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
-    """Return the canonical query of a pipeline's leading stages."""
+    """Return the leading stages of a pipeline as a canonical query."""
     pattern = head.sort.pattern if head.sort is not None else None
     limit = head.limit or 0
     natural = 0

@@ -1,4 +1,4 @@
-"""The privileges that an aggregation pipeline requires. A view's pipeline is checked when the view is created, not at each read.
+"""The privileges that an aggregation pipeline requires. The pipeline of a view is checked when the view is created, not at each read.
 
 https://www.mongodb.com/docs/manual/reference/command/aggregate/
 """
@@ -14,10 +14,10 @@ from secantus_server.work._stage_privileges import add_pipeline
 
 
 def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_validation: bool = False) -> list[Requirement]:
-    """Return the privileges that a pipeline requires. Malformed stages are ignored, because the parser raises their errors.
+    """Return the privileges that a pipeline requires. Malformed stages are ignored, because the parser raises errors for them.
 
     Arguments:
-        collection: the collection that the pipeline reads; "" if it reads none.
+        collection: the collection that the pipeline reads, or "" if it does not read a collection.
         stages: the stages as the user wrote them.
     """
     required: list[Requirement] = []
@@ -26,10 +26,11 @@ def pipeline_requirements(db: str, collection: str, stages: Any, *, bypasses_val
 
 
 def may_read_view(call: Authorized, grants: Grants, view_on: Any, stages: Any) -> bool:
-    """Return whether a user may create a view. A user who will be able to read the view must be allowed to read its source collections.
+    """Return whether a user is authorized to create a view. A user who can read the new view must also be authorized to read its source
+    collections.
 
-    Unlike in MongoDB, a view of users or roles always requires reading them. Otherwise a user who may create views could show the keys of
-    all users to a user who may read the views.
+    Unlike in MongoDB, a view of users or roles always requires the privilege to read users or roles. Otherwise a user who may create
+    views could disclose the keys of all users to a user who may read the views.
 
     https://www.mongodb.com/docs/manual/reference/command/create/#access-control
     """

@@ -1,4 +1,4 @@
-"""Pipelines over a collection, a view or no collection, for aggregate and for every read of a view."""
+"""Execution of pipelines over a collection, a view or no collection, for aggregate and for all reads of views."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def make_context(
     scope: ReadScope,
     transaction: ReadTransaction | None = None,
 ) -> PipelineContext:
-    """Return the context of a command's pipeline."""
+    """Return the context for parsing a command's pipeline."""
     parse = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     parse.metadata = Metadata()
     return PipelineContext(
@@ -67,12 +67,12 @@ def make_context(
 
 @dataclass(slots=True)
 class OpenPipeline:
-    """An open pipeline.
+    """A pipeline that is being executed.
 
     Arguments:
         pipeline: the parsed pipeline.
         documents: the pipeline's output.
-        scope: the pipeline's open scans.
+        scope: the read scope that owns the pipeline's scans.
     """
 
     pipeline: Pipeline
@@ -82,10 +82,10 @@ class OpenPipeline:
 
 @contextmanager
 def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> Iterator[OpenPipeline]:
-    """Open a pipeline over a collection, a view or no collection. The pipeline reads from one snapshot of the store until the block ends.
+    """Return a context manager that opens a pipeline. Within its block, the pipeline reads from one snapshot of the store.
 
     Raises:
-        CommandError: the pipeline is invalid.
+        CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
         scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
@@ -104,14 +104,14 @@ def prepare_pipeline(
     """Parse a pipeline over a collection, a view or no collection.
 
     Arguments:
-        args: `pipeline`, `let`, `collation`, `hint`, and optionally the other options of aggregate.
+        args: `pipeline`, `let`, `collation`, `hint`, and optionally other options of aggregate.
         scope: the read scope of the pipeline.
 
     Returns:
-        the context, the pipeline with the stages of any views prepended, and the collection that the pipeline reads.
+        the context, the pipeline including the stages of any views, and the name of the underlying collection.
 
     Raises:
-        CommandError: the pipeline is not valid.
+        CommandError: if the pipeline is invalid.
     """
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
@@ -141,14 +141,14 @@ def prepare_pipeline(
 
 
 def _is_statistics(collection: Collection | None, stages: list[Any]) -> bool:
-    """Return whether a pipeline shows statistics of a time-series collection and therefore must not unpack buckets."""
+    """Return whether a pipeline reads statistics of a time-series collection, so that its buckets must not be unpacked."""
     if collection is None or not collection.is_timeseries or not stages or type(stages[0]) is not dict:
         return False
     return "$collStats" in stages[0] or "$indexStats" in stages[0]
 
 
 def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: Pipeline, source: str | None, args: dict[str, Any]) -> None:
-    """Raise an error if the hint of a `$geoNear` names an index that is not geospatial. The planner rejects a hint that names no index.
+    """Raise if the hint of a `$geoNear` specifies an index that is not geospatial. The planner rejects hints for unknown indexes.
 
     Raises:
         CommandError: 2 BadValue for `$natural`, 291 NoQueryExecutionPlans.
@@ -168,7 +168,7 @@ def _check_near_hint(request: Request, transaction: ReadTransaction, pipeline: P
 
 
 def _check_in_transaction(pipeline: Pipeline) -> None:
-    """Raise an error if a stage is not allowed in a multi-document transaction.
+    """Raise if a stage is not allowed in a multi-document transaction.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
@@ -214,12 +214,12 @@ def _run_writing(request: Request, cursor: Cursor) -> Reply:
 
 
 def run_view(request: Request, name: str, stages: list[dict[str, Any]], args: dict[str, Any]) -> Reply:
-    """Run another command's read of a view as a pipeline."""
+    """Run a command's read of a view as a pipeline, and return the reply with the first batch."""
     return run_aggregate(request, name, view_arguments(stages, args), args["batchSize"])
 
 
 def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the pipeline for another command's read of a view.
+    """Return the arguments of aggregate that are equivalent to a command's read of a view.
 
     Arguments:
         stages: the read, expressed as pipeline stages.
@@ -229,10 +229,10 @@ def view_arguments(stages: list[dict[str, Any]], args: dict[str, Any]) -> dict[s
 
 
 def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]]) -> None:
-    """Check the pipeline of a view definition.
+    """Validate the pipeline of a view definition.
 
     Raises:
-        CommandError: the pipeline is invalid or writes.
+        CommandError: if the pipeline is invalid or writes.
     """
     arguments: dict[str, Any] = {"let": {}, "collation": None}
     ctx = make_context(request, name, None, arguments, ReadScope())
@@ -247,5 +247,5 @@ def check_view_pipeline(request: Request, name: str, stages: list[dict[str, Any]
 
 
 def _opens_stream(pipeline: Pipeline) -> bool:
-    """Return whether a pipeline begins with `$changeStream`, without importing the change stream modules."""
+    """Return whether a pipeline begins with `$changeStream`. This check does not import the change stream modules."""
     return bool(pipeline.stages) and pipeline.stages[0].name == "$changeStream"

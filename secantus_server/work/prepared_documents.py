@@ -1,4 +1,4 @@
-"""Prepares documents for storage: `_id` becomes the first field, and empty timestamps are replaced."""
+"""Preparation of documents for storage: `_id` becomes the first field, and empty timestamps are replaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.exec._prepare import id_document, prepare_document
 
 
 def prepare_made_document(document: bytes, clock: Clock) -> bytes:
-    """Prepare a document produced by a pipeline for storage.
+    """Return a document that a pipeline produced, prepared for storage.
 
     Raises:
         CommandError: the errors of `prepare_document`.
@@ -20,5 +20,5 @@ def prepare_made_document(document: bytes, clock: Clock) -> bytes:
 
 
 def prepared_id(document: bytes) -> Any:
-    """Return the `_id` of a prepared document."""
+    """Return the `_id` of a prepared document, which is its first field."""
     return decode(id_document(document))["_id"]

@@ -21,12 +21,12 @@ MAX_BYTES = 1024 * 1024
 
 
 def make_profile_collection(services: Services, db: str) -> None:
-    """Create `system.profile` unless it exists."""
+    """Create `system.profile` if it does not exist."""
     create_collection(services, db, PROFILE, {"capped": True, "size": MAX_BYTES}, if_missing=True)
 
 
 def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> None:
-    """Store a document of the profiler. An error that is not fatal is only logged, because the profiled command has already ended."""
+    """Store a document of the profiler. Errors that are not fatal are only logged, because the profiled command has already finished."""
     document = encode({"_id": services.clock.object_id(), **entry})
 
     def body(transaction: Transaction) -> None:

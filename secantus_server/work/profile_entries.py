@@ -32,12 +32,12 @@ _COUNTS = {
 
 
 def operation_name(command: str) -> str:
-    """Return the value of the field `op` for a command, in the profiler and in currentOp."""
+    """Return the value of the field `op` that describes a command in the profiler and in currentOp."""
     return _OPERATIONS.get(command, "command")
 
 
 def profile_entries(call: Call, result: Outcome, clock: Clock) -> list[dict[str, Any]]:
-    """Return the profiler's documents for a command: one document, or one for each statement of an update or delete."""
+    """Return the profiler's documents for a command. An update or delete has one document for each statement."""
     name, operation, client = call.name, call.operation, call.client
     head: dict[str, Any] = {"op": operation_name(name), "ns": namespace_of(call)}
     origin = {} if operation.origin is None else {"originatingCommand": _shortened(operation.origin.body)}
@@ -81,7 +81,7 @@ def _statements(name: str, message: Message) -> list[dict[str, Any]]:
 
 
 def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement in which a hint that is an index name is converted to MongoDB's document form."""
+    """Return a statement after converting its hint, if it is an index name, to MongoDB's document form."""
     return {**statement, "hint": {"$hint": statement["hint"]}} if type(statement.get("hint")) is str else statement
 
 

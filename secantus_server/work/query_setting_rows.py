@@ -1,4 +1,4 @@
-"""Stores the query settings in one document of `config.clusterParameters`, so that they survive a restart of the server.
+"""Storage of the query settings in one document of `config.clusterParameters`, so that they survive a restart of the server.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -17,10 +17,10 @@ _NAME, _LIST = "querySettings", "settingsArray"
 
 
 def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
-    """Store all query settings, and replace the settings stored before.
+    """Store all query settings in place of the previously stored settings.
 
     Arguments:
-        settings: the query settings by query shape hash.
+        settings: the query settings, keyed by query shape hash.
     """
     save_parameter(request, _NAME, _value(settings))
     request.services.query_settings = settings
@@ -28,7 +28,7 @@ def save_settings(request: Request, settings: dict[str, QuerySettings]) -> None:
 
 
 def store_current(services: Services) -> None:
-    """Store the current query settings, without an oplog entry."""
+    """Store the current query settings without writing an oplog entry."""
     services.work.write(writing(services, _NAME, _value(services.query_settings), replicated=False), never_interrupt)
 
 
@@ -37,7 +37,7 @@ def _value(settings: dict[str, QuerySettings]) -> dict[str, Any]:
 
 
 def load_settings(services: Services) -> dict[str, QuerySettings]:
-    """Return the stored query settings by query shape hash."""
+    """Return the stored query settings, keyed by query shape hash."""
     rows = stored_parameters(services).get(_NAME, {}).get(_LIST, [])
     found = [QuerySettings(row["queryShapeHash"], row["settings"], row.get("representativeQuery")) for row in rows]
     return {one.hash: one for one in found}

@@ -1,4 +1,4 @@
-"""Parses query settings in commands: in setQuerySettings, and in a find, distinct or aggregate that carries its own settings.
+"""Parsing of query settings in setQuerySettings, and in the option `querySettings` of find, distinct and aggregate.
 
 https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 """
@@ -39,7 +39,7 @@ _NAMESPACE = a.Arguments("setQuerySettings.settings.indexHints.ns", {"db": a.str
 
 
 def use_own_settings(request: Request, *, is_explained: bool = False) -> None:
-    """Apply the settings that a command carries. The settings of the command's query shape take precedence.
+    """Apply the query settings that a command specifies for itself. Settings of the command's query shape take precedence.
 
     https://www.mongodb.com/docs/manual/release-notes/9.0/
 
@@ -64,13 +64,13 @@ def use_own_settings(request: Request, *, is_explained: bool = False) -> None:
 
 
 def checked_settings(settings: dict[str, Any], release: Release) -> dict[str, Any]:
-    """Check settings, and return them with `indexHints` as a list.
+    """Validate query settings, and return them with `indexHints` as a list.
 
     Arguments:
-        release: the release whose settings are known.
+        release: the MongoDB release that defines which settings are valid.
 
     Raises:
-        CommandError: 14, 40414 or 40415 for an invalid field, 2 BadValue, 8727502 if there are no settings, 7746608, 8727500, 8727501.
+        CommandError: 14, 40414 or 40415 for an invalid field, 2 BadValue, 8727502 if the document is empty, 7746608, 8727500, 8727501.
     """
     if _MAX_TIME in settings and not release.has(QUERY_SETTINGS_TIME):
         raise CommandError(40415, f"BSON field 'setQuerySettings.settings.{_MAX_TIME}' is an unknown field.")

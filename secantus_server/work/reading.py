@@ -1,4 +1,4 @@
-"""Parts that read commands share: the context of expressions, and the cursor document of replies."""
+"""Functions that read commands share: the context of expressions, and the cursor document of replies."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def command_context(
         collection: the command's collection, or None.
 
     Raises:
-        CommandError: a variable or the collation is invalid; 4890500 if a variable's value depends on a document; 167
+        CommandError: if a variable or the collation is invalid. 4890500 if a variable's value depends on a document, 167
             OptionNotSupportedOnView if the collation differs from a view's collation.
     """
     own = collection.options.get("collation") if collection is not None else None
@@ -70,16 +70,16 @@ def command_context(
 
 
 def timeless_context(request: Request, *, collation: dict[str, Any] | None, collection: Collection | None) -> ParseContext:
-    """Return the context of count and distinct.
+    """Return the context for the filter of count or distinct.
 
-    The context does not provide `$$NOW` and `$$CLUSTER_TIME`, except for a view, which is read by a pipeline.
+    The context does not provide `$$NOW` and `$$CLUSTER_TIME`, except for a view, because a view is read by a pipeline.
     """
     ctx = command_context(request, collation=collation, collection=collection)
     return ctx if collection is not None and collection.is_view else ctx.changed(knows_time=False)
 
 
 def count_lookup(request: Request, source: Source) -> None:
-    """Count the index key and the document that a point lookup examined, unless the plan notes count them."""
+    """Count the index key and the document that a point lookup examined, unless the plan notes already count them."""
     if type(source) is PointLookup:
         usage = request.client.usage
         usage.keys += 1
@@ -87,7 +87,7 @@ def count_lookup(request: Request, source: Source) -> None:
 
 
 def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
-    """Return the reply with a cursor's first batch. Register the cursor if it is not exhausted."""
+    """Return the reply with a cursor's first batch. Register the cursor for getMore if it is not exhausted."""
     cursor_id = 0
     if cursor.exhausted:
         cursor.close()
@@ -104,12 +104,12 @@ def cursor_reply(request: Request, cursor: Cursor, batch: list[bytes]) -> Reply:
 
 
 def cursor_batch_size(args: dict[str, Any]) -> int | None:
-    """Return the batch size of a `cursor` option, or None if absent."""
+    """Return the batch size in the command's option `cursor`, or None if it is not specified."""
     return _CURSOR.parse(args["cursor"] or {})["batchSize"]  # type: ignore[no-any-return]
 
 
 def list_reply(request: Request, namespace: str, documents: list[bytes], batch_size: int | None) -> Reply:
-    """Return the reply of a list command, with its documents in a cursor."""
+    """Return the reply of a list command, which contains the documents in a cursor."""
     cursor = Cursor(namespace, iter(documents), ReadScope(), session=request.session, comment=request.body.get("comment"))
     batch = cursor.first_batch(len(documents) + 1 if batch_size is None else batch_size)
     return cursor_reply(request, cursor, batch)

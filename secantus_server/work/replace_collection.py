@@ -1,4 +1,4 @@
-"""Replaces a collection's documents atomically, for `$out`."""
+"""Atomic replacement of a collection's documents, for `$out`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WRITTEN_TWICE = 2
 def replace_collection(
     request: Request, db: str, name: str, documents: list[bytes], bypass_validation: bool, timeseries: dict[str, Any] | None
 ) -> None:
-    """Replace a collection's documents, and keep the options and indexes. Create the collection if it does not exist.
+    """Replace a collection's documents atomically and retain its options and indexes. Create the collection if it does not exist.
 
     Arguments:
-        documents: prepared documents.
-        timeseries: the time-series options of the collection to create; None for an ordinary collection.
+        documents: documents that are already prepared for storage.
+        timeseries: the time-series options of a new collection; None for an ordinary collection.
 
     Raises:
-        CommandError: 11000, 121, 2 for a measurement without a time, or the error of an interruption. The collection is then unchanged.
+        CommandError: 11000, 121, 2 for a measurement without a time, or the interruption's error. The collection is then unchanged.
     """
     services, check = request.services, request.operation.check
     check_new_collection_name(db, name)
@@ -69,11 +69,11 @@ def _new_timeseries(services: Services, db: str, name: str, timeseries: dict[str
 
 
 def _replace_measurements(request: Request, transaction: CatalogTransaction, collection: Collection, documents: list[bytes]) -> None:
-    """Replace the buckets of a time-series collection; create the collection if needed.
+    """Replace the buckets of a time-series collection. Create the collection if it does not exist.
 
     Raises:
-        CommandError: 166 if the target is another kind of view, 7268700 if it is an ordinary
-            collection, 2 for a measurement without a time.
+        CommandError: 166 if the target is another kind of view, 7268700 if it is an ordinary collection, 2 for a measurement without a
+            time.
     """
     if not collection.is_timeseries:
         check_not_view(collection)

@@ -1,4 +1,4 @@
-"""Records the executed statements of retryable writes. A record is written in the statements' transaction.
+"""Records of executed retryable writes. Each record is written in the transaction of its statements.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stage_retried(request: Request, transaction: Transaction, kind: str, result: Any) -> None:
-    """Stage the record of the running statement of a retryable write.
+    """Stage a record for the running statement of a retryable write.
 
     Arguments:
         kind: see `Executed`.
@@ -32,10 +32,10 @@ def stage_retried(request: Request, transaction: Transaction, kind: str, result:
 
 
 def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> Chain:
-    """Write the record to the store, in the statements' transaction. An in-memory store needs no stored record.
+    """Write a record to the store, in the transaction of its statements. For an in-memory store, write nothing.
 
     Returns:
-        the additional fields of the retryable write's oplog entries.
+        the additional fields for the oplog entries of the retryable write.
     """
     write, executed = retried
     if not services.engine.in_memory:
@@ -44,7 +44,7 @@ def store_retried(services: Services, unit: RecoveryUnit, retried: Retried) -> C
 
 
 def note_retried(services: Services, retried: Retried, time: Timestamp | None = None) -> None:
-    """Add the record to the in-memory log after the commit.
+    """Add a record to the in-memory log after the commit.
 
     Arguments:
         time: the timestamp of the commit's last oplog entry; None means the newest timestamp.

@@ -1,4 +1,4 @@
-"""The catalog of a multi-document transaction, which is the state at its start with the transaction's own changes applied."""
+"""The catalog that a multi-document transaction sees: the state at its start, with the transaction's own changes applied."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ LOCK_TIMEOUT = 24
 
 
 class SessionCatalog(CatalogView):
-    """A `CatalogView` for one transaction. It locks each collection on the first use.
+    """A `CatalogView` for one multi-document transaction. It locks each collection on first use.
 
     Arguments:
         catalog: the server's catalog.
         view: the catalog at the transaction's start.
-        lock: locks a namespace until the transaction ends; returns False on timeout.
+        lock: a function that locks a namespace until the transaction ends. It returns False on timeout.
     """
 
     __slots__ = ("_catalog", "_lock", "created", "used")
@@ -37,8 +37,8 @@ class SessionCatalog(CatalogView):
     def close(self) -> None:
         """Drop the reference to the lock function at the end of the transaction.
 
-        The function belongs to the unit of work that owns this catalog, so the two objects form a reference cycle. Breaking the cycle here
-        saves work for the garbage collector.
+        The function belongs to the unit of work that owns this catalog, so that the two objects form a reference cycle. Breaking the
+        cycle here saves work for the garbage collector.
         """
         del self._lock
 
@@ -55,7 +55,7 @@ class SessionCatalog(CatalogView):
         return found
 
     def has_created(self, collection: Collection) -> bool:
-        """Return whether the transaction has created a collection; see `CatalogView.has_created`."""
+        """Return whether the transaction created a collection; see `CatalogView.has_created`."""
         return collection.ident in self.created
 
     def _use(self, found: Collection) -> None:

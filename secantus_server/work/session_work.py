@@ -1,6 +1,6 @@
 """The unit of work of a session's multi-document transaction. All statements write in one recovery unit, which is committed once.
 
-Any error aborts the transaction, as in MongoDB, so a failed statement does not need to be undone separately.
+As in MongoDB, any error aborts the transaction. A failed statement therefore does not need to be undone separately.
 https://www.mongodb.com/docs/manual/core/transactions/
 """
 
@@ -44,9 +44,9 @@ FEW_CHANGES = 100
 
 
 class _InSession:
-    """Mixin for the statements of a multi-statement transaction.
+    """A mixin for the statements of a multi-statement transaction.
 
-    Overrides the members whose base versions are for a single-statement transaction.
+    It overrides the members whose base versions assume a single-statement transaction.
     """
 
     __slots__ = ()
@@ -60,7 +60,7 @@ class _InSession:
         return False
 
     def creates(self, collection: Collection) -> bool:
-        """Return whether the transaction creates a collection; see `Transaction.creates`."""
+        """Return whether the transaction created a collection; see `Transaction.creates`."""
         return self.catalog.has_created(collection)
 
 
@@ -77,7 +77,7 @@ class _CatalogStatement(_InSession, CatalogTransaction):
 
 
 class _Reading:
-    """Implements `dispatch.unit_of_work.ReadTransaction` for a statement of a session's transaction."""
+    """The implementation of `dispatch.unit_of_work.ReadTransaction` for a statement of a session's transaction."""
 
     __slots__ = ("catalog", "unit")
 
@@ -92,22 +92,22 @@ class _Reading:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """Keep the transaction open."""
+        """Do nothing, because the session's transaction remains open."""
 
     def pause(self) -> None:
-        """Raise AssertionError, because stages that pause a read are not allowed in a transaction."""
+        """Raise an AssertionError, because stages that pause a read are not allowed in a transaction."""
         raise AssertionError("a transaction's reads do not pause")
 
     resume = pause
 
 
 class SessionWork:
-    """Implements `dispatch.unit_of_work.UnitOfWork` and `sessions.transactions.OpenWork` for one transaction.
+    """The implementation of `dispatch.unit_of_work.UnitOfWork` and `sessions.transactions.OpenWork` for one transaction.
 
     Arguments:
-        transaction: the session's transaction; its first statement is running.
+        transaction: the session's transaction, whose first statement is running.
 
-    Threads: one command at a time uses an instance, under the transaction's lock.
+    Threads: an instance is used by one command at a time, under the transaction's lock.
     """
 
     def __init__(self, services: Services, transaction: SessionTransaction) -> None:
@@ -130,7 +130,7 @@ class SessionWork:
         self._changes: CatalogChanges | None = None
 
     def _lock(self, namespace: Namespace) -> bool:
-        """Lock a collection until the transaction ends; return False on timeout."""
+        """Lock a collection until the transaction ends. Return False on timeout, else True."""
         check = self._services.operations.check_waiting
         if self._locks.use(self._transaction, namespace, 0, check):
             return True
@@ -147,11 +147,11 @@ class SessionWork:
             self.enter()
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the state at a given time.
+        """Raise if the transaction, which has just begun, does not read the state at the time `wanted`, because data was written later.
 
         Raises:
-            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written
-                after the time; the errors of `changes_since`.
+            CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written after that time, and the errors of
+                `changes_since`.
         """
         check_snapshot_time(self._services, wanted)
         if changes_since(self._services, self._unit, stamp_of(wanted)):
@@ -162,12 +162,12 @@ class SessionWork:
         return _Reading(self._unit, self._catalog)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in the open transaction; see `UnitOfWork.write`.
+        """Run a function in the open transaction; see `UnitOfWork.write`.
 
         Conflicts are not retried. The writes are committed with the transaction.
 
         Raises:
-            CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the body's error.
+            CommandError: 112 WriteConflict, 313 TransactionTooLargeForCache, or the function's error.
         """
         while True:
             check()
@@ -180,9 +180,9 @@ class SessionWork:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Run a body that changes the catalog; see `UnitOfWork.change_catalog`.
+        """Run a function that changes the catalog; see `UnitOfWork.change_catalog`.
 
-        A transaction can only create collections and their indexes.
+        The only catalog changes that a transaction supports are the creation of collections and of their indexes.
         """
         assert not exclusive, "a transaction does not change collections of others"
         check()
@@ -195,7 +195,7 @@ class SessionWork:
         return result
 
     def _run(self, statement: Transaction, body: Callable[..., T]) -> T:
-        """Run the body of a statement, and keep its staged writes for the commit."""
+        """Run the function of a statement, and stage its writes for the commit."""
         try:
             result = body(statement)
             self.stage(statement)
@@ -204,14 +204,14 @@ class SessionWork:
         return result
 
     def statement(self) -> Transaction:
-        """Return the transaction of a statement that reads, or writes and is then passed to `stage`."""
+        """Return a new transaction object for one statement. If the statement writes, pass the object to `stage` afterwards."""
         return _Statement(self._unit, self._catalog)
 
     def stage(self, statement: Transaction) -> None:
-        """Keep a statement's writes for the commit.
+        """Stage a statement's writes for the commit of the transaction.
 
         Raises:
-            WriteConflict: an index's multikey flag cannot be saved.
+            WriteConflict: if an index's multikey flag cannot be saved.
         """
         for writer in statement.writes:
             # Save the indexes' multikey flags now, because the next statement may read the indexes.
@@ -221,7 +221,9 @@ class SessionWork:
             self._keep(writer)
 
     def failure_of(self, error: WriteConflict) -> CommandError:
-        """Return the error of a statement that the store has refused. Count a conflict."""
+        """Return the error of a statement whose write conflicted or did not fit into the cache. Count conflicts in the server's
+        statistics.
+        """
         if isinstance(error, CacheTooSmall):
             return CommandError(
                 TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
@@ -231,11 +233,11 @@ class SessionWork:
 
     @property
     def is_brief(self) -> bool:
-        """Whether the transaction changes only a few documents and no collections. Its commit then waits for no other command."""
+        """Whether the transaction changes only a few documents and no collections. Its commit then does not wait for other commands."""
         return self._changes is None and sum(len(changes) for _, changes in self._logged) <= FEW_CHANGES
 
     def _keep(self, writer: StagedWrites) -> None:
-        """Keep a statement's writes to one collection for the commit."""
+        """Stage a statement's writes to one collection for the commit of the transaction."""
         if not writer.changes:
             return
         if writer.replicated:
@@ -248,18 +250,18 @@ class SessionWork:
             first.absorb(writer)
 
     def enter(self) -> None:
-        """Continue the transaction for a command; see `OpenWork.enter`."""
+        """Resume the transaction at the start of a command; see `OpenWork.enter`."""
         self._unit.enter()
 
     def leave(self) -> None:
-        """Leave the transaction open after a command; see `OpenWork.leave`."""
+        """Suspend the transaction at the end of a command; see `OpenWork.leave`."""
         self._unit.leave()
 
     def commit(self) -> None:
         """Commit the transaction; see `OpenWork.commit`.
 
         Raises:
-            CommandError: 112 WriteConflict; nothing was written in that case.
+            CommandError: 112 WriteConflict. Nothing was written in that case.
         """
         retried = self._retried()
         try:
@@ -281,7 +283,7 @@ class SessionWork:
             note_retried(self._services, retried)
 
     def _retried(self) -> Retried | None:
-        """Return the commit's record for the log of retryable writes, or None if nothing was written."""
+        """Return the record of the transaction for the log of retryable writes, or None if the transaction wrote nothing."""
         write = self._services.sessions.retries.of(self._transaction.session)
         if write is None or write.number != self._transaction.number or not (self._logged or self._entries):
             return None
@@ -308,7 +310,10 @@ class SessionWork:
         self._release()
 
     def _release(self) -> None:
-        """Release the recovery unit (which rolls back an open transaction), unlock the collections, and close the cursors."""
+        """Release the recovery unit, unlock the collections, and close the transaction's cursors.
+
+        Releasing the unit rolls back the transaction if it is still open.
+        """
         self._engine.release(self._unit)
         self._catalog.close()
         self._locks.release(self._transaction, self._catalog.used)

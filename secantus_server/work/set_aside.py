@@ -1,8 +1,8 @@
-"""Sets aside the writes since a snapshot, and applies them later to another state.
+"""Undoing the writes since a snapshot, and applying them again later to another state.
 
-This is used if a fixture of a wider scope is set up during a test. The test's writes are set aside, the fixture writes, and the test's
-writes are put back. The test's writes are kept as documents and definitions, not as rows, and are put back by ordinary writes. Therefore
-they merge with the fixture's writes to the same collections and indexes. If both wrote the same document, the test's version wins.
+This is necessary if a fixture of a wider scope is set up during a test. The test's writes are undone, the fixture writes, and the test's
+writes are applied again. They are stored as documents and definitions, not as rows, and are applied by ordinary writes. Therefore they
+merge with the fixture's writes to the same collections and indexes. If both wrote the same document, the test's version is used.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Definition(NamedTuple):
 
 
 class NamespaceChange(NamedTuple):
-    """The changes of one namespace, consisting of the definition before and after, and the changed documents."""
+    """The change of one namespace: its definition before and after, and the changed documents."""
 
     db: str
     name: str
@@ -61,12 +61,12 @@ class NamespaceChange(NamedTuple):
 
     @property
     def was_replaced(self) -> bool:
-        """Whether the collection or view was dropped, and possibly created again."""
+        """Whether the collection or view was dropped. It may have been created again."""
         return self.before is not None and (self.after is None or self.after.ident != self.before.ident)
 
 
 def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """Undo the writes since the innermost snapshot, end the snapshot, and return the undone changes."""
+    """Undo all writes since the innermost snapshot, discard the snapshot, and return the undone changes."""
     engine = services.engine
     with engine.exclusive(aborts_idle=True):
         changes = collect(services, snapshot) if engine.written_since(snapshot) else []
@@ -76,7 +76,7 @@ def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
 
 
 def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """Return the changes since the innermost snapshot. The caller has exclusive access to the store."""
+    """Return the changes since the innermost snapshot. The caller must have exclusive access to the store."""
     written = services.engine.values_at(snapshot)
     with services.engine.transaction() as unit:
         rows = {key: (old, unit.get(CATALOG, key)) for key, old in written.catalog.items()}
@@ -92,7 +92,7 @@ def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
 
 
 def changed_documents(unit: RecoveryUnit, records: dict[bytes, bytes | None]) -> dict[int, list[DocumentChange]]:
-    """Return the documents that differ from their old values, by collection ident, in natural order."""
+    """Return the documents that differ from their old values, grouped by collection ident and in natural order."""
     changes: dict[int, list[DocumentChange]] = {}
     for key, old in sorted(records.items()):
         new = unit.get(RECORDS, key)
@@ -104,7 +104,7 @@ def changed_documents(unit: RecoveryUnit, records: dict[bytes, bytes | None]) ->
 def namespace_change(
     unit: RecoveryUnit, key: bytes, old: bytes | None, new: bytes | None, documents: dict[int, list[DocumentChange]]
 ) -> NamespaceChange:
-    """Return the change of a namespace whose catalog row was written."""
+    """Return the change of a namespace, computed from the old and the new version of its catalog row."""
     before = Definition.of(decode_row(key, old)) if old is not None else None
     after = Definition.of(decode_row(key, new)) if new is not None else None
     if after is None or "viewOn" in after.options:
@@ -117,7 +117,7 @@ def namespace_change(
 
 
 def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
-    """Return all documents of a collection as changes that insert them."""
+    """Return all documents of a collection in the form of inserts."""
     scan = RecordScan(ident, None, never_interrupt)
     scan.attach(unit)
     try:
@@ -127,9 +127,9 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that were set aside to the current state.
+    """Apply changes that `set_aside` returned to the current state.
 
-    No oplog entries are written, because the oplog's readers have seen the changes.
+    No oplog entries are written, because readers of the oplog have already seen the changes.
 
     Raises:
         CommandError: 11000 if a document has a duplicate key in a unique index.
@@ -142,7 +142,7 @@ def put_back(services: Services, changes: list[NamespaceChange]) -> None:
 
 
 def put_back_definition(services: Services, change: NamespaceChange) -> Collection | None:
-    """Restore the definition of a collection or view; return the collection, or None if it is a view or was dropped."""
+    """Restore the definition of a collection or view. Return the collection, or None for a view or a dropped collection."""
     current = services.catalog.find(change.db, change.name)
     after = change.after
     if current is not None and (change.was_replaced or (after is not None and current.is_view != ("viewOn" in after.options))):
@@ -160,7 +160,7 @@ def remove(transaction: CatalogTransaction, collection: Collection) -> None:
 
 
 def create(services: Services, db: str, name: str, definition: Definition) -> Collection:
-    """Recreate a collection or view with its old UUID and empty indexes."""
+    """Recreate a collection or view with its old UUID. Its indexes are empty."""
 
     def body(transaction: CatalogTransaction) -> Collection:
         collection = empty_collection(services, db, name, definition.options, definition.indexes, definition.uuid)
@@ -171,7 +171,7 @@ def create(services: Services, db: str, name: str, definition: Definition) -> Co
 
 
 def merge(services: Services, current: Collection, change: NamespaceChange) -> Collection:
-    """Restore the options and indexes of an existing collection, and keep indexes that were created meanwhile."""
+    """Restore the options and indexes of an existing collection. Retain indexes that were created in the meantime."""
     assert change.after is not None
     names_before = {spec["name"] for spec in change.before.indexes} if change.before else set()
     names_after = {spec["name"] for spec in change.after.indexes}
@@ -185,7 +185,7 @@ def merge(services: Services, current: Collection, change: NamespaceChange) -> C
 
 
 def build_again(services: Services, lost: LostIndexes) -> None:
-    """Rebuild indexes that a restore removed. Skip and log an index if the current documents violate it."""
+    """Rebuild indexes that a restore dropped. If the current documents violate an index, log and skip it."""
     for spec in lost.specs:
         collection = services.catalog.find(lost.db, lost.name)
         assert collection is not None, "the restore kept it"
@@ -226,7 +226,7 @@ def save_merged(
 
 
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
-    """Insert, replace and remove documents by `_id` in one transaction."""
+    """Insert, replace and delete documents by `_id` in one transaction."""
     writer = open_writer(services, transaction, collection, bypass_validation=True, replicated=False)
     for old, new in documents:
         document = new if new is not None else old

@@ -1,4 +1,4 @@
-"""Converts commands to mongosh syntax and to query shapes.
+"""Conversion of commands to mongosh syntax and to query shapes.
 
 https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 """
@@ -29,14 +29,14 @@ def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -
     Arguments:
         name: the command's name.
         body: the command document in the form that `plain_body` returns.
-        statements: the command's first documents or statements.
+        statements: the command's first documents or statements, of which the text shows some.
         count: the total number of the command's documents or statements.
     """
     return _text(name, body, statements, count, typed)
 
 
 def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
-    """Return a command with `?` in place of its constants. For the arguments see `command_text`."""
+    """Return the shape of a command: its mongosh syntax with `?` in place of constants. See `command_text` for the arguments."""
     return _text(name, body, statements[:1], 1, hidden)
 
 

@@ -1,4 +1,4 @@
-"""Converts values to mongosh syntax, either with their constants or, for the shapes of commands, with `?` in place of each constant.
+"""Conversion of values to mongosh syntax, either with their constants or, for the shapes of commands, with `?` in place of each constant.
 
 https://www.mongodb.com/docs/mongodb-shell/reference/data-types/
 """
@@ -38,7 +38,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def plain(value: Any) -> Any:
-    """Return a value, decoded if it is a raw document or a raw array."""
+    """Return a value after decoding it if it is a raw document or a raw array."""
     if type(value) is RawDocument:
         return decode(value.data)
     if type(value) is RawArray:
@@ -64,7 +64,9 @@ def typed(value: Any) -> str:
 
 
 def hidden(value: Any) -> str:
-    """Return a value with `?` in place of each constant. Field names, operators and paths such as `$total` are kept."""
+    """Return a value in mongosh syntax with `?` in place of each constant. Field names, operators and paths such as `$total` remain
+    visible.
+    """
     value = plain(value)
     if type(value) is dict:
         return _document(value, hidden)
@@ -85,14 +87,14 @@ def _document(document: dict[str, Any], text: Text) -> str:
 
 
 def _text_of(name: str, text: Text) -> Text:
-    """Return the function that converts the value of a field."""
+    """Return the function that converts the value of the field `name` to text."""
     if text is typed or not name.startswith("$"):
         return text
     return typed if name in _STRUCTURE else _hidden_but_names if name in _NAMING else text
 
 
 def field_name(name: str) -> str:
-    """Return a field's name, quoted unless it is an identifier."""
+    """Return a field's name in mongosh syntax, with quotes unless it is an identifier."""
     return name if name.removeprefix("$").isidentifier() else json.dumps(name, ensure_ascii=False)
 
 

@@ -1,10 +1,10 @@
-"""Past states of the store for reads with read concern "snapshot". Each state is held by an open recovery unit.
+"""Past states of the store, for reads with read concern "snapshot". Each state is pinned by an open recovery unit.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 
-A state is held from its first read until the history window has passed, and is shared by all sessions that read at its time. Any other past
-state is derived from the current state. The oplog shows which collections have changed since the past state, and each of these collections
-is rebuilt when a command looks it up (see `past_catalog`). Therefore writes have no extra cost for past states.
+A state remains pinned from its first read until the history window has passed. All sessions that read at its time share it. Any other
+past state is derived from the current state: the oplog shows which collections have changed since then, and each of these collections is
+rebuilt when a command looks it up (see `past_catalog`). Past states therefore cause no extra cost for writes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _ended() -> CommandError:
 
 
 class HeldSnapshot:
-    """A `dispatch.unit_of_work.ReadTransaction` that reads one held state of the store.
+    """A pinned state of the store, which implements `dispatch.unit_of_work.ReadTransaction`.
 
     Arguments:
         at: the cluster time of the state.
@@ -67,15 +67,15 @@ class HeldSnapshot:
 
     @property
     def built_bytes(self) -> int:
-        """The size of the collections that were rebuilt for the state, in bytes."""
+        """The total size in bytes of the collections that were rebuilt for the state."""
         return self._past.built_bytes
 
     def pause(self) -> None:
-        """Leave the transaction open but idle, so that this thread can write."""
+        """Suspend the read transaction without ending it, so that this thread can write."""
         self.unit.leave()
 
     def resume(self) -> None:
-        """Continue to read the same state.
+        """Resume reading the same state after `pause`.
 
         Raises:
             CommandError: 246 SnapshotUnavailable if a restore has ended the transaction.
@@ -87,7 +87,7 @@ class HeldSnapshot:
 
 
 class SnapshotHistory:
-    """Holds past states of one server for reads with read concern "snapshot".
+    """The pinned past states of one server, for reads with read concern "snapshot".
 
     Threads: `_lock` guards `_held`.
     """
@@ -99,10 +99,11 @@ class SnapshotHistory:
 
     @contextmanager
     def reading(self, held: HeldSnapshot) -> Iterator[ReadTransaction]:
-        """Make a held state readable for a `with` block.
+        """Return a context manager that makes a pinned state readable in the current thread.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if the state is no longer held, 246 SnapshotUnavailable if a restore has ended it.
+            CommandError: 239 SnapshotTooOld if the state is no longer pinned, 246 SnapshotUnavailable if a restore has ended its
+                transaction.
         """
         self._services.engine.acquire_lock(held.lock)
         try:
@@ -125,7 +126,7 @@ class SnapshotHistory:
             held.lock.release()
 
     def _limit_built(self, current: HeldSnapshot) -> None:
-        """Release the least recently used states until the rebuilt collections are within their size limit."""
+        """Release the least recently used states until the total size of rebuilt collections is within the limit."""
         others = sorted((one for one in self.all() if one is not current and one.built_bytes), key=lambda one: one.used)
         size = sum(one.built_bytes for one in others)
         while size > MAX_BUILT_BYTES:
@@ -134,14 +135,14 @@ class SnapshotHistory:
             self._drop([oldest])
 
     def newest(self) -> HeldSnapshot:
-        """Return the current state, which is held from now on."""
+        """Pin the current state if necessary, and return it."""
         newest = self._services.oplog.newest
         with self._lock:
             held = self._held.get(newest)
         return held or self._hold(None)
 
     def at(self, wanted: Timestamp) -> HeldSnapshot:
-        """Return the state at a time, which must not be in the future.
+        """Return the state at the time `wanted`, which must not be in the future.
 
         Raises:
             CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 246 SnapshotUnavailable.
@@ -153,7 +154,7 @@ class SnapshotHistory:
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
-        """Hold the current state, or the state at an earlier time, and return it.
+        """Pin the state at the time `wanted`, or the current state if it is None, and return the state.
 
         Raises:
             CommandError: 239 SnapshotTooOld, 246 SnapshotUnavailable.
@@ -186,7 +187,7 @@ class SnapshotHistory:
         return first
 
     def all(self) -> list[HeldSnapshot]:
-        """Return the held states."""
+        """Return all pinned states."""
         with self._lock:
             return list(self._held.values())
 
@@ -196,7 +197,10 @@ class SnapshotHistory:
         self._drop([held for held in self.all() if held.since <= oldest])
 
     def clear(self) -> None:
-        """Release all states that no command is reading, because the store needs the memory or a restore has ended their transactions."""
+        """Release all states that no command is currently reading.
+
+        This is necessary if the store needs the memory or a restore has ended the transactions of the states.
+        """
         self._drop(self.all())
 
     def _drop(self, found: list[HeldSnapshot]) -> None:
@@ -208,7 +212,7 @@ class SnapshotHistory:
                     held.lock.release()
 
     def _forget(self, held: HeldSnapshot) -> None:
-        """Release a state. The caller holds the state's lock."""
+        """Release a state. The caller must hold the state's lock."""
         if not held.ended:
             held.ended = True
             with self._lock:

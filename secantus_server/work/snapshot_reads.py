@@ -1,4 +1,5 @@
-"""Runs commands with read concern "snapshot" outside of transactions. All batches of such a command read one state of the store.
+"""Execution of commands with read concern "snapshot" outside of transactions. All batches of such a command read the same state of the
+store.
 
 https://www.mongodb.com/docs/manual/reference/read-concern-snapshot/
 """
@@ -23,11 +24,11 @@ T = TypeVar("T")
 
 
 class SnapshotWork:
-    """A `dispatch.unit_of_work.UnitOfWork` that reads one held state and delegates writes to another unit of work.
+    """A `dispatch.unit_of_work.UnitOfWork` that reads one pinned state and delegates writes to another unit of work.
 
     Arguments:
-        held: the state that the command's thread reads.
-        work: the unit of work that writes.
+        held: the pinned state that the command's thread reads.
+        work: the unit of work that performs the writes.
     """
 
     def __init__(self, held: HeldSnapshot, work: UnitOfWork) -> None:
@@ -35,17 +36,20 @@ class SnapshotWork:
         self._work = work
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """Return a context manager for a read of the held state; see `UnitOfWork.reading`."""
+        """Return a context manager for a read of the pinned state; see `UnitOfWork.reading`."""
         return nullcontext(self._held)
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Write through the delegate; see `UnitOfWork.write`. The command must have paused its read."""
+        """Run a function that writes in the unit of work `work`; see `UnitOfWork.write`. The command must have paused its read."""
         return self._work.write(body, check)
 
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Change the catalog through the delegate; see `UnitOfWork.change_catalog`. The command must have paused its read."""
+        """Run a function that changes the catalog in the unit of work `work`; see `UnitOfWork.change_catalog`.
+
+        The command must have paused its read.
+        """
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 
@@ -58,7 +62,7 @@ def run_in_snapshot(
         run: the function that runs the command.
 
     Raises:
-        CommandError: 72 for a null or future `atClusterTime`, 239 SnapshotTooOld, 246 SnapshotUnavailable; and the command's errors.
+        CommandError: 72 for a null or future `atClusterTime`, 239 SnapshotTooOld, 246 SnapshotUnavailable, and the command's errors.
     """
     history = cast(SnapshotHistory, request.services.history)
     held = _snapshot(request, history)
@@ -68,7 +72,7 @@ def run_in_snapshot(
 
 
 def _snapshot(request: Request, history: SnapshotHistory) -> HeldSnapshot:
-    """Return the state that the command reads."""
+    """Return the pinned state that the command reads, according to its read concern."""
     if request.body.get("tailable"):
         raise not_supported("readConcern snapshot with a tailable cursor", "use only one of them")
     wanted = request.body["readConcern"].get("atClusterTime")

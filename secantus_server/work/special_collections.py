@@ -1,4 +1,4 @@
-"""Validates the options of clustered and time-series collections.
+"""Validation of the options of clustered and time-series collections.
 
 https://www.mongodb.com/docs/manual/core/clustered-collections/ and .../timeseries-collections/
 """
@@ -60,18 +60,19 @@ _BUCKETS = a.Arguments(
 
 
 def check_buckets(spec: dict[str, Any]) -> dict[str, Any]:
-    """Validate the `timeseries` argument of collMod and return it. Absent options are None.
+    """Validate the `timeseries` argument of collMod and return it with None for absent options.
 
     Raises:
-        CommandError: 14, 2, 40415.
+        CommandError: 14 for a wrong type, 2 for an invalid value, 40415 for an unknown field.
     """
     return _BUCKETS.parse(spec)
 
 
 def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> None:
-    """Set or remove the expiry of a clustered or time-series collection in its options. `"off"` removes the expiry.
+    """Set or remove the expiry in the options of a clustered or time-series collection.
 
     Arguments:
+        seconds: the new value, or `"off"` to remove the expiry.
         now: the current time.
 
     Raises:
@@ -86,10 +87,10 @@ def change_expiry(options: dict[str, Any], seconds: int | str, now: Date) -> Non
 
 
 def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:
-    """Validate the `timeseries` argument of create or `$out` and return it. Absent options are None.
+    """Validate the `timeseries` argument of create or `$out` and return it with None for absent options.
 
     Arguments:
-        name: the argument's name for messages, such as `create.timeseries`.
+        name: the argument's name for error messages, such as `create.timeseries`.
 
     Raises:
         CommandError: 40414, 40415 or 14 for invalid names and types, 2 for invalid values, 72 InvalidOptions for an invalid combination.
@@ -104,7 +105,7 @@ def parse_timeseries(name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_span(parsed: dict[str, Any]) -> None:
-    """Check that the options for the time span of buckets are consistent.
+    """Raise if the options for the time span of buckets contradict each other.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -118,7 +119,7 @@ def check_span(parsed: dict[str, Any]) -> None:
 
 
 def check_clustered(args: dict[str, Any], now: Date) -> None:
-    """Validate `clusteredIndex` and its combination with other options.
+    """Validate the create option `clusteredIndex` and its combination with other options.
 
     Arguments:
         now: the current time.
@@ -154,7 +155,8 @@ def clustered_index(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_printable(values: list[Any]) -> None:
-    """Raise MongoDB's error for a duplicate NaN or infinite `_id` in a clustered collection, which MongoDB cannot print.
+    """Raise if an `_id` of a clustered collection is a duplicate NaN or infinity. MongoDB raises this error because it cannot print the
+    key.
 
     Raises:
         CommandError: 50819, 50826.
@@ -169,7 +171,7 @@ def check_printable(values: list[Any]) -> None:
 
 
 def check_timeseries(args: dict[str, Any], now: Date) -> None:
-    """Validate `timeseries` and its combination with other options.
+    """Validate the create option `timeseries` and its combination with other options.
 
     Arguments:
         now: the current time.
@@ -188,7 +190,7 @@ def check_timeseries(args: dict[str, Any], now: Date) -> None:
 
 
 def check_expiry(seconds: int | None, now: Date) -> None:
-    """Validate a collection's `expireAfterSeconds`, which must not be greater than the seconds since 1970.
+    """Raise if a collection's `expireAfterSeconds` is greater than the number of seconds since 1970.
 
     Arguments:
         now: the current time.

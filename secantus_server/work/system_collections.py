@@ -1,8 +1,9 @@
-"""System collections that are not stored. Their documents are computed, because clients expect to read them.
+"""System collections that are computed on each read instead of being stored. Clients expect them to be readable.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 
-`system.views` is computed from the catalog, and `local.system.replset` from the configuration. `local.oplog.rs` reads the oplog's table.
+For example, `system.views` is computed from the catalog, and `local.system.replset` from the configuration. `local.oplog.rs` reads the
+oplog's table.
 """
 
 from __future__ import annotations
@@ -46,10 +47,9 @@ def source_of(services: Services, db: str, name: str, collection: Collection | N
 
 
 def computed_source(services: Services, db: str, name: str, collection: Collection | None, query: CanonicalQuery) -> Plan | None:
-    """Return the source of a query over a system collection that is not stored, or None for any other collection.
+    """Return the source of a query over a computed system collection, or None for any other collection.
 
-    Arguments:
-        (as for `source_of`)
+    The arguments are the same as for `source_of`.
     """
     if is_oplog(db, name) and services.settings.replica_set:
         return OplogSource(query)
@@ -58,7 +58,7 @@ def computed_source(services: Services, db: str, name: str, collection: Collecti
 
 
 def system_documents(services: Services, db: str, name: str) -> Callable[[], list[bytes]] | None:
-    """Return a function that computes the documents of a system collection that is not stored, or None for any other name."""
+    """Return a function that computes the documents of a system collection, or None if no computed system collection has this name."""
     if db == "local" and name == "system.replset" and services.settings.replica_set:
         return lambda: [encode(services.topology.config())]
     if db == "config" and name == "transactions" and services.settings.replica_set:
@@ -77,12 +77,12 @@ def _versions(services: Services) -> list[bytes]:
 
 
 def _sessions(services: Services) -> list[bytes]:
-    """Return the documents of `config.system.sessions`, in which MongoDB stores the current sessions every five minutes."""
+    """Return the documents of `config.system.sessions`, which describe the current sessions. MongoDB updates them every five minutes."""
     return [encode({"_id": session_document(session), "lastUse": Date(used)}) for session, used in services.sessions.last_uses()]
 
 
 def _session_records(services: Services) -> list[bytes]:
-    """Return the documents of `config.transactions`, which describe the latest retryable write or transaction of each session."""
+    """Return the documents of `config.transactions`, which describe each session's latest retryable write or transaction."""
     return [
         encode(
             {
@@ -99,7 +99,7 @@ def _session_records(services: Services) -> list[bytes]:
 
 
 def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> dict[str, Any] | None:
-    """Return the collStats fields of `system.views`, or None for any other name or if the database has no view."""
+    """Return the collStats fields of `system.views`, or None if the name is different or the database has no views."""
     documents = _views(services, db) if name == VIEWS else []
     if not documents:
         return None
@@ -118,7 +118,7 @@ def views_statistics(services: Services, db: str, name: str, scale: int = 1) -> 
 
 
 def views_uuid(db: str) -> Binary:
-    """Return the UUID of `system.views`, derived from the database name because the collection is not stored."""
+    """Return the UUID of `system.views`. It is derived from the database name, because the collection is not stored."""
     digest = hashlib.md5(f"{db}.{VIEWS}".encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
     uuid: Binary = Binary(UUID(bytes=digest, version=4).bytes, 4)
     return uuid
@@ -130,7 +130,7 @@ def _views(services: Services, db: str) -> list[bytes]:
 
 
 def _definition(view: Collection) -> dict[str, Any]:
-    """Return the definition in a view's `system.views` document."""
+    """Return the fields of a view's document in `system.views` that define the view."""
     if not view.is_timeseries:
         return view.options
     return {name: view.options[name] for name in ("viewOn", "pipeline", "collation") if name in view.options}

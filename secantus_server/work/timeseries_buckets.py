@@ -1,4 +1,4 @@
-"""Parts that statements on time-series collections share: access to the buckets, and translation of index keys and hints.
+"""Functions that statements on time-series collections share: access to the buckets, and translation of index keys and hints.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -16,7 +16,7 @@ from secantus_server.version import Release
 
 
 def check_outside_transaction(request: Request, collection: Collection, name: str) -> None:
-    """Raise an error if a session's transaction writes to a time-series collection.
+    """Raise if a write to a time-series collection is part of a session's transaction.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
@@ -27,9 +27,9 @@ def check_outside_transaction(request: Request, collection: Collection, name: st
 
 
 def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any]:
-    """Return the key pattern of the index on the buckets that implements an index on the measurements.
+    """Convert the key pattern of an index on measurements to the key pattern of the corresponding index on buckets.
 
-    Metadata fields are mapped to the bucket's metadata. The time and measured fields are mapped to their bounds in the bucket.
+    A metadata field is mapped to the bucket's metadata. The time field and measured fields are mapped to their bounds in the bucket.
     """
     found: dict[str, Any] = {}
     for path, direction in key.items():
@@ -46,7 +46,10 @@ def bucket_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any
 
 
 def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the key pattern for which `bucket_key` returns `key`, or None for an index that was created directly on the buckets."""
+    """Convert the key pattern of an index on buckets to the key pattern of the corresponding index on measurements.
+
+    This is the inverse of `bucket_key`. The result is None for an index that was created directly on the buckets.
+    """
     found: dict[str, Any] = {}
     for path, direction in key.items():
         if path == "meta" or path.startswith("meta."):
@@ -63,10 +66,10 @@ def measurement_key(timeseries: dict[str, Any], key: dict[str, Any]) -> dict[str
 
 
 def measurement_hint(collection: Collection, hint: Any, release: Release) -> Any:
-    """Translate the hint of a statement on the measurements to a hint for the buckets.
+    """Convert the hint of a statement on measurements to a hint for the buckets.
 
     Raises:
-        CommandError: 2 BadValue since MongoDB 8.3 for the name `_id_`, which no index of a time series has.
+        CommandError: 2 BadValue since MongoDB 8.3 for the name `_id_`, because a time series has no such index.
     """
     if hint == "_id_" and release.has(TIMESERIES_NAMES):
         raise CommandError(2, "hint provided does not correspond to an existing index (_id_)")
@@ -74,7 +77,7 @@ def measurement_hint(collection: Collection, hint: Any, release: Release) -> Any
 
 
 def bucket_hint(collection: Collection, hint: Any) -> Any:
-    """Translate a hint to a hint for the buckets. An index name is returned unchanged."""
+    """Convert the key pattern in a hint to a key pattern for the buckets. An index name is returned unchanged."""
     if type(hint) is not dict or "$natural" in hint:
         return hint
     return bucket_key(collection.options["timeseries"], hint)

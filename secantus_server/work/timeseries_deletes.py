@@ -1,4 +1,4 @@
-"""Deletes measurements, which changes or removes their buckets.
+"""Deletion of measurements, which modifies or deletes their buckets.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -25,13 +25,14 @@ from secantus_server.work.writers.choice import open_bucket_writer
 
 
 def delete_of_buckets(request: Request, collection: Collection, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets collection and the statement that deletes the same measurements by their buckets, for explain.
+    """Return the name of the buckets collection, and the statement that deletes whole buckets in place of measurements, for explain.
 
     Arguments:
         spec: the validated statement.
 
     Raises:
-        CommandError: 238 NotImplemented unless all measurements with some metadata are deleted; MongoDB does not document other plans.
+        CommandError: 238 NotImplemented if the statement has a limit or its filter reads more than metadata, because MongoDB does not
+            document the plans of such deletes.
     """
     meta = collection.options["timeseries"].get("metaField")
     query = None if spec["limit"] or meta is None else renamed(spec["q"], meta)
@@ -42,7 +43,7 @@ def delete_of_buckets(request: Request, collection: Collection, spec: dict[str, 
 
 
 class FoundMeasurement(NamedTuple):
-    """A measurement with its bucket."""
+    """A measurement that was found, with its bucket."""
 
     bucket: Target
     measurement: bytes
@@ -53,8 +54,8 @@ class MeasurementDeletion:
     """A delete statement on a time-series collection.
 
     Arguments:
-        series: the collection as the transaction of the first batch sees it.
-        query: the parsed query on the measurements; its limit is 1 or 0.
+        series: the time-series collection in the transaction of the first batch.
+        query: the parsed query on the measurements. Its limit is 1, or 0 for all measurements.
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
@@ -81,15 +82,17 @@ class MeasurementDeletion:
         return self._targets is not None and self._targets.has_begun
 
     def delete(self, transaction: Transaction) -> int:
-        """Delete the first matching measurement or, without a limit, those of the next batch of buckets; return their number.
+        """Delete the first matching measurement or, without a limit, the matching measurements of the next batch of buckets.
+
+        Return the number of deleted measurements.
 
         Raises:
-            CommandError: if the operation was interrupted; measurements of earlier batches stay deleted.
+            CommandError: if the operation was interrupted. Measurements deleted in earlier batches remain deleted.
         """
         return self._delete_first(transaction) if self._limit else self._delete_batch(transaction)
 
     def committed(self) -> bool:
-        """Mark the latest batch as committed; return whether it was the last one."""
+        """Mark the latest batch as committed. Return whether it was the last batch."""
         if self._targets is None:
             return True
         self._targets.done(self._done)
@@ -125,7 +128,7 @@ class MeasurementDeletion:
         self._writer(transaction).replace_measurements(bucket, record_id, measurements)
 
     def _delete_batch(self, transaction: Transaction) -> int:
-        """Delete the matching measurements in one batch of buckets."""
+        """Delete the matching measurements in one batch of buckets, and return the number of deleted measurements."""
         check = self._request.operation.check
         if self._targets is None:
             place = (self._series.db, self._series.options["viewOn"])
@@ -149,7 +152,7 @@ class MeasurementDeletion:
         return deleted
 
     def _writer(self, transaction: Transaction) -> BucketWriter:
-        """Return the writer of the time series, which a transaction sees whenever it sees the buckets."""
+        """Return a writer of the time-series collection for this transaction."""
         series = transaction.catalog.find(self._series.db, self._series.name)
         assert series is not None, "buckets belong to a time series"
         return open_bucket_writer(self._request.services, transaction, series)

@@ -1,4 +1,4 @@
-"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and shown as an index on the measurements.
+"""Secondary indexes of time-series collections. Each is stored as an index on the buckets and listed as an index on the measurements.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -17,13 +17,15 @@ from secantus_server.work.timeseries_buckets import bucket_key, measurement_key
 
 
 def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition of the index on the buckets that implements an index on the measurements, given its validated definition.
+    """Convert the definition of an index on measurements to the definition of the corresponding index on buckets.
 
     Arguments:
         collection: the time-series collection.
+        spec: the validated definition of the index on measurements.
 
     Raises:
-        CommandError: 72 InvalidOptions, 67 CannotCreateIndex, 85 IndexOptionsConflict, 7246201 for a field that cannot be indexed, 238.
+        CommandError: 72 InvalidOptions, 67 CannotCreateIndex, 85 IndexOptionsConflict, 7246201 for a field that cannot be indexed, 238
+            NotImplemented.
     """
     timeseries = collection.options["timeseries"]
     _check_options(spec)
@@ -40,11 +42,13 @@ def bucket_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]
 
 
 def shown_index(collection: Collection, spec: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the definition of an index on the measurements, or None for an index that was created directly on the buckets.
+    """Convert the definition of an index on buckets to the definition of the corresponding index on measurements.
+
+    The result is None for an index that was created directly on the buckets.
 
     Arguments:
         collection: the time-series collection.
-        spec: the definition of the index on the buckets.
+        spec: the definition of the index on buckets.
     """
     if "originalSpec" in spec:
         return {**{name: value for name, value in spec.items() if name != "originalSpec"}, **spec["originalSpec"]}
@@ -59,7 +63,7 @@ def _check_options(spec: dict[str, Any]) -> None:
 
 
 def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Raise an error if a field or the kind of an index is not supported on buckets."""
+    """Raise if buckets do not support the fields or the kind of an index."""
     for path, direction in spec["key"].items():
         if path == "_id":
             raise CommandError(72, "Indexes on _id are not supported on time-series collections")
@@ -72,7 +76,9 @@ def _check_key(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _check_collation(collection: Collection, spec: dict[str, Any]) -> None:
-    """Check that a partial index has the collection's collation, because the index's filter is evaluated with it."""
+    """Raise if a partial index's collation differs from the collection's, because the collection's collation is used to evaluate the
+    filter.
+    """
     if "collation" in spec and parse_collation(spec["collation"]) != parse_collation(collection.options.get("collation")):
         raise CommandError(85, "A partial index on a time-series collection must have the collation of the collection")
 
@@ -88,7 +94,7 @@ def _check_expiry(timeseries: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def _bucket_condition(timeseries: dict[str, Any], partial: dict[str, Any]) -> dict[str, Any]:
-    """Return the filter on buckets for a partial index's filter on measurements."""
+    """Convert a partial index's filter on measurements to a filter on buckets."""
     clauses: list[dict[str, Any]] = []
     meta = timeseries.get("metaField")
     for path, value in partial.items():

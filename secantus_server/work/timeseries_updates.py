@@ -1,4 +1,5 @@
-"""Updates of time-series collections. An update can only change metadata, and only for all measurements of a series together.
+"""Updates of time-series collections. An update can change only metadata, and must change it for all measurements that have the same
+metadata.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-limitations/#updates-and-deletes
 """
@@ -18,15 +19,15 @@ _UPDATE = "Cannot perform an update on a time-series collection"
 
 
 def update_of_buckets(request: Request, collection: Collection | None, spec: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the name of the buckets collection and the statement that updates the buckets.
+    """Return the name of the buckets collection, and the statement that updates the buckets in place of the measurements.
 
     Arguments:
-        collection: the time-series collection, or None if it was dropped meanwhile.
+        collection: the time-series collection, or None if it was dropped in the meantime.
         spec: the validated statement.
 
     Raises:
-        CommandError: 72 InvalidOptions if the statement involves more than the metadata, 263 in
-            a session's transaction, 26 NamespaceNotFound.
+        CommandError: 72 InvalidOptions if the statement reads or changes more than the metadata, 263 in a session's transaction, 26
+            NamespaceNotFound.
     """
     if collection is None or not collection.is_timeseries:
         raise CommandError(26, "the time-series collection was dropped during an update")

@@ -1,4 +1,4 @@
-"""Deletes expired documents, for TTL indexes and for collections with an expiry.
+"""Deletion of expired documents, for TTL indexes and for collections with an expiry.
 
 https://www.mongodb.com/docs/manual/core/index-ttl/
 """
@@ -26,10 +26,10 @@ from secantus_server.work.delete_documents import delete_matches
 
 
 def delete_expired(services: Services, check: Callable[[], None] = never_interrupt) -> int:
-    """Run one pass over all TTL indexes and clustered collections with an expiry; return the number of deleted documents.
+    """Run one pass over all TTL indexes and all clustered collections with an expiry. Return the number of deleted documents.
 
     Arguments:
-        check: raises an error to stop the pass. Documents that are already deleted stay deleted.
+        check: raises an error to stop the pass. Documents already deleted remain deleted.
     """
     if not parameter_value(services, "ttlMonitorEnabled"):
         return 0
@@ -90,13 +90,13 @@ def _bucket_expiries(collection: Collection) -> list[Expiry]:
 
 
 def _expires(index: Index) -> bool:
-    """Return whether an index expires documents. Special kinds of index and `expireAfterSeconds: NaN` do not."""
+    """Return whether an index is a TTL index. Special kinds of index and `expireAfterSeconds: NaN` do not expire documents."""
     seconds = index.spec.get("expireAfterSeconds")
     return index.kind.is_ordered and seconds is not None and not math.isnan(to_float(seconds))
 
 
 def _delete_expired(services: Services, check: Callable[[], None], collection: Collection, expiry: Expiry) -> int:
-    """Delete the documents of a collection that have expired by a rule; return their number.
+    """Delete the documents of a collection that have expired under one rule, and return the number of deleted documents.
 
     Each transaction checks that the rule still exists, because the collection may be dropped or its expiry changed at any time.
     """

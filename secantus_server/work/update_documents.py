@@ -1,4 +1,4 @@
-"""Parses and runs update statements, for update, bulkWrite and findAndModify."""
+"""Parsing and execution of update statements, for update, bulkWrite and findAndModify."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class UpdateOutcome:
 
     Arguments:
         upserted_id: the `_id` of the inserted document, or MISSING if nothing was inserted.
-        failure: the error that stopped a batch.
+        failure: the error that stopped a batch, or None.
     """
 
     matched: int = 0
@@ -56,12 +56,12 @@ class UpdateOutcome:
     failure: CommandError | None = None
 
     def recorded(self) -> list[Any]:
-        """Return the outcome in the form that the log of retryable writes stores."""
+        """Return the outcome in the format in which the log of retryable writes stores it."""
         return [self.matched, self.modified] if self.upserted_id is MISSING else [self.matched, self.modified, self.upserted_id]
 
     @classmethod
     def of_record(cls, record: list[Any]) -> UpdateOutcome:
-        """Return an outcome, given the form that `recorded` returns."""
+        """Return an outcome from the format that `recorded` returns."""
         return cls(*record)
 
 
@@ -72,7 +72,7 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
         collection: the collection to update, or None if it does not exist.
 
     Raises:
-        CommandError: the statement is not valid.
+        CommandError: if the statement is invalid.
     """
     if spec["c"] is not None and type(spec["u"]) is not list:
         raise CommandError(51198, "Constant values may only be specified for pipeline updates")
@@ -85,7 +85,7 @@ def parse_statement(request: Request, collection: Collection | None, spec: dict[
 
 
 def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
-    """Return the parsed statement for validated arguments (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
+    """Parse the validated arguments of an update statement (`q`, `u`, `arrayFilters`, `multi`, `upsert`, `sort`, `hint`)."""
     if type(spec["u"]) not in (dict, list):
         raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
     changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
@@ -96,11 +96,11 @@ def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
 
 
 def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any], *, bypass_validation: bool) -> UpdateOutcome:
-    """Parse an update statement and run it.
+    """Parse and run an update statement.
 
     Raises:
-        CommandError: the statement is not valid, a document could not be updated, or the operation was interrupted. Documents that are
-            already updated stay updated.
+        CommandError: if the statement is invalid, a document could not be updated, or the operation was interrupted. Documents already
+            updated remain updated.
     """
     if request.retry is not None and request.retry.executed:
         before = executed_before(request, request.statement, "update")
@@ -114,7 +114,7 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
 
 
 class _OneUpdate:
-    """A statement that updates at most one document."""
+    """The execution of a statement that updates at most one document."""
 
     __slots__ = ("_bypass_validation", "_let", "_name", "_request", "_spec")
 
@@ -126,7 +126,7 @@ class _OneUpdate:
         self._bypass_validation = bypass_validation
 
     def run(self) -> UpdateOutcome:
-        """Run the statement."""
+        """Run the statement and return its outcome."""
         return self._request.work.write(self._body, self._request.operation.check)
 
     def _body(self, transaction: Transaction) -> UpdateOutcome:
@@ -150,10 +150,10 @@ class _OneUpdate:
         return outcome
 
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
-        """Return the outcome of a statement whose collection does not exist, so that nothing matches.
+        """Return the outcome of a statement whose collection does not exist, so that no document matches.
 
         Raises:
-            MissingCollection: the statement is an upsert, which needs the collection.
+            MissingCollection: if the statement is an upsert, so that the collection must be created first.
         """
         if statement.upsert:
             raise MissingCollection(self._request.db, self._name)
@@ -164,14 +164,14 @@ class _OneUpdate:
 
 
 class _ManyUpdates(_OneUpdate):
-    """A statement that updates all matching documents in batches, each in its own transaction."""
+    """The execution of a statement that updates all matching documents in batches, with one transaction per batch."""
 
     __slots__ = ("_collection", "_matched", "_statement", "_targets")
 
     _statement: UpdateStatement
 
     def run(self) -> UpdateOutcome:
-        """Run the statement."""
+        """Run the statement and return its outcome."""
         self._targets: Targets | None = None
         # The collection for which the statement was parsed.
         self._collection: Collection | None = None
@@ -208,9 +208,9 @@ class _ManyUpdates(_OneUpdate):
         return outcome
 
     def _begun(self, transaction: Transaction) -> Targets:
-        """Parse the statement if necessary, and return its targets.
+        """Parse the statement if necessary, and return its target documents.
 
-        The statement is parsed before the first batch. It is parsed again if the first batch conflicted and the collection was replaced.
+        The statement is parsed before the first batch. If the first batch conflicts and the collection is replaced, it is parsed again.
         """
         collection = transaction.catalog.find(self._request.db, self._name)
         if self._targets is None or (not self._targets.has_begun and collection is not self._collection):
@@ -222,7 +222,7 @@ class _ManyUpdates(_OneUpdate):
 
 
 class _SeriesUpdates(_ManyUpdates):
-    """A statement on a time-series collection, which updates the buckets instead."""
+    """The execution of an update of a time-series collection, which updates the buckets instead of the measurements."""
 
     __slots__ = ("_of_series",)
 
@@ -239,7 +239,7 @@ class _SeriesUpdates(_ManyUpdates):
 
 
 def change_documents(writer: Writer, statement: UpdateStatement, documents: list[Target], check: Callable[[], None]) -> UpdateOutcome:
-    """Update documents until the transaction is large, but at least one.
+    """Update at least one document, and continue until the transaction is large. Return the outcome.
 
     Arguments:
         check: raises an error to interrupt the operation.

@@ -1,4 +1,4 @@
-"""The roles of users, including inherited roles, and the privileges of roles.
+"""The roles of users, including inherited roles, and the privileges that roles grant.
 
 https://www.mongodb.com/docs/manual/core/authorization/#inherited-privileges
 """
@@ -27,7 +27,7 @@ def is_privilege(value: Any) -> bool:
 
 
 def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the existing roles of a user, and all roles that they inherit.
+    """Return the existing roles of a user, including inherited roles.
 
     Arguments:
         known: the user-defined roles.
@@ -37,10 +37,10 @@ def effective_roles(known: Documents, user: dict[str, Any]) -> list[dict[str, An
 
 
 def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the privileges of roles, as one document for each resource. Privileges of inherited roles are not included.
+    """Return the privileges of roles, combined into one document per resource. Privileges of inherited roles are not included.
 
     Arguments:
-        known: the user-defined roles. Malformed privileges, which only a direct write to the collection can store, are ignored.
+        known: the user-defined roles. Malformed privileges are ignored; only a direct write to the collection can store them.
     """
     builtin, found = [], []
     for role in roles:
@@ -54,7 +54,7 @@ def role_privileges(known: Documents, roles: Iterable[dict[str, Any]]) -> list[d
 
 
 def role_restrictions(known: Documents, roles: Iterable[dict[str, Any]]) -> list[Any]:
-    """Return the authentication restrictions of each role that has any.
+    """Return the authentication restrictions of the given roles, without roles that have none.
 
     Arguments:
         known: the user-defined roles.

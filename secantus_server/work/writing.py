@@ -1,4 +1,4 @@
-"""Parts that write commands share: the target collection, statements and replies."""
+"""Functions that write commands share: the target collection, statements and replies."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _TERM = Int64(1)
 
 
 def writable(transaction: Transaction, db: str, name: str) -> Collection:
-    """Return the collection to insert into. For a time-series collection, this is the view.
+    """Return the collection into which a command inserts. For a time-series collection, this is the view.
 
     Raises:
-        MissingCollection: the collection does not exist; the unit of work then creates it.
+        MissingCollection: if the collection does not exist. The unit of work then creates it.
         CommandError: 166 CommandNotSupportedOnView, 73 InvalidNamespace.
     """
     collection = transaction.catalog.find(db, name)
@@ -41,7 +41,7 @@ def writable(transaction: Transaction, db: str, name: str) -> Collection:
 
 
 def check_not_view(collection: Collection | None) -> None:
-    """Raise an error if a write targets a view.
+    """Raise if the target of a write is a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
@@ -51,15 +51,15 @@ def check_not_view(collection: Collection | None) -> None:
 
 
 class OverBuckets(Exception):
-    """Raised by an update or delete on a time-series collection, which must run as a different statement on the buckets."""
+    """The exception for an update or delete on a time-series collection. The caller must run it as a different statement on the buckets."""
 
 
 def check_stored(collection: Collection | None) -> None:
-    """Raise an error if an update or delete targets a view.
+    """Raise if the target of an update or delete is a view.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView.
-        OverBuckets: the view is a time-series collection.
+        OverBuckets: if the view is a time-series collection.
     """
     if collection is not None and collection.is_view:
         if collection.is_timeseries:
@@ -68,7 +68,7 @@ def check_stored(collection: Collection | None) -> None:
 
 
 def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *, may_be_empty: bool = False) -> list[dict[str, Any]]:
-    """Return the statements of a write command, from its body or a document sequence.
+    """Return the statements of a write command, which are in its body or in a document sequence.
 
     Raises:
         CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
@@ -88,7 +88,7 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *,
 
 
 def check_statement_count(count: int) -> None:
-    """Check the number of a command's statements.
+    """Raise if a command has no statements or too many.
 
     Raises:
         CommandError: 16 InvalidLength.
@@ -98,7 +98,7 @@ def check_statement_count(count: int) -> None:
 
 
 def stops_at_error(request: Request, ordered: bool) -> bool:
-    """Return whether a write command stops at its first failing statement. In a transaction, every write command does.
+    """Return whether a write command stops at its first failing statement. Within a transaction, every write command does.
 
     Arguments:
         ordered: the command's `ordered` option.
@@ -107,10 +107,10 @@ def stops_at_error(request: Request, ordered: bool) -> bool:
 
 
 def note_failure(request: Request, errors: WriteErrors, index: int, error: CommandError) -> None:
-    """Append a statement's error to the write errors.
+    """Append a statement's error to the write errors. If the error concerns the whole command, raise it instead.
 
     Raises:
-        CommandError: the given error, if it fails the whole command.
+        CommandError: the given error.
     """
     if request.operation.is_ended_by(error) or error.code == ON_VIEW or ends_transaction(request, error):
         raise error
@@ -118,15 +118,15 @@ def note_failure(request: Request, errors: WriteErrors, index: int, error: Comma
 
 
 def write_error(index: int, error: CommandError) -> dict[str, Any]:
-    """Return a statement's entry in `writeErrors`."""
+    """Return the `writeErrors` entry of a failed statement."""
     return {"index": index, "code": error.code, "errmsg": error.message, **error.info}
 
 
 def finish_write(request: Request, reply: Reply, errors: WriteErrors, *, silent: bool = True) -> Reply:
-    """Complete the reply of a write command with its errors and operation time.
+    """Add the write errors and the operation time to the reply of a write command, and return it.
 
     Arguments:
-        silent: whether to reply to an unacknowledged write (`w: 0`) with `ok` only.
+        silent: whether the reply to an unacknowledged write (`w: 0`) contains only `ok`.
     """
     concern = request.body.get("writeConcern")
     if silent and is_unacknowledged(concern):

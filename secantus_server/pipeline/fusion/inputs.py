@@ -1,4 +1,4 @@
-"""The input pipelines of `$rankFusion` and `$scoreFusion`: their names, weights and stages, and the documents that they return.
+"""The input pipelines of `$rankFusion` and `$scoreFusion`: their names, weights, stages and results.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/rankFusion/#input-pipelines
 """
@@ -36,13 +36,13 @@ _ID = FieldPath("_id")
 
 @dataclass(frozen=True)
 class Rules:
-    """The requirements of a fusion on its input pipelines.
+    """The rules that `$rankFusion` or `$scoreFusion` applies to its input pipelines.
 
     Arguments:
         stage: the name of the fusion stage.
         selecting: the stages that an input pipeline may contain.
         kind: `ranked` or `scored`.
-        not_selecting, not_of_kind, empty, too_many_weights, negative_weight, unknown_weight: error codes.
+        not_selecting, not_of_kind, empty, too_many_weights, negative_weight, unknown_weight: the error codes for violated rules.
     """
 
     stage: str
@@ -58,12 +58,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Row:
-    """A document that an input pipeline returns.
+    """A document in the output of an input pipeline.
 
     Arguments:
-        id: the key of the document's `_id`, by which the fusion finds the same document in other pipelines.
+        id: the key of the document's `_id`, which identifies the document across input pipelines.
         document: the document.
-        order: a key that increases along the pipeline's order; documents of equal rank have equal keys.
+        order: the document's sort key in the pipeline's output. Documents of equal rank have equal keys.
         score: the document's score, or None.
         details: the document's scoreDetails, or None.
     """
@@ -81,8 +81,8 @@ class Input:
 
     Arguments:
         name: the pipeline's name.
-        pipeline: its stages and what they read.
-        weight: the weight of its ranks or scores.
+        pipeline: the parsed stages with their source.
+        weight: the weight of the pipeline's ranks or scores.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Input:
     weight: float
 
     def rows(self) -> Iterator[Row]:
-        """Run the pipeline."""
+        """Run the pipeline and yield its documents with their order keys, scores and scoreDetails."""
         metadata = self.pipeline.own.metadata
         assert metadata is not None, "a sub-pipeline follows its documents' metadata"
         score = metadata.score_keyword()
@@ -113,7 +113,10 @@ def _id_key(document: bytes) -> bytes:
 
 
 def _order(pipeline: SubPipeline, metadata: Metadata) -> Callable[[bytes], bytes]:
-    """Return a function that returns a document's order key: the key of the last `$sort`, otherwise the score of the first stage."""
+    """Return a function that computes the order key of a document.
+
+    The order key is the sort key of the pipeline's last `$sort`. Without a `$sort`, it is the distance from `$geoNear` or the score.
+    """
     for stage in reversed(pipeline.own.stages):
         if stage.name == "$sort":
             return stage.pattern.key  # type: ignore[attr-defined, no-any-return]
@@ -126,12 +129,12 @@ def parse_inputs(rules: Rules, pipelines: Any, weights: Any, ctx: PipelineContex
     """Parse `input.pipelines` and `combination.weights`.
 
     Arguments:
-        rules: what the fusion requires.
-        pipelines, weights: documents whose field names are the names of pipelines.
+        rules: the rules of the fusion stage.
+        pipelines, weights: documents with one field for each input pipeline, keyed by its name.
         ctx: the context of the outer pipeline.
 
     Raises:
-        CommandError: a name, pipeline or weight is not allowed; and the errors of the pipelines.
+        CommandError: if a name, pipeline or weight is invalid, and the errors of the input pipelines' stages.
     """
     if ctx.collection is None:
         raise CommandError(73, f"{{aggregate: 1}} is not valid for '{rules.stage}'; a collection is required.")
@@ -194,7 +197,7 @@ def _check_name(rules: Rules, name: str) -> None:
 
 
 def _check_stage(rules: Rules, name: str, stage: Any, index: int) -> None:
-    """Raise if a stage could change documents or if it is a fusion itself."""
+    """Raise if a stage is not allowed in an input pipeline, because it could change documents or is itself a fusion."""
     found = stage_name(stage)
     if found in FUSIONS and index:
         raise CommandError(10170100, f"{found} must be the first stage of the pipeline")
@@ -220,10 +223,10 @@ def _is_of_kind(rules: Rules, stages: list[Any], parsed: SubPipeline) -> bool:
 
 
 def parse_combination(stage: str, spec: Any, known: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    """Return the fields of a `combination`, which may be missing. The result always contains `weights`.
+    """Return the fields of the option `combination`, with empty `weights` by default.
 
     Raises:
-        CommandError: 14, 40415.
+        CommandError: 14 for a wrong type, 40415 for an unknown field.
     """
     found = named_fields(f"{stage}.combination", spec or {}, {"weights": ("object",), **known})
     found.setdefault("weights", {})

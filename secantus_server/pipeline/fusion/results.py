@@ -1,4 +1,6 @@
-"""The output of a fusion: each document once, in descending order of score, with its score and scoreDetails as metadata."""
+"""The output of `$rankFusion` and `$scoreFusion`: distinct documents in descending order of score, with score and scoreDetails as
+metadata.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class Fused:
 
 
 def in_order(fused: list[Fused], metadata: Metadata | None) -> Iterator[bytes]:
-    """Yield the documents by descending score, then by `_id`, and set the metadata of each."""
+    """Yield the documents by descending score, then by `_id`. Set the metadata of each document before yielding it."""
     fused.sort(key=lambda item: (-item.score, item.id))
     for item in fused:
         if metadata is not None:
@@ -38,13 +40,13 @@ def in_order(fused: list[Fused], metadata: Metadata | None) -> Iterator[bytes]:
 
 
 def input_details(name: str, own: dict[str, Any], score: float | None, details: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the part of scoreDetails about one input pipeline.
+    """Return the part of scoreDetails that describes one input pipeline.
 
     Arguments:
         name: the name of the pipeline.
         own: the fields that the fusion stage adds.
-        score: the score that the pipeline gave the document, or None.
-        details: the pipeline's own scoreDetails of the document, or None.
+        score: the document's score in the pipeline, or None.
+        details: the document's scoreDetails in the pipeline, or None.
     """
     found: dict[str, Any] = {"inputPipelineName": name, **own}
     if score is not None:

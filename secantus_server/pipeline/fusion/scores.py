@@ -1,4 +1,4 @@
-"""Arithmetic on scores: conversion, normalization and weights.
+"""Conversion, normalization and weighting of scores.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/score/
 """
@@ -20,11 +20,11 @@ NORMALIZATIONS = ("none", "sigmoid", "minMaxScaler")
 
 
 def score_value(stage: str, value: Any) -> float:
-    """Return a computed score as a double.
+    """Return the result of a score expression as a double.
 
     Arguments:
         stage: the name of the stage, for the error message.
-        value: the value of the user's expression.
+        value: the result of the expression.
 
     Raises:
         CommandError: 14 for a value that is not a number.
@@ -35,7 +35,7 @@ def score_value(stage: str, value: Any) -> float:
 
 
 def expression_text(expression: Any) -> str:
-    """Return a user's expression as scoreDetails show it, such as `{ string: { $add: [ '$a', 1 ] } }`."""
+    """Return a user's expression as text in the format of scoreDetails, such as `{ string: { $add: [ '$a', 1 ] } }`."""
     return f"{{ string: {_text(expression)} }}"
 
 
@@ -50,10 +50,10 @@ def _text(value: Any) -> str:
 
 
 def parse_normalization(path: str, value: Any) -> str:
-    """Return the name of a normalization.
+    """Validate and return the name of a normalization.
 
     Raises:
-        CommandError: 14 if it is not a string, 2 if it is unknown.
+        CommandError: 14 if the value is not a string, 2 if the name is unknown.
     """
     check_type(path, value, ("string",))
     if value not in NORMALIZATIONS:
@@ -62,16 +62,16 @@ def parse_normalization(path: str, value: Any) -> str:
 
 
 def parse_weight(path: str, value: Any, most: float, code: int) -> float:
-    """Return a weight.
+    """Validate a weight and return it as a float.
 
     Arguments:
-        path: the field, for error messages.
-        value: its value.
+        path: the path of the field, for error messages.
+        value: the field's value.
         most: the greatest allowed weight.
-        code: the error code of a weight out of range.
+        code: the error code for a weight that is out of range.
 
     Raises:
-        CommandError: 14 if it is not a number, `code` if it is out of range.
+        CommandError: 14 if the value is not a number, `code` if it is out of range.
     """
     check_type(path, value, NUMBERS)
     weight = to_float(value)
@@ -82,7 +82,7 @@ def parse_weight(path: str, value: Any, most: float, code: int) -> float:
 
 
 def normalized(scores: list[float], normalization: str) -> list[float]:
-    """Return the normalized scores of the documents of one pipeline."""
+    """Return the scores of a pipeline's documents after normalization."""
     if normalization == "minMaxScaler":
         low, high = min(scores, default=0.0), max(scores, default=0.0)
         return [0.0 if high == low else (score - low) / (high - low) for score in scores]
@@ -90,7 +90,7 @@ def normalized(scores: list[float], normalization: str) -> list[float]:
 
 
 def of_one(normalization: str) -> Callable[[float], float]:
-    """Return the function of a normalization that needs only the score itself, not the scores of other documents."""
+    """Return the function that normalizes a single score. `minMaxScaler` has no such function, because it depends on all scores."""
     assert normalization != "minMaxScaler", "it needs all scores"
     return sigmoid if normalization == "sigmoid" else _identity
 

@@ -16,7 +16,7 @@ class FusionStage(Stage):
     Arguments:
         inputs: the input pipelines.
         ctx: the context of the pipeline.
-        with_details: whether documents get scoreDetails.
+        with_details: whether scoreDetails are computed for the documents.
     """
 
     position = Position.FIRST
@@ -35,14 +35,14 @@ class FusionStage(Stage):
             ctx.parse.metadata.available |= {"score", "scoreDetails"} if with_details else {"score"}
 
     def several(self) -> bool:
-        """Return whether there are several input pipelines."""
+        """Return whether the stage has more than one input pipeline."""
         return len(self.inputs) > 1
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents of all input pipelines by descending score.
+        """Return the documents of all input pipelines by descending combined score.
 
         Raises:
-            CommandError: see `fused`.
+            CommandError: the errors of `fused`.
         """
         return in_order(self.fused(), self.ctx.parse.metadata)
 
@@ -50,6 +50,6 @@ class FusionStage(Stage):
         """Run the input pipelines and return their documents with the combined scores.
 
         Raises:
-            CommandError: the errors of the input pipelines and of an expression that combines the scores.
+            CommandError: the errors of the input pipelines and of the expression that combines the scores.
         """
         raise NotImplementedError

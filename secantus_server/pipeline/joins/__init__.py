@@ -1,1 +1,1 @@
-"""The methods of joining documents with another collection: hash table, index, correlated sub-pipeline."""
+"""The join algorithms of `$lookup` and `$graphLookup`: by hash table, by index, or by a correlated sub-pipeline."""

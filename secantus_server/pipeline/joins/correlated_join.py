@@ -1,7 +1,8 @@
-"""`$lookup` with a sub-pipeline that depends on the outer document. The independent part is computed once.
+"""The join of a `$lookup` whose sub-pipeline depends on the outer document through variables.
 
-The stages before the first one that mentions a variable run once, and their output is kept. If the first stage that mentions a variable is
-a `$match` with `{$expr: {$eq: ["$path", "$$variable"]}}`, documents are found through an index or a hash table instead of a scan.
+The stages before the first reference to a variable do not depend on the outer document. They run once, and their output is cached. If the
+first dependent stage is a `$match` with `{$expr: {$eq: ["$path", "$$variable"]}}`, its documents are found through an index or a hash
+table instead of a scan.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ EMPTY_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Equality:
-    """A predicate `field == variable`.
+    """The condition that a field equals a variable.
 
     Arguments:
         path: the field's path.
@@ -38,11 +39,11 @@ class Equality:
 
 
 class CorrelatedJoin:
-    """One run of a correlated `$lookup`.
+    """One execution of a correlated `$lookup`.
 
     Arguments:
         sub: the sub-pipeline.
-        cells: the variables that it may depend on, bound before each `find`.
+        cells: the variables that the sub-pipeline may read; the caller binds them before each `find`.
         ctx: the context in which the sub-pipeline was parsed.
     """
 
@@ -70,7 +71,7 @@ class CorrelatedJoin:
             self.finder = sub.equality_finder(self.equality.path, ctx.collation)
 
     def find(self, _: bytes) -> list[bytes]:
-        """Return the sub-pipeline's documents for the outer document whose variables are currently bound."""
+        """Return the output of the sub-pipeline for the outer document. The caller must have bound the document's variables."""
         if self.wants_metadata or self.searches:
             return list(self.sub.documents())
         found = self._by_index()
@@ -79,7 +80,7 @@ class CorrelatedJoin:
         return list(self.sub.documents() if found is None else self.rest.run(found))
 
     def _by_index(self) -> Iterable[bytes] | None:
-        """Return a superset of the documents that the leading `$match` accepts, or None if no index helps."""
+        """Return the documents that the leading `$match` may accept, found through an index. Return None if no index is usable."""
         if self.finder is None or self.equality is None:
             return None
         value = self.equality.variable.evaluate(EMPTY_DOCUMENT)
@@ -88,7 +89,7 @@ class CorrelatedJoin:
         return self.finder(None if value is MISSING else value)
 
     def _by_table(self) -> Iterable[bytes]:
-        """Return the kept documents that the leading `$match` may accept, found in the hash table if there is an equality."""
+        """Return the cached documents that the leading `$match` may accept. Use the hash table if the `$match` contains an equality."""
         assert self.kept is not None, "the documents are kept"
         if self.equality is None:
             return self.kept
@@ -99,7 +100,7 @@ class CorrelatedJoin:
         return self.table.get(key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation), ())
 
     def _keep(self) -> bool:
-        """Keep the output of the independent first stages and return True. Return False if it takes too much memory."""
+        """Cache the output of the stages that do not read variables. Return False if the output exceeds the memory limit, else True."""
         if self.kept is not None or self.is_too_large:
             return not self.is_too_large
         used = 0
@@ -115,11 +116,11 @@ class CorrelatedJoin:
 
 
 def mentions(spec: Any, names: tuple[str, ...]) -> bool:
-    """Return whether a specification mentions one of the variables anywhere.
+    """Return whether any part of a specification refers to one of the variables.
 
     Arguments:
         spec: any value.
-        names: the variables, including `$$`.
+        names: the names of the variables, including `$$`.
     """
     if type(spec) is str:
         return spec.startswith("$$") and any(spec == name or spec.startswith(name + ".") for name in names)
@@ -131,7 +132,7 @@ def mentions(spec: Any, names: tuple[str, ...]) -> bool:
 
 
 def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) -> Equality | None:
-    """Return an equality of a field and a variable that the first stage requires, or None."""
+    """Return the first stage's condition that a field equals a variable, or None if the stage has no such condition."""
     first = rest.stages[0] if rest.stages else None
     if not isinstance(first, Match):
         return None
@@ -143,7 +144,7 @@ def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) ->
 
 
 def _equalities(spec: Any) -> Iterator[list[Any]]:
-    """Yield the operands of every `$eq` that must be true if the expression is true."""
+    """Yield the operands of each `$eq` that is a necessary condition of the expression."""
     if type(spec) is not dict:
         return
     operands = spec.get("$eq")

@@ -1,6 +1,6 @@
-"""The hash join of `$lookup` and `$graphLookup`, used if no index helps.
+"""The hash join of `$lookup` and `$graphLookup`, used if no index is usable.
 
-The hash table of the whole collection is built on the first lookup.
+The first lookup builds a hash table of the whole collection.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ NULL_KEY = key_string(None)
 
 
 class HashJoin:
-    """A hash table of a collection by the values at a path.
+    """A hash table of a collection's documents, keyed by their values at a path.
 
     Arguments:
-        documents: returns an iterator over the collection.
-        path: the path to look up.
-        ctx: supplies the collation.
+        documents: a function that returns an iterator over the collection.
+        path: the path whose values are the keys.
+        ctx: the parse context, which contains the collation.
     """
 
     def __init__(self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext) -> None:
@@ -36,7 +36,7 @@ class HashJoin:
         """Return the documents that have one of the keys, in collection order.
 
         Arguments:
-            keys: key strings of values; null also matches a missing value.
+            keys: key strings of the values to find; the key of null also matches missing fields.
         """
         if self.table is None:
             self.table = self._build()

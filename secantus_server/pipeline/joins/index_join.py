@@ -1,6 +1,6 @@
-"""`$lookup` by fields, through an index of the other collection.
+"""The join of a `$lookup` with `localField` and `foreignField`, through an index of the other collection.
 
-Results are cached, because outer documents often look up the same values.
+Results are cached by value, because outer documents often look up equal values.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ MAX_REMEMBERED_DOCUMENTS = 10_000
 
 
 class IndexJoin:
-    """One run of a `$lookup` through an index.
+    """One execution of a `$lookup` through an index.
 
     Arguments:
-        finder: returns the documents that match one value.
+        finder: a function that returns the documents matching one value.
         path: the local field.
-        collation: the collation of strings.
+        collation: the collation for comparing strings.
     """
 
     def __init__(self, finder: Callable[[Any], Iterator[bytes]], path: str, collation: Collation | None) -> None:
@@ -32,7 +32,7 @@ class IndexJoin:
         self.room = MAX_REMEMBERED_DOCUMENTS
 
     def find(self, document: bytes) -> list[bytes]:
-        """Return the distinct documents that match any of the outer document's values."""
+        """Return the documents that match any value of the outer document's local field, each document once."""
         keys = tuple(self.path.keys(document))
         found = self.remembered.get(keys)
         if found is None:
@@ -57,7 +57,7 @@ class IndexJoin:
 
 
 def local_values(document: bytes, names: tuple[str, ...]) -> list[Any]:
-    """Return the values at a path, with arrays replaced by their elements; null if there are none.
+    """Return the values at a path, with the elements of arrays in place of the arrays. Return null if the path has no value.
 
     Arguments:
         document: the outer document.

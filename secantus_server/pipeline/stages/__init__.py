@@ -1,4 +1,4 @@
-"""The stages, one file each. A stage's module is imported when the stage is first looked up."""
+"""The pipeline stages, with one module for each stage. A module is imported when its stage is first looked up."""
 
 from secantus_server.modules import modules_by_name
 from secantus_server.pipeline.registry import MODULES

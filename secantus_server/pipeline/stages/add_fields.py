@@ -1,4 +1,4 @@
-"""`$addFields` and its alias `$set`: new or changed fields.
+"""`$addFields` and its alias `$set`: add or replace fields.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/addFields/
 """
@@ -17,11 +17,11 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$addFields", "$set")
 class AddFields(Stage):
-    """A parsed `$addFields`: the fields to compute.
+    """A parsed `$addFields`.
 
     Arguments:
         paths: the paths to write, as given by the user.
-        projection: writes the fields.
+        projection: the projection that computes and writes the fields.
     """
 
     one_to_one = True
@@ -43,9 +43,9 @@ class AddFields(Stage):
         return cls(list(spec), parse_add_fields(spec, ctx.parse))
 
     def changed_fields(self) -> frozenset[str]:
-        """Return the fields to write."""
+        """Return the top-level fields that the stage writes."""
         return frozenset(path.partition(".")[0] for path in self.paths)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents with the new fields."""
+        """Return the documents with the new fields added."""
         return map(self.projection.apply, source)

@@ -30,7 +30,7 @@ NO_DEFAULT = object()
 
 @dataclass(frozen=True)
 class Boundaries:
-    """Constant boundaries in ascending order, and the `_id` of the bucket for values outside them."""
+    """The boundaries of a `$bucket` in ascending order, and the `_id` of the default bucket for values outside them."""
 
     values: list[Any]
     keys: list[bytes]
@@ -38,10 +38,10 @@ class Boundaries:
     collation: Collation | None
 
     def place(self, value: Any) -> Any:
-        """Return the lower boundary of a value's bucket, or the default bucket's `_id`.
+        """Return the `_id` of a value's bucket: its lower boundary, or the `_id` of the default bucket.
 
         Raises:
-            CommandError: 40066 for a value outside the boundaries without a default.
+            CommandError: 40066 if the value is outside the boundaries and there is no default bucket.
         """
         index = bisect_right(self.keys, key_string(value, self.collation)) - 1
         if 0 <= index < len(self.keys) - 1:
@@ -53,7 +53,7 @@ class Boundaries:
 
 @stage("$bucket")
 class Bucket(Stage):
-    """A parsed `$bucket`. `max_bytes` is the memory limit of the buckets, or None if disk use is allowed."""
+    """A parsed `$bucket`. Its memory limit `max_bytes` is None if disk use is allowed."""
 
     makes_many = True
 
@@ -86,10 +86,11 @@ class Bucket(Stage):
         return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield a document for each non-empty bucket, in ascending order.
+        """Yield one document for each non-empty bucket, in ascending order of `_id`.
 
         Raises:
-            CommandError: 40066 for a value outside the boundaries without a default, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+            CommandError: 40066 if a value is outside the boundaries and there is no default bucket, 292
+                QueryExceededMemoryLimitNoDiskUseAllowed.
         """
         buckets: dict[bytes, tuple[Any, list[Any]]] = {}
         place = self.boundaries.place
@@ -108,7 +109,7 @@ class Bucket(Stage):
             yield encode(self._handed_over(value, results) if self.hands_over else {"_id": value, **results})
 
     def hand_over(self) -> None:
-        """Let the stage convert its results (see `handed_over`), because MongoDB runs it as a group followed by a sort."""
+        """Enable the type conversion of results (see `handed_over`), because MongoDB runs a `$bucket` as a group followed by a sort."""
         self.hands_over = True
 
     def _handed_over(self, value: Any, results: dict[str, Any]) -> dict[str, Any]:
@@ -120,15 +121,15 @@ class Bucket(Stage):
 
 
 def is_expression(spec: Any) -> bool:
-    """Return whether a `groupBy` is a field path or an expression object."""
+    """Return whether the value of `groupBy` is a field path or an expression object."""
     return (type(spec) is str and spec.startswith("$")) or (type(spec) is dict and bool(spec))
 
 
 def parse_output(spec: dict[str, Any] | None, ctx: ParseContext) -> dict[str, Accumulator]:
-    """Return the accumulators of `output`. The default is a count.
+    """Parse the option `output` and return its accumulators by field name. The default is `count`.
 
     Raises:
-        CommandError: the errors of accumulated fields.
+        CommandError: the errors of `parse_accumulated_field`.
     """
     return {name: parse_accumulated_field(name, value, ctx) for name, value in ({"count": {"$sum": 1}} if spec is None else spec).items()}
 

@@ -29,7 +29,7 @@ Item = tuple[Any, bytes]
 
 @stage("$bucketAuto")
 class BucketAuto(Stage):
-    """A parsed `$bucketAuto`. `max_bytes` limits the bytes of documents to sort; it is None if disk use is allowed."""
+    """A parsed `$bucketAuto`. `max_bytes` limits the size of the documents to sort and is None if disk use is allowed."""
 
     makes_many = True
 
@@ -72,10 +72,11 @@ class BucketAuto(Stage):
         return cls(group_by, whole_number(spec["buckets"], 40242, ""), rounder, fields, ctx.parse.collation, max_bytes)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield a document for each bucket.
+        """Yield one document for each bucket, in ascending order.
 
         Raises:
-            CommandError: 40258 to 40260 for a value that a granularity cannot round, 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+            CommandError: 40258 to 40260 for a value that cannot be rounded to the granularity, 292
+                QueryExceededMemoryLimitNoDiskUseAllowed.
         """
         source = within_memory(source, self.max_bytes, too_much_to_sort)
         items = sorted(map(self._item, source), key=lambda item: key_string(item[0], self.collation))
@@ -99,7 +100,7 @@ class BucketAuto(Stage):
         return value, document
 
     def _divide(self, items: list[Item]) -> list[tuple[Any, Any, list[Item]]]:
-        """Return the lower bound, upper bound and members of each bucket."""
+        """Divide sorted items into buckets and return the lower bound, upper bound and items of each bucket."""
         size = max(int(len(items) / self.buckets + 0.5), 1)
         buckets: list[tuple[Any, Any, list[Item]]] = []
         start = 0
@@ -123,7 +124,7 @@ class BucketAuto(Stage):
         return end
 
     def _absorb_rounded(self, items: list[Item], end: int) -> tuple[Any, int]:
-        """Return the rounded upper bound, and the index of the first item beyond it."""
+        """Return the rounded upper bound of a bucket, and the index of the first item beyond the bucket."""
         assert self.rounder is not None, "called with a granularity only"
         high = self.rounder(items[end - 1][0], True)
         while end < len(items) and (compare_values(items[end][0], high) < 0 or compare_values(items[end][0], items[end - 1][0]) == 0):

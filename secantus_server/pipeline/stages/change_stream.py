@@ -1,4 +1,4 @@
-"""`$changeStream`: its argument and position. `work.change_streams` runs it.
+"""Parsing and placement of `$changeStream`. The package `work.change_streams` runs the stream.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStream/
 """
@@ -42,13 +42,13 @@ class ChangeStreamOptions(NamedTuple):
 
     Arguments:
         whole_cluster: whether to watch all databases.
-        expanded: whether to show the events and fields that MongoDB 6.0 added.
-        raw_description: whether to show an update as the oplog describes it.
+        expanded: whether to return the events and fields that MongoDB added in version 6.0 (`showExpandedEvents`).
+        raw_description: whether to describe an update in the format of the oplog.
         full_document: the mode of `fullDocument`.
         before: the mode of `fullDocumentBeforeChange`.
-        resume_after: the token of the last event seen, or None.
-        start_after: like `resume_after`, but the token may be that of an `invalidate` event.
-        start_at: the cluster time to start at, or None.
+        resume_after: the resume token of the last event received, or None.
+        start_after: like `resume_after`, but the token of an `invalidate` event is also allowed.
+        start_at: the cluster time of the first event, or None.
     """
 
     whole_cluster: bool = False
@@ -66,7 +66,7 @@ class ChangeStream(Stage):
     """A parsed `$changeStream`.
 
     Arguments:
-        options: the user's options, already checked.
+        options: the user's options, already validated.
     """
 
     position = Position.FIRST
@@ -80,7 +80,9 @@ class ChangeStream(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ChangeStream:
-        """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`. The stage watches a collection or, with `aggregate: 1`, a database.
+        """Parse `{$changeStream: {fullDocument, resumeAfter, ...}}`.
+
+        The stream watches a collection, a database (with `aggregate: 1`) or all databases.
 
         Raises:
             CommandError: 6188500, 40415, 14, 2, 40647, 40648, 40649, 50811, 9 for a malformed argument, 40674 and 50865 for several
@@ -101,7 +103,7 @@ class ChangeStream(Stage):
         return stream
 
     def check_view(self, namespace: str) -> None:
-        """Raise, because a view has no changes to watch.
+        """Raise error 166, because change streams cannot watch views.
 
         Raises:
             CommandError: 166.
@@ -109,7 +111,7 @@ class ChangeStream(Stage):
         raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
 
     def check_follower(self, follower: Stage) -> None:
-        """Raise unless the follower processes each event independently.
+        """Raise if the later stage does not process each event independently.
 
         Raises:
             CommandError: 20.
@@ -118,12 +120,12 @@ class ChangeStream(Stage):
             raise CommandError(20, f"{follower.name} is not permitted in a $changeStream pipeline")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise an error, because `work.change_streams` runs the stage."""
+        """Raise an AssertionError, because `work.change_streams` runs this stage instead."""
         raise AssertionError("a change stream reads the oplog")
 
 
 def _check_values(fields: dict[str, Any]) -> None:
-    """Check the values of the options."""
+    """Raise if an option has an invalid value."""
     for name in FLAGS:
         if name in fields:
             check_type(f"$changeStream.{name}", fields[name], ("bool",))
@@ -156,7 +158,7 @@ def _options(fields: dict[str, Any]) -> ChangeStreamOptions:
 
 
 def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None:
-    """Raise unless the namespace can be watched.
+    """Raise if the namespace cannot be watched.
 
     Raises:
         CommandError: 72 InvalidOptions, 73 InvalidNamespace.
@@ -175,7 +177,7 @@ def _check_namespace(options: ChangeStreamOptions, ctx: PipelineContext) -> None
 
 
 def _check_token(token: dict[str, Any]) -> None:
-    """Validate the form of a resume token. The only possible check is that it consists of hexadecimal digits."""
+    """Raise if a resume token does not consist of hexadecimal digits. Nothing else about a token can be validated."""
     data = token.get("_data")
     if type(data) is not str:
         raise CommandError(40647, f"Bad resume token: _data of missing or of wrong type {token}")

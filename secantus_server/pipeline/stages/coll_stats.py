@@ -1,4 +1,4 @@
-"""`$collStats`: statistics of a collection.
+"""`$collStats`: returns statistics of a collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/collStats/
 """
@@ -31,7 +31,7 @@ SCALED = frozenset(["size", "storageSize", "freeStorageSize", "totalIndexSize", 
 
 @stage("$collStats")
 class CollStats(Stage):
-    """A parsed `$collStats`: the requested statistics."""
+    """A parsed `$collStats`: the requested kinds of statistics and their options."""
 
     position = Position.FIRST
     in_facet = False
@@ -58,11 +58,11 @@ class CollStats(Stage):
 
     @classmethod
     def is_stable(cls, spec: Any) -> bool:
-        """Return whether only a count is requested."""
+        """Return whether only a count is requested, because no other form of the stage is part of the Stable API."""
         return type(spec) is dict and list(spec) == ["count"]
 
     def check_view(self, namespace: str) -> None:
-        """Raise for a view if storage statistics or a count are requested.
+        """Raise if storage statistics or a count of a view are requested.
 
         Raises:
             CommandError: 166.
@@ -71,7 +71,7 @@ class CollStats(Stage):
             raise CommandError(166, f"Namespace {namespace} is a view, not a collection")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the statistics, a single document.
+        """Yield a single document with the requested statistics.
 
         Raises:
             CommandError: 26 if the collection does not exist.
@@ -105,7 +105,7 @@ class CollStats(Stage):
 
 
 def _check_options(name: str, options: dict[str, Any]) -> None:
-    """Check the options of one kind of statistics."""
+    """Validate the options of one kind of statistics."""
     if name == "latencyStats":
         named_fields("$collStats.latencyStats", options, {"histograms": ()})
         if "histograms" in options:
@@ -120,7 +120,7 @@ def _check_options(name: str, options: dict[str, Any]) -> None:
 
 
 def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[str, Any]:
-    """Return the total latencies. Histograms are empty, because individual latencies are not recorded."""
+    """Return the `latencyStats` of a collection. Histograms are empty, because individual latencies are not recorded."""
     shown: dict[str, Any] = {}
     for name, (ops, micros) in {**latencies, "transactions": (0, 0)}.items():
         start: dict[str, Any] = {"histogram": []} if histograms else {}
@@ -129,7 +129,7 @@ def _latency(latencies: dict[str, tuple[int, int]], histograms: bool) -> dict[st
 
 
 def _scaled(stats: dict[str, Any], scale: Any) -> dict[str, Any]:
-    """Return the statistics with the sizes divided by the scale, together with the scale."""
+    """Return the statistics with all sizes divided by the scale, plus the scale itself."""
     factor = 1 if scale is None else min(truncated(scale), INT32_MAX)
     found: dict[str, Any] = {
         name: int_value(int(value) // factor) if name in SCALED and is_number(value) else value for name, value in stats.items()

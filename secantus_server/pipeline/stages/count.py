@@ -1,4 +1,4 @@
-"""`$count`: the number of documents.
+"""`$count`: returns the number of input documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/count/
 """
@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$count")
 class Count(Stage):
-    """A parsed `$count`: a count, returned in a named field."""
+    """A parsed `$count`: the name of the output field for the count."""
 
     def __init__(self, field: str) -> None:
         super().__init__()

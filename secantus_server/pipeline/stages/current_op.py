@@ -1,4 +1,4 @@
-"""`$currentOp`: the server's running operations.
+"""`$currentOp`: returns the server's running operations.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/currentOp/
 """
@@ -22,7 +22,7 @@ OPTIONS = frozenset(
 
 @stage("$currentOp")
 class CurrentOp(ServerStage):
-    """A parsed `$currentOp`: the options that select operations."""
+    """A parsed `$currentOp`: the options that select the operations to return."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> CurrentOp:

@@ -39,13 +39,13 @@ EMPTY_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Range:
-    """The grid of values to fill in.
+    """The grid of values that `$densify` fills in.
 
     Arguments:
         step: the distance between two values.
-        unit: the unit of the step, for dates.
+        unit: the time unit of the step, or None for numbers.
         mode: `full`, `partition` or `explicit`.
-        low, high: the explicit bounds; the upper one is exclusive.
+        low, high: the explicit bounds; the upper bound is exclusive.
     """
 
     step: Any
@@ -55,13 +55,13 @@ class Range:
     high: Any = None
 
     def value(self, start: Any, index: int) -> Any:
-        """Return the value `index` steps after the start."""
+        """Return the grid value that is `index` steps after `start`."""
         if self.unit is None:
             return start if index == 0 else add(start, multiply(self.step, index))
         return Date(add_units(start.ms, self.unit, int(self.step) * index, find_timezone("UTC")))
 
     def check(self, value: Any) -> None:
-        """Raise if a document's value does not fit the grid's type.
+        """Raise if a document's value has a different type from the grid's values.
 
         Raises:
             CommandError: 6053600 for a number on a date grid, 6586400 for a date on a numeric grid, 5733201 for other types.
@@ -77,7 +77,7 @@ class Range:
 
 @stage("$densify")
 class Densify(Stage):
-    """A parsed `$densify`. `max_bytes` limits the bytes of documents to sort; it is None if disk use is allowed."""
+    """A parsed `$densify`. `max_bytes` limits the size of the documents to sort and is None if disk use is allowed."""
 
     makes_many = True
 
@@ -118,7 +118,7 @@ class Densify(Stage):
         return cls(fields["field"], partition_by, grid, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents ordered by partition and field, with new ones in between.
+        """Yield the input documents and the new documents, ordered by partition and field.
 
         Raises:
             CommandError: 5897900 for too many new documents, 292 QueryExceededMemoryLimitNoDiskUseAllowed, and the errors of
@@ -159,10 +159,10 @@ class Densify(Stage):
             yield from self._fill(members, low, high)
 
     def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
-        """Yield the documents of one partition and, between them, new documents for the grid values that no document has.
+        """Yield the documents of one partition, and new documents for the grid values that no document has.
 
-        A new document copies the partition fields of the next document, or of the first one if none follows. The choice matters because the
-        partition fields of a partition's documents may differ in type or in ways that the collation ignores.
+        A new document copies the partition fields of the next document, or of the first document if none follows. The choice is visible,
+        because the partition fields of a partition's documents may differ in type or in ways that the collation ignores.
         """
         setter = FieldSetter(self.field)
         grid = self._grid(low, high)
@@ -182,7 +182,7 @@ class Densify(Stage):
             following = next(grid, MISSING)
 
     def _grid(self, low: Any, high: Any) -> Iterator[Any]:
-        """Yield the grid values from `low` to `high`, including `high` unless it is an explicit bound."""
+        """Yield the grid values from `low` to `high`. An explicit upper bound is exclusive."""
         last = -1 if self.range.mode == "explicit" else 0
         index = 0
         while not _is_beyond_dates(value := self.range.value(low, index)) and compare_values(value, high) <= last:
@@ -258,5 +258,5 @@ def _explicit_range(bounds: list[Any], step: Any, unit: str | None, ctx: Pipelin
 
 
 def _is_beyond_dates(value: Any) -> bool:
-    """Return whether a grid value is after the last possible date, whose milliseconds fit into 64 bits. No document has such a value."""
+    """Return whether a grid value is later than the last date whose milliseconds fit into 64 bits. No document has such a value."""
     return type(value) is Date and value.ms > MAX_DATE_MS

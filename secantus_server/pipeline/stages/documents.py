@@ -1,4 +1,4 @@
-"""`$documents`: literal documents in the pipeline itself.
+"""`$documents`: returns documents that the pipeline itself defines.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/documents/
 """
@@ -44,7 +44,7 @@ class Documents(Stage):
         return cls(expression)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents.
+        """Evaluate the expression and yield the documents.
 
         Raises:
             CommandError: 5858203 if the expression does not return an array, 40228 for an element that is not a document.

@@ -1,4 +1,4 @@
-"""`$facet`: several pipelines over the same documents.
+"""`$facet`: runs several pipelines over the same input documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/facet/
 """
@@ -22,7 +22,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$facet")
 class Facet(Stage):
-    """A parsed `$facet`: named sub-pipelines."""
+    """A parsed `$facet`: the sub-pipelines by name."""
 
     in_facet = False
 
@@ -36,8 +36,8 @@ class Facet(Stage):
         """Parse `{$facet: {name: [stage, ...], ...}}`.
 
         Raises:
-            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that is not allowed in a facet, 238 for a fusion in a
-                `$lookup`.
+            CommandError: 40169 to 40171 for a malformed argument, 40600 for a stage that is not allowed in a facet, 238 for
+                `$rankFusion`, `$scoreFusion` or a search in a `$lookup`.
         """
         if type(spec) is not dict or not spec:
             raise CommandError(40169, "the $facet specification must be a non-empty object")
@@ -52,7 +52,9 @@ class Facet(Stage):
         return found
 
     def check_behind(self) -> None:
-        """Raise if a sub-pipeline begins with a stage that reads the whole collection, because this stage's input is not the collection.
+        """Raise if a sub-pipeline begins with a stage that reads the whole collection.
+
+        Such a stage is supported only in a leading `$facet`, whose input is the whole collection.
 
         Raises:
             CommandError: 238.
@@ -62,10 +64,10 @@ class Facet(Stage):
                 raise not_supported(f"{pipeline.stages[0].name} inside a $facet", "begin the pipeline with the $facet")
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document with the output of every pipeline. The document may exceed the size limit of stored documents.
+        """Yield one document with the output of every sub-pipeline. The document may be larger than a stored document.
 
         Raises:
-            CommandError: 4031700 (146 since MongoDB 8.3) if it exceeds the stage's own size limit.
+            CommandError: 4031700 (146 since MongoDB 8.3) if the document exceeds the stage's own size limit.
         """
         documents = list(source)
         found = {name: RawArray(list(pipeline.run(Checked(documents, self.check)))) for name, pipeline in self.pipelines.items()}

@@ -1,4 +1,4 @@
-"""`$fill`: values for fields that are null or missing.
+"""`$fill`: replaces null and missing fields.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/fill/
 """
@@ -28,7 +28,7 @@ METHODS = {"linear": "$linearFill", "locf": "$locf"}
 
 @stage("$fill")
 class Fill(Stage):
-    """A parsed `$fill`. It runs as a `$setWindowFields` for its methods, followed by an `$addFields` for its values."""
+    """A parsed `$fill`. A `$setWindowFields` runs its methods, and an `$addFields` then sets its constant values."""
 
     makes_many = True
 
@@ -59,14 +59,14 @@ class Fill(Stage):
         return cls(steps)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents with the fields filled."""
+        """Return the documents with null and missing fields filled."""
         for step in self.steps:
             source = step.run(source)
         return iter(source)
 
 
 def _sort_out(path: str, how: Any, windows: dict[str, Any], values: dict[str, Any]) -> None:
-    """Add one output field either to the window functions or to the values."""
+    """Add an output field to `windows` if it uses a method, or to `values` if it uses a value."""
     if type(how) is not dict or len(how) != 1:
         raise CommandError(6050202, "The output of $fill must specify exactly one of 'method' or 'value' for each field")
     if "value" in how:
@@ -93,7 +93,7 @@ def _window_spec(fields: dict[str, Any], windows: dict[str, Any]) -> dict[str, A
 
 
 def _partition(paths: list[Any]) -> dict[str, Any]:
-    """Return the partition expression for a list of fields."""
+    """Return the `partitionBy` expression that is equivalent to a list of fields."""
     found = {}
     for path in paths:
         if type(path) is not str:

@@ -1,4 +1,4 @@
-"""`$search` and `$searchMeta`: full-text search through a search index, and the number of its results.
+"""`$search` and `$searchMeta`: full-text search through a search index, and the number of documents found.
 
 https://www.mongodb.com/docs/atlas/atlas-search/query-syntax/
 """
@@ -29,10 +29,10 @@ _REFUSED = frozenset(
 
 
 class QueryStage(SearchStage):
-    """A stage that runs a full-text search.
+    """The common base class of `$search` and `$searchMeta`.
 
     Arguments:
-        query: the search; None if search indexes are not enabled.
+        query: the search, or None if search indexes are not enabled.
         ctx: the context of the pipeline, or None if search indexes are not enabled.
         count: the kind of count that `$searchMeta` returns.
     """
@@ -47,7 +47,7 @@ class QueryStage(SearchStage):
 
     @classmethod
     def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse `{index, <operator>: {...}, count}`. The operator's argument is checked later, together with the index.
+        """Parse `{index, <operator>: {...}, count}`. The operator's argument is parsed later, because this requires the index definition.
 
         Raises:
             CommandError: 8, as in MongoDB Search, for a malformed argument, 238 for an option that is not supported.
@@ -70,10 +70,10 @@ class QueryStage(SearchStage):
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Record which metadata the results will have."""
+        """Register the metadata that the results will have. By default, there is none."""
 
     def found(self, ctx: PipelineContext, collection: str) -> Iterable[tuple[bytes, float]]:
-        """Return the documents that match, with their scores."""
+        """Return the matching documents with their scores."""
         assert self.query is not None, "search indexes are enabled"
         return ctx.host.search(ctx.db, collection, self.query)
 
@@ -87,25 +87,25 @@ def _parse_count(spec: Any) -> str:
 
 @stage("$search")
 class Search(QueryStage):
-    """A parsed `$search`: the documents that a search finds, best first."""
+    """A parsed `$search`, which returns the matching documents in descending order of score."""
 
     @classmethod
     def note(cls, ctx: PipelineContext) -> None:
-        """Record that the results will have a score."""
+        """Register that the results will have a score."""
         note_scores(ctx, KEYWORD)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Yield the documents."""
+        """Yield the matching documents."""
         yield from scored(ctx, self.found(ctx, collection), KEYWORD)
 
 
 @stage("$searchMeta")
 class SearchMeta(QueryStage):
-    """A parsed `$searchMeta`: the number of documents that a search finds."""
+    """A parsed `$searchMeta`, which returns the number of matching documents."""
 
     has_count = True
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Yield one document, `{count: {lowerBound: number}}` or `{count: {total: number}}`."""
+        """Yield one document with the count, either `{count: {lowerBound: number}}` or `{count: {total: number}}`."""
         number = sum(1 for _ in self.found(ctx, collection))
         yield encode({"count": {self.count: Int64(number)}})

@@ -1,8 +1,8 @@
-"""`$geoNear`: documents by their distance from a point.
+"""`$geoNear`: returns documents in order of their distance from a point.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/
 
-The stage requires a geospatial index. The planner finds the documents in order; the stage adds distances and locations.
+The stage requires a geospatial index. The planner finds the documents in order of distance. The stage then adds distances and locations.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class GeoNear(Stage):
         """Parse `{$geoNear: {near, distanceField, key, spherical, minDistance, maxDistance, query, distanceMultiplier, includeLocs}}`.
 
         Raises:
-            CommandError: those of `parse_geo_near`, 2 for `$text`, and the errors of the query.
+            CommandError: the errors of `parse_geo_near`, 2 for `$text`, and the errors of the query.
         """
         near = parse_geo_near(spec, ctx)
         if _searches_text(near.query):
@@ -64,7 +64,9 @@ class GeoNear(Stage):
         return stage
 
     def search(self) -> tuple[dict[str, Any], MatchExpression]:
-        """Return the query whose documents are the input of `run`, as a filter and as a parsed expression. The variables must be bound.
+        """Return the query that finds the input of `run`, both as a filter and as a parsed expression.
+
+        The caller must have bound the variables, because `near` may read them.
 
         Raises:
             CommandError: 26, 27, 291 without a collection or an index, 2, 5860401, 16433 if `near` is not a point.
@@ -78,10 +80,10 @@ class GeoNear(Stage):
         return {"$and": [self.query.filter, {key: match.spec}]}, And([self.query.match, match])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents by their distance, with distances and locations.
+        """Return the documents in order of distance, with the distances and locations added.
 
         Arguments:
-            source: the documents found by the query of `search`, or any documents if `search` was not called.
+            source: the documents found by the query from `search`, or unfiltered documents if `search` was not called.
 
         Raises:
             CommandError: the errors of `search`.
@@ -130,7 +132,7 @@ class GeoNear(Stage):
         return document
 
     def _location(self, document: bytes, key: str, kind: NearKind, point: Any) -> Any:
-        """Return the document's location, or its nearest location if it has several."""
+        """Return the document's location. If the document has several, return the nearest one."""
         value = FieldPath(key).evaluate(document)
         if type(value) is not list or not value or type(value[0]) not in (dict, list):
             return value
@@ -138,7 +140,7 @@ class GeoNear(Stage):
         return min(value, key=lambda item: _or_infinite(measure(encode({"v": item}))))
 
     def _index(self, point: Any) -> tuple[str, NearKind]:
-        """Return the path and the kind of the index that serves the query."""
+        """Return the path and the kind of the geospatial index for the query."""
         db, name = self.ctx.db, self.ctx.collection
         assert name is not None, "the parser has checked that there is a collection"
         if self.ctx.host.target(db, name) is None:
@@ -152,14 +154,14 @@ class GeoNear(Stage):
         return key, kind
 
     def _paths(self, db: str, name: str) -> dict[str, list[str]]:
-        """Return the paths of the geospatial indexes that are not hidden, by kind of index."""
+        """Return the paths of all geospatial indexes that are not hidden, grouped by the kind of index."""
         stats = self.ctx.host.index_stats(db, name)
         keys = [index["key"] for index in stats if not index.get("spec", {}).get("hidden")]
         return {kind.name: [path for key in keys for path in key if kind.locates(key, path)] for kind in near_kinds()}
 
 
 def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
-    """Return the path to search if the user names none: the path of the only index of the preferred kind."""
+    """Return the path of the only index of the preferred kind, which is the default if the user does not specify `key`."""
     for kind, found in paths.items():
         if len(found) > 1:
             raise CommandError(27, f"There is more than one {kind} index on {namespace}; unclear which to use for $geoNear")
@@ -169,7 +171,10 @@ def _only_path(paths: dict[str, list[str]], namespace: str) -> str:
 
 
 def _measure_by_chord(point: Coordinates) -> Callable[[Any], float | None]:
-    """Return a function that measures distances in radians from the chord between two points, as MongoDB does for a flat index."""
+    """Return a function that computes the distance from `point` in radians, derived from the length of the chord.
+
+    For a flat index, MongoDB computes spherical distances in this way.
+    """
     origin = to_vector(point)
 
     def measure(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""The parsed argument of `$geoNear`.
+"""Parsing of `$geoNear`'s argument.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/geoNear/#fields
 """
@@ -29,16 +29,16 @@ FLAT_BOUND = 180
 
 @dataclass(frozen=True)
 class GeoNearSpec:
-    """A parsed `$geoNear`.
+    """The parsed argument of a `$geoNear`.
 
     Arguments:
-        near: the expression of the point; it may read variables but no fields.
-        limits: the limits of the distance, keyed by `$minDistance` and `$maxDistance`.
+        near: the expression of the point; it may read variables but not fields.
+        limits: the minimum and maximum distance, keyed by `$minDistance` and `$maxDistance`.
         spherical: whether distances to legacy coordinates are measured on the sphere.
         key: the path to search, or None.
-        query: further conditions.
+        query: the additional filter.
         multiplier: the factor by which the returned distances are multiplied.
-        distance_field, location_field: the fields for the distance and the location, or None.
+        distance_field, location_field: the output fields for the distance and the location, or None.
     """
 
     near: Expression
@@ -51,7 +51,7 @@ class GeoNearSpec:
     location_field: str | None
 
     def point(self) -> Any:
-        """Return the point. The variables must be bound.
+        """Evaluate `near` and return the point. The caller must have bound the variables.
 
         Raises:
             CommandError: 5860401 for a value that is neither a document nor an array, 16433 for a flat point out of bounds.
@@ -66,7 +66,7 @@ class GeoNearSpec:
         return point
 
     def condition(self, point: Any) -> dict[str, Any]:
-        """Return the filter on the searched path."""
+        """Return the condition of a filter that finds the documents near the point."""
         # Unlike the query operators, the stage accepts infinite distances.
         distances = {name: _distance(name, expression.evaluate(EMPTY_DOCUMENT)) for name, expression in self.limits.items()}
         limits = {name: min(distance, sys.float_info.max) for name, distance in distances.items()}
@@ -76,7 +76,7 @@ class GeoNearSpec:
 
 
 def is_geojson(point: Any) -> bool:
-    """Return whether a point is GeoJSON and not a pair of coordinates."""
+    """Return whether a point is a GeoJSON object, as opposed to a pair of legacy coordinates."""
     return type(point) is dict and ("type" in point or "coordinates" in point)
 
 
@@ -84,7 +84,7 @@ def parse_geo_near(spec: Any, ctx: PipelineContext) -> GeoNearSpec:
     """Parse the argument of `$geoNear`.
 
     Raises:
-        CommandError: 10065 if it is not a document, 5860400 without a point, and the codes of each option.
+        CommandError: 10065 if the argument is not a document, 5860400 if `near` is missing, and the errors of each option.
     """
     if type(spec) is not dict and type(spec) is not list:
         raise CommandError(10065, f"invalid parameter: expected an object ($geoNear), found {type_name(spec)}")
@@ -172,7 +172,7 @@ def _parse_field(name: str, code: int, path: Any) -> str:
 
 
 def _check_flat(point: list[Any]) -> None:
-    """Raise unless a flat point is within the bounds of a 2d index."""
+    """Raise if a point of legacy coordinates is outside the bounds of a 2d index."""
     for number in point[:2]:
         if is_number(number) and not -FLAT_BOUND <= to_float(number) <= FLAT_BOUND:
             raise CommandError(16433, f"point not in interval of [ -{FLAT_BOUND}, {FLAT_BOUND} ]")

@@ -1,4 +1,4 @@
-"""`$graphLookup`: the documents reachable from each document by following a field repeatedly.
+"""`$graphLookup`: adds to each document all documents that are reachable by following a field repeatedly.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/graphLookup/
 """
@@ -29,13 +29,13 @@ REQUIRED = ("from", "startWith", "connectFromField", "connectToField", "as")
 
 @dataclass(frozen=True)
 class Walk:
-    """The parameters of a search.
+    """The parameters of a recursive search.
 
     Arguments:
-        connect_from: the field whose values are followed.
-        connect_to: the field that must have those values.
-        max_depth: the maximum depth, or None.
-        depth_field: the field for the depth, or None.
+        connect_from: the field whose values are looked up in the next step.
+        connect_to: the field in which the values are looked up.
+        max_depth: the maximum recursion depth, or None.
+        depth_field: the output field for the depth, or None.
     """
 
     connect_from: str
@@ -88,11 +88,11 @@ class GraphLookup(Stage):
         return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable.documents, ctx)
 
     def changed_fields(self) -> frozenset[str]:
-        """Return the field for the found documents."""
+        """Return the top-level field that the found documents are written to."""
         return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents, each with all documents reachable from it."""
+        """Yield the input documents, each with the documents reachable from it."""
         max_bytes = self.ctx.kept_at_most(self.ctx.parse.limits.graph_lookup)
         table = HashJoin(self.documents, self.walk.connect_to, self.ctx.parse)
         follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
@@ -109,7 +109,8 @@ class GraphLookup(Stage):
         """Return the reachable documents in breadth-first order, each document once.
 
         Raises:
-            CommandError: 292 if the documents exceed the memory limit and disk use (in MongoDB since 8.2) is not allowed.
+            CommandError: 292 if the documents exceed the memory limit and disk use is not allowed. MongoDB can use the disk since version
+                8.2.
         """
         found: dict[bytes, bytes] = {}
         asked: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""`$group`: one document for each distinct value of an expression, with accumulated fields.
+"""`$group`: returns one document with accumulated fields for each distinct value of an expression.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
 """
@@ -29,10 +29,10 @@ class Group(Stage):
     """A parsed `$group`: the group key and the accumulators.
 
     Arguments:
-        id: the group key.
+        id: the expression of the group key.
         fields: the accumulators by field name.
-        collation: the collation of strings in the group key.
-        max_bytes: the memory limit of the groups; None if disk use is allowed.
+        collation: the collation for comparing strings in the group key.
+        max_bytes: the memory limit of the groups, or None if disk use is allowed.
     """
 
     makes_many = True
@@ -84,7 +84,7 @@ class Group(Stage):
             yield encode(self._handed_over(document) if self.hands_over else document)
 
     def hand_over(self) -> None:
-        """Let the stage convert its results (see `handed_over`), because other stages follow."""
+        """Enable the type conversion of results (see `handed_over`), because other stages follow."""
         self.hands_over = True
 
     def _handed_over(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -110,10 +110,10 @@ def _parse_id(spec: Any, ctx: ParseContext) -> Expression:
 
 
 def parse_accumulated_field(name: str, spec: Any, ctx: ParseContext) -> Accumulator:
-    """Parse `name: {$accumulator: argument}` of `$group`, `$bucket` and `$bucketAuto`.
+    """Parse a field `name: {$accumulator: argument}` of `$group`, `$bucket` or `$bucketAuto`.
 
     Arguments:
-        name: the field.
+        name: the name of the field.
         spec: the field's value.
         ctx: the parse context.
 

@@ -1,4 +1,4 @@
-"""`$indexStats`: usage counts of the indexes.
+"""`$indexStats`: returns usage counts of indexes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/indexStats/
 """
@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$indexStats")
 class IndexStats(Stage):
-    """A parsed `$indexStats`: the indexes of the pipeline's collection."""
+    """A parsed `$indexStats`, which describes the indexes of the pipeline's collection."""
 
     position = Position.FIRST
     in_facet = False
@@ -32,14 +32,14 @@ class IndexStats(Stage):
         """Parse `{$indexStats: {}}`.
 
         Raises:
-            CommandError: 28803 for any other argument.
+            CommandError: 28803 if the argument is not an empty document.
         """
         if spec != {} or type(spec) is not dict:
             raise CommandError(28803, "The $indexStats stage specification must be an empty object")
         return cls(ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document for each index; over a view, for each index of the underlying collection."""
+        """Yield one document for each index of the collection. For a view, use the underlying collection."""
         assert self.ctx.collection is not None, "the parser has checked that there is a collection"
         server = self.ctx.host
         host = server.address()

@@ -1,4 +1,4 @@
-"""`$limit`: the first documents.
+"""`$limit`: returns only the first documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/limit/
 """
@@ -23,7 +23,7 @@ MAX_COUNT = 2**63 - 1
 
 @stage("$limit")
 class Limit(Stage):
-    """A parsed `$limit`: the number of documents to pass through."""
+    """A parsed `$limit`: the maximum number of documents to return."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Limit(Stage):
         """Parse `{$limit: n}`.
 
         Raises:
-            CommandError: 5107201 unless it is a non-negative whole number, 15958 for zero.
+            CommandError: 5107201 if the argument is not a non-negative whole number, 15958 for zero.
         """
         subject = "invalid argument to $limit stage: "
         count = whole_number(spec, 5107201, subject, text=show("$limit", spec))
@@ -45,9 +45,9 @@ class Limit(Stage):
         return cls(count)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the first documents."""
+        """Return the first documents, up to the limit."""
         return islice(source, min(self.count, MAX_COUNT))
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: Int64(self.count)}

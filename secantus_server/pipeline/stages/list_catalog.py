@@ -1,4 +1,4 @@
-"""`$listCatalog` and `$listClusterCatalog`: all collections and views.
+"""`$listCatalog` and `$listClusterCatalog`: return the catalog entries of collections and views.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listClusterCatalog/
 """
@@ -18,14 +18,14 @@ from secantus_server.pipeline.stage import ServerStage
 
 @stage("$listClusterCatalog")
 class ListClusterCatalog(ServerStage):
-    """A parsed `$listClusterCatalog`: the catalog entries of a database or of the server."""
+    """A parsed `$listClusterCatalog`, which returns the catalog entries of a database or of the whole server."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListClusterCatalog:
         """Parse `{$listClusterCatalog: {shards: bool, balancingConfiguration: bool}}`.
 
         Raises:
-            CommandError: 9621302 if the argument is not a document, 14 and 40415 for its fields, 9621301 in a sub-pipeline.
+            CommandError: 9621302 if the argument is not a document, 14 and 40415 for an invalid field, 9621301 in a sub-pipeline.
         """
         if type(spec) is not dict:
             raise CommandError(9621302, f"$listClusterCatalog must take a nested object but found: {type_name(spec)}")
@@ -38,7 +38,7 @@ class ListClusterCatalog(ServerStage):
         return cls(spec, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document for each collection and view of the database or, on the database `admin`, of all databases."""
+        """Yield one document for each collection and view of the database. On the database `admin`, cover all databases."""
         for entry in self.ctx.host.catalog_entries(None if self.ctx.db == "admin" else self.ctx.db):
             document = {**entry, "sharded": False}
             if self.options.get("shards"):
@@ -48,14 +48,14 @@ class ListClusterCatalog(ServerStage):
 
 @stage("$listCatalog")
 class ListCatalog(ListClusterCatalog):
-    """A parsed `$listCatalog`, which returns the same entries as `$listClusterCatalog` and takes no options."""
+    """A parsed `$listCatalog`, which has no options and returns the same entries as `$listClusterCatalog`."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> ListCatalog:
         """Parse `{$listCatalog: {}}`.
 
         Raises:
-            CommandError: 6200600 for any other argument.
+            CommandError: 6200600 if the argument is not an empty document.
         """
         if type(spec) is not dict or spec:
             raise CommandError(6200600, "The $listCatalog stage specification must be an empty object")

@@ -1,4 +1,4 @@
-"""`$listSearchIndexes`: the search indexes of a collection.
+"""`$listSearchIndexes`: returns the definitions and states of a collection's search indexes.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listSearchIndexes/
 """
@@ -21,11 +21,11 @@ NAME = "$listSearchIndexes"
 
 @stage(NAME)
 class ListSearchIndexes(SearchStage):
-    """A parsed `$listSearchIndexes`: the search indexes of a collection.
+    """A parsed `$listSearchIndexes`.
 
     Arguments:
-        wanted: the `id` or `name` of the only index to return, or an empty document.
-        ctx: the context of the pipeline; None if search indexes are not enabled.
+        wanted: the `id` or `name` of the only index to return, or an empty document for all indexes.
+        ctx: the context of the pipeline, or None if search indexes are not enabled.
     """
 
     refusal = (
@@ -52,6 +52,6 @@ class ListSearchIndexes(SearchStage):
         return cls(wanted, ctx)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Return the document of each index."""
+        """Return one document for each selected search index."""
         found = ctx.host.search_indexes(ctx.db, collection)
         return (encode(one) for one in found if all(one[name] == value for name, value in self.wanted.items()))

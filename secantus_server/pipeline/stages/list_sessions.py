@@ -1,4 +1,4 @@
-"""`$listLocalSessions` and `$listSessions`: the server's logical sessions.
+"""`$listLocalSessions` and `$listSessions`: return the server's logical sessions.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listLocalSessions/
 """
@@ -36,7 +36,7 @@ class ListLocalSessions(ServerStage):
 
 @stage("$listSessions")
 class ListSessions(ListLocalSessions):
-    """A parsed `$listSessions`. It lists the sessions in `config.system.sessions`."""
+    """A parsed `$listSessions`, which lists the sessions in `config.system.sessions`."""
 
     collectionless = False
 
@@ -45,7 +45,7 @@ class ListSessions(ListLocalSessions):
         """Parse `{$listSessions: {users: [{user, db}], allUsers: bool}}`.
 
         Raises:
-            CommandError: the errors of `$listLocalSessions`, and 73 on another collection.
+            CommandError: the errors of `$listLocalSessions`, and 73 for a collection other than `config.system.sessions`.
         """
         options = _parse_options(cls.name, spec)
         if ctx.db != "config" or ctx.collection != "system.sessions":

@@ -47,13 +47,13 @@ _OF_READS = frozenset(["indexKey", "recordId", "textScore"])
 
 @dataclass(slots=True)
 class Variables:
-    """The `let` of a `$lookup`: variables, and the expressions whose values they get for each outer document."""
+    """The variables of a `$lookup`'s `let`, and the expressions that compute their values for each outer document."""
 
     cells: dict[str, Cell]
     expressions: dict[str, Expression]
 
     def bind(self, document: bytes) -> None:
-        """Bind the variables. All expressions are evaluated before the first variable is set."""
+        """Evaluate all expressions for an outer document, then set the variables to the results."""
         values = {name: expression.evaluate(document) for name, expression in self.expressions.items()}
         for name, value in values.items():
             self.cells[name].value = value
@@ -61,14 +61,14 @@ class Variables:
 
 @stage("$lookup")
 class Lookup(Stage):
-    """A parsed `$lookup`: a join.
+    """A parsed `$lookup`.
 
     Arguments:
-        field: the field for the joined documents.
-        variables: the variables through which the sub-pipeline sees the outer document.
-        finder: starts a run; returns the function that finds the documents for an outer document.
-        origin: the name of the collection.
-        max_bytes: the byte limit of the joined documents of one outer document.
+        field: the output field for the joined documents.
+        variables: the variables through which the sub-pipeline reads the outer document.
+        finder: a factory that starts an execution and returns a function from an outer document to its joined documents.
+        origin: the name of the collection to join, for error messages.
+        max_bytes: the maximum total size of one outer document's joined documents.
     """
 
     one_to_one = True
@@ -98,20 +98,20 @@ class Lookup(Stage):
         return cls(fields["as"], variables, finder, fields.get("from", ""), ctx.parse.limits.lookup)
 
     def changed_fields(self) -> frozenset[str]:
-        """Return the field for the joined documents."""
+        """Return the top-level field that the joined documents are written to."""
         return frozenset([self.field.partition(".")[0]])
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents with their joined documents.
+        """Return the outer documents, each with its array of joined documents.
 
         Raises:
-            CommandError: 4568 if the joined documents of one document exceed the limit.
+            CommandError: 4568 if the joined documents of one outer document exceed the limit.
         """
         bind = self.variables.bind if self.variables.cells else None
         return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
 
     def precede(self, follower: Stage) -> None:
-        """Lift the size limit if the next stage unwinds the joined documents, because MongoDB then never builds the whole array."""
+        """Remove the size limit if the next stage unwinds the joined documents, because MongoDB then does not build the whole array."""
         if isinstance(follower, Unwind) and follower.path == self.field:
             self.max_bytes = sys.maxsize
 
@@ -122,7 +122,7 @@ class Lookup(Stage):
 
 
 def _check_source(spec: dict[str, Any]) -> None:
-    """Validate `from`, and raise if it is missing where it is required."""
+    """Raise if `from` is invalid, or if it is missing although the pipeline does not begin with `$documents`."""
     pipeline = spec.get("pipeline")
     if "pipeline" in spec and type(pipeline) is not list:
         raise CommandError(14, f"'pipeline' option must be specified as an array, but found {type_name(pipeline)}")
@@ -150,7 +150,7 @@ def _parse_let(spec: dict[str, Any], ctx: PipelineContext) -> Variables:
 
 
 def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
-    """Return the join for the given combination of options."""
+    """Return the factory of the join that the options describe."""
     local, foreign = fields.get("localField") or None, fields.get("foreignField") or None
     pipeline = fields.get("pipeline")
     if (local is None) != (foreign is None):
@@ -167,7 +167,7 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
 
 
 def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
-    """Return a join that runs the sub-pipeline for each document, or only once if it is independent of the outer document."""
+    """Return the factory of a join by sub-pipeline. The sub-pipeline runs only once if it does not depend on the outer document."""
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
     def start() -> Callable[[bytes], list[bytes]]:
@@ -188,7 +188,7 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
 def _field_join(
     origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
 ) -> Callable[[], Find]:
-    """Return a join by equality of two fields, followed by the sub-pipeline, if any."""
+    """Return the factory of a join by equality of two fields. The sub-pipeline, if any, then processes the joined documents."""
     # Without a collection, the sub-pipeline's leading `$documents` is the source.
     sources = pipeline[:1] if origin is None else []
     base = SubPipeline.parse("$lookup", origin, sources, ctx, {})

@@ -1,4 +1,4 @@
-"""`$match`: passes only documents that match a filter.
+"""`$match`: returns only the documents that match a filter.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/match/
 """
@@ -17,13 +17,13 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$match")
 class Match(Stage):
-    """A parsed `$match`: a filter.
+    """A parsed `$match`.
 
     Arguments:
         filter: the filter as given by the user.
-        ctx: the parse context, kept so that filters can be combined.
+        ctx: the parse context, with which combined filters are parsed later.
 
-    `reads_metadata`: whether the filter contains `$meta`. If so, it must stay after the stages that produce the metadata.
+    The attribute `reads_metadata` is true if the filter contains `$meta`. The optimiser then must not move the stage.
     """
 
     def __init__(self, filter: dict[str, Any], ctx: PipelineContext) -> None:
@@ -53,13 +53,13 @@ class Match(Stage):
 
     @classmethod
     def all_of(cls, matches: list[Match]) -> Match | None:
-        """Return one filter equivalent to several; None for an empty list."""
+        """Return a filter that combines all `$match` stages of a list, or None if the list is empty."""
         if len(matches) < 2:
             return matches[0] if matches else None
         return cls({"$and": [match.filter for match in matches]}, matches[0].ctx)
 
     def changed(self, filter: dict[str, Any]) -> Match:
-        """Return the stage with a different filter."""
+        """Return a copy of the stage with a different filter."""
         if filter == self.filter:
             return self
         stage = Match(filter, self.ctx)
@@ -67,12 +67,12 @@ class Match(Stage):
         return stage
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents that match."""
+        """Return the documents that match the filter."""
         return filter(self.match.matches, source)
 
 
 def _refuse_operators(spec: Any) -> None:
-    """Raise for operators that are allowed in a query but not in a pipeline."""
+    """Raise if the filter contains an operator that is allowed in a query but not in a pipeline."""
     if type(spec) is list:
         for item in spec:
             _refuse_operators(item)

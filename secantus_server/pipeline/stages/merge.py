@@ -1,4 +1,4 @@
-"""`$merge`: writes the pipeline's output into a collection, many documents per transaction.
+"""`$merge`: writes the pipeline's output into a collection, with many documents per transaction.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/
 """
@@ -31,7 +31,7 @@ Keyed = tuple[bytes, dict[str, Any]]
 
 @stage("$merge")
 class Merge(Stage):
-    """A parsed `$merge`: the target collection, and the actions for matching and new documents."""
+    """A parsed `$merge`: the target collection, and the actions for matched and unmatched documents."""
 
     position = Position.LAST
     in_facet = False
@@ -54,7 +54,7 @@ class Merge(Stage):
         return cls(parse_merge(spec, ctx), ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Write all documents and yield nothing. If a document fails, still write the others, then raise the first error.
+        """Write all documents and yield nothing. If a document fails, write the remaining documents before raising the first error.
 
         Raises:
             CommandError: 51132 and 51185 for values that cannot be matched, 10334 for a document that is too large, 13113, 66, 11000,
@@ -70,7 +70,9 @@ class Merge(Stage):
         yield from ()
 
     def _batches(self, source: Iterable[bytes]) -> Iterator[list[Keyed]]:
-        """Yield batches of documents with their `on` values. If the source raises, yield the incomplete batch first."""
+        """Yield batches of documents with their `on` values. If the source raises, yield the incomplete batch before the error
+        propagates.
+        """
         batch: list[Keyed] = []
         room = BATCH_BYTES
         try:
@@ -89,7 +91,7 @@ class Merge(Stage):
             yield batch
 
     def _values(self, document: bytes) -> dict[str, Any]:
-        """Return the values that identify the matching document."""
+        """Return the document's values at the `on` paths."""
         if self.merge.on == ("_id",):
             document = id_document(document)
         fields = decode(document)
@@ -108,7 +110,7 @@ class Merge(Stage):
         return value
 
     def _write(self, target: WriteTarget, item: Keyed) -> None:
-        """Write one document."""
+        """Write one document to the target according to `whenMatched` and `whenNotMatched`."""
         document, values = item
         merge = self.merge
         # Skip the search if every match would be an error: the insert then reports the duplicate key.
@@ -134,7 +136,7 @@ class Merge(Stage):
             target.insert(complete)
 
     def _changed(self, old: bytes, document: bytes) -> bytes:
-        """Return the new version of an existing document; its `_id` is kept."""
+        """Return the new version of a matched document, with its `_id` unchanged."""
         before = decode(old)
         if self.merge.when_matched == "merge":
             after = {**before, **_by_name(decode(document))}
@@ -155,26 +157,29 @@ class Merge(Stage):
         return changed
 
     def _entry(self, old: bytes, new: bytes) -> bytes:
-        """Return the record of a change for the oplog: the new document for a replacement, otherwise the changed fields if smaller."""
+        """Return the content of the oplog entry for a change.
+
+        A replacement is logged as the new document. Other changes are logged as the changed fields if these are smaller.
+        """
         if self.merge.when_matched == "replace":
             return new
         return smallest_entry(old, new, nested=self.merge.when_matched != "merge")
 
 
 def _as_upsert(document: bytes, values: dict[str, Any]) -> bytes:
-    """Return the document that an upsert with `$set` would insert: its fields sorted by name, and null for missing `on` fields."""
+    """Return the document that an upsert with `$set` would insert: its fields are sorted by name, and missing `on` fields are null."""
     fields = decode(document)
     missing = {path: None for path, value in values.items() if value is None and "." not in path and path not in fields}
     return encode({**missing, **_by_name(fields)})
 
 
 def _by_name(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields in the order in which `$set` adds them."""
+    """Return the fields sorted by name, the order in which `$set` adds them."""
     return dict(sorted(fields.items()))
 
 
 def _value_at(document: dict[str, Any], path: str) -> Any:
-    """Return the value at a path. Return an array along the path unchanged, because no match is possible then."""
+    """Return the value at a path. If the path leads through an array, return that array, because an array cannot be matched."""
     value: Any = document
     for name in path.split("."):
         if type(value) is list:

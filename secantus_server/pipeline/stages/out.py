@@ -24,10 +24,10 @@ INVALID_DATABASE_CHARACTERS = frozenset('/\\. "$\0')
 
 @stage("$out")
 class Out(Stage):
-    """A parsed `$out`: the collection to replace.
+    """A parsed `$out`.
 
     Arguments:
-        db, collection: the namespace.
+        db, collection: the namespace of the collection to replace.
         ctx: the context of the pipeline.
     """
 
@@ -60,10 +60,10 @@ class Out(Stage):
         return cls(db, collection, ctx, timeseries)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Write all documents and yield nothing.
+        """Replace the collection with the input documents and yield nothing.
 
         Raises:
-            CommandError: 11000, 121 and the other errors of a write; the collection then stays unchanged.
+            CommandError: 11000, 121 and other write errors. In case of an error, the collection is unchanged.
         """
         documents = with_ids(source, self.ctx.parse.generate_object_id)
         bypass = self.ctx.bypass_document_validation
@@ -71,7 +71,7 @@ class Out(Stage):
         yield from ()
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: {"coll": self.collection, "db": self.db}}
 
 

@@ -1,4 +1,4 @@
-"""`$planCacheStats`: the cached plans of a collection.
+"""`$planCacheStats`: returns the cached plans of a collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStats/
 """
@@ -17,7 +17,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$planCacheStats")
 class PlanCacheStats(Stage):
-    """A parsed `$planCacheStats` of the pipeline's collection."""
+    """A parsed `$planCacheStats`, which returns the cached plans of the pipeline's collection."""
 
     position = Position.FIRST
     in_facet = False

@@ -1,4 +1,4 @@
-"""`$project` and `$unset`: the fields to keep, drop or compute.
+"""`$project` and `$unset`: include, exclude or compute fields.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/project/
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/unset/
@@ -19,7 +19,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$project")
 class Project(Stage):
-    """A parsed `$project`: a projection of every document."""
+    """A parsed `$project`."""
 
     one_to_one = True
 
@@ -29,11 +29,11 @@ class Project(Stage):
 
     @property
     def is_plain_inclusion(self) -> bool:
-        """Whether the stage only includes fields. A query's projection can then replace the stage."""
+        """Whether the stage only includes fields, so that a query's projection can replace it."""
         return self.projection.is_inclusion and self.projection.required_fields is not None
 
     def kept_fields(self) -> frozenset[str] | None:
-        """Return the top-level fields that are kept unchanged. Return None if other fields may be kept or a field is computed."""
+        """Return the top-level fields that the stage includes unchanged, or None for an exclusion or a projection with computed fields."""
         if not self.is_plain_inclusion:
             return None
         kept = {name for name, value in self.spec.items() if _is_flag(value) and value and "." not in name}
@@ -44,7 +44,7 @@ class Project(Stage):
         """Parse `{$project: {field: 1, other: expression}}`.
 
         Raises:
-            CommandError: 15969 if the argument is not a document, 51272 for an empty one, and the projection's own errors.
+            CommandError: 15969 if the argument is not a document, 51272 if it is empty, and the projection's own errors.
         """
         if type(spec) is not dict:
             raise CommandError(15969, "$project specification must be an object")
@@ -55,7 +55,7 @@ class Project(Stage):
         return map(self.projection.apply, source)
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format: flags are bools, and an inclusion states whether it keeps `_id`."""
+        """Return the stage in the output format of explain: flags are bools, and an inclusion contains an explicit `_id`."""
         if type(self.spec) is not dict:
             return super().explain()
         shown = {name: bool(value) if _is_flag(value) else value for name, value in self.spec.items()}
@@ -69,13 +69,13 @@ def _is_flag(value: Any) -> bool:
 
 @stage("$unset")
 class Unset(Project):
-    """A parsed `$unset`: an exclusion."""
+    """A parsed `$unset`, which runs as an exclusion."""
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Unset:
         """Parse `{$unset: "path"}` or `{$unset: ["path", ...]}`.
 
         Raises:
-            CommandError: 31002, 31119, 31120 unless it is a path or a list of paths, and the errors of paths.
+            CommandError: 31002, 31119, 31120 if the argument is neither a path nor a list of paths, and the errors of paths.
         """
         return cls(parse_unset(spec, ctx.parse))

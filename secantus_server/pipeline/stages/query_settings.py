@@ -1,4 +1,4 @@
-"""`$querySettings`: the settings of `setQuerySettings`.
+"""`$querySettings`: returns the settings made with `setQuerySettings`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/querySettings/
 """
@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$querySettings")
 class QuerySettings(Stage):
-    """A parsed `$querySettings`: the settings of each query shape."""
+    """A parsed `$querySettings`, which returns the settings of each query shape."""
 
     position = Position.FIRST
     collectionless = True
@@ -35,7 +35,7 @@ class QuerySettings(Stage):
         """Parse `{$querySettings: {showDebugQueryShape: bool}}`.
 
         Raises:
-            CommandError: 7746800 if the argument is not a document, 14 and 40415 for its fields.
+            CommandError: 7746800 if the argument is not a document, 14 and 40415 for an invalid field.
         """
         if type(spec) is not dict:
             raise CommandError(7746800, f"$querySettings stage expects a document as argument, but found: {type_name(spec)}")
@@ -46,5 +46,5 @@ class QuerySettings(Stage):
         return cls(ctx, bool(spec.get("showDebugQueryShape")))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return a document for each query shape."""
+        """Return one document for each query shape that has settings."""
         return map(encode, self._ctx.host.query_settings(debug=self._debug))

@@ -1,4 +1,4 @@
-"""`$queryStats`: query statistics. None are collected, as on a MongoDB server with default settings.
+"""`$queryStats`: returns query statistics. The result is always empty, as on a MongoDB server with default settings.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/queryStats/
 """
@@ -18,7 +18,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$queryStats")
 class QueryStats(Stage):
-    """A parsed `$queryStats`. The statistics are always empty."""
+    """A parsed `$queryStats`, whose result is always empty."""
 
     position = Position.FIRST
     collectionless = True
@@ -30,7 +30,7 @@ class QueryStats(Stage):
         """Parse `{$queryStats: {transformIdentifiers: {algorithm, hmacKey}}}`.
 
         Raises:
-            CommandError: 9 if the argument is not a document, 40415 and 14 for its fields.
+            CommandError: 9 if the argument is not a document, 40415 and 14 for an invalid field.
         """
         if type(spec) is not dict:
             raise CommandError(9, f"$queryStats value must be an object. Found: {type_name(spec)}")
@@ -38,5 +38,5 @@ class QueryStats(Stage):
         return cls()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return an empty iterator."""
+        """Return an empty iterator, because no statistics are collected."""
         return iter(())

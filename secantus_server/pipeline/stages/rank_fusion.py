@@ -31,7 +31,7 @@ Ranked = tuple[int, Row]
 
 @stage(NAME)
 class RankFusion(FusionStage):
-    """A parsed `$rankFusion`: a fusion of ranks. See `FusionStage` for the arguments."""
+    """A parsed `$rankFusion`, which combines ranks. See `FusionStage` for the arguments."""
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
 
@@ -55,13 +55,16 @@ class RankFusion(FusionStage):
         return cls(inputs, ctx, fields.get("scoreDetails", False))
 
     def fused(self) -> list[Fused]:
-        """Run the input pipelines and return their documents with the combined scores; see `FusionStage.fused`."""
+        """Run the input pipelines and return their documents with the combined scores. See `FusionStage.fused` for the errors."""
         ranks = [self._ranked(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for ranked in ranks for id_ in ranked)
         return [self._fuse(id_, ranks) for id_ in ids]
 
     def _ranked(self, one: Input) -> dict[bytes, Ranked]:
-        """Return the documents of a pipeline by `_id`, with their ranks. Documents with equal order keys share the rank of the first."""
+        """Run an input pipeline and return its documents with their ranks, keyed by `_id`.
+
+        Documents with equal order keys have the rank of the first of them.
+        """
         found: dict[bytes, Ranked] = {}
         rank, last = 0, None
         for index, row in enumerate(one.rows()):

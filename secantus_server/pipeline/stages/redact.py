@@ -1,4 +1,4 @@
-"""`$redact`: decides at each level which subdocuments to keep.
+"""`$redact`: removes subdocuments according to an expression that is evaluated at each level of a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/redact/
 """
@@ -23,11 +23,11 @@ KEEP, PRUNE, DESCEND = "keep", "prune", "descend"
 
 @stage("$redact")
 class Redact(Stage):
-    """A parsed `$redact`, whose expression returns KEEP, PRUNE or DESCEND.
+    """A parsed `$redact`.
 
     Arguments:
-        expression: evaluated at each level, with paths relative to that level.
-        root: `$$ROOT`, the whole document.
+        expression: returns KEEP, PRUNE or DESCEND. It is evaluated at each level, with paths relative to that level.
+        root: the variable `$$ROOT`, which is bound to the whole document.
     """
 
     def __init__(self, expression: Expression, root: Cell) -> None:
@@ -50,7 +50,7 @@ class Redact(Stage):
         """Yield the redacted documents.
 
         Raises:
-            CommandError: 17053 if the expression returns any other value.
+            CommandError: 17053 if the expression does not return KEEP, PRUNE or DESCEND.
         """
         for document in source:
             fields = decode(document)
@@ -60,7 +60,7 @@ class Redact(Stage):
                 yield document if kept is fields else encode(kept)
 
     def _level(self, fields: dict[str, Any], document: bytes) -> Any:
-        """Return the redacted form of one subdocument, or MISSING if it is pruned."""
+        """Return the redacted form of a document or subdocument, or MISSING if it is pruned."""
         verdict = self.expression.evaluate(document)
         if verdict == KEEP:
             return fields

@@ -1,4 +1,4 @@
-"""`$replaceRoot` and `$replaceWith`: replace each document with another one.
+"""`$replaceRoot` and `$replaceWith`: replace each document with the result of an expression.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/replaceRoot/
 """
@@ -20,7 +20,7 @@ from secantus_server.pipeline.stage import Stage
 
 @stage("$replaceRoot")
 class ReplaceRoot(Stage):
-    """A parsed `$replaceRoot`: the expression that returns the new document."""
+    """A parsed `$replaceRoot`: the expression that computes the new document."""
 
     one_to_one = True
 
@@ -33,7 +33,7 @@ class ReplaceRoot(Stage):
         """Parse `{$replaceRoot: {newRoot: expression}}`.
 
         Raises:
-            CommandError: 40229 if the argument is not a document, 40414 and 40415 for its fields, and the expression's errors.
+            CommandError: 40229 if the argument is not a document, 40414 and 40415 for invalid fields, and the expression's errors.
         """
         if type(spec) is not dict:
             raise CommandError(40229, f"expected an object as specification for $replaceRoot stage, got {type_name(spec)}")

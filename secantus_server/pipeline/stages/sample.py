@@ -1,4 +1,4 @@
-"""`$sample`: randomly selected documents.
+"""`$sample`: returns randomly selected documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sample/
 """
@@ -26,7 +26,7 @@ from secantus_server.pipeline.stage import Stage
 class Sample(Stage):
     """A parsed `$sample`: the sample size and the source of randomness.
 
-    MongoDB sorts the documents to sample them. `max_bytes` is the memory limit of that sort, or None if disk use is allowed.
+    MongoDB selects the documents by a sort. `max_bytes` is the memory limit of that sort, or None if disk use is allowed.
     """
 
     makes_many = True
@@ -78,7 +78,7 @@ class Sample(Stage):
         yield from list(within_memory(drawn, self.max_bytes, too_much_to_sort))
 
     def _with_metadata(self, source: Iterable[bytes], metadata: Metadata) -> Iterator[bytes]:
-        """Yield the documents with the greatest random values, as MongoDB does. The random values become metadata."""
+        """Yield the documents with the greatest random numbers, as MongoDB does. Set each random number as metadata."""
         rows = ((self.random.random(), document, metadata.values) for document in within_memory(source, self.max_bytes, too_much_to_sort))
         for number, document, values in heapq.nlargest(self.size, rows, key=itemgetter(0)):
             metadata.values = {**values, "randVal": number}

@@ -26,14 +26,14 @@ FIELDS: dict[str, tuple[str, ...]] = {"score": (), "normalization": ("string",),
 
 @dataclass(frozen=True)
 class Scoring:
-    """The argument of a `$score`.
+    """The parsed argument of a `$score`.
 
     Arguments:
-        expression: the score before normalization.
-        text: the expression as scoreDetails show it.
+        expression: the expression that computes the score before normalization.
+        text: the text of the expression in scoreDetails.
         normalization: the name of the normalization.
-        weight: the factor after normalization.
-        with_details: whether documents get scoreDetails.
+        weight: the factor by which the normalized score is multiplied.
+        with_details: whether scoreDetails are computed for the documents.
     """
 
     expression: Expression
@@ -46,7 +46,7 @@ class Scoring:
         """Return the scoreDetails of a document.
 
         Arguments:
-            score: its score.
+            score: the document's score.
             raw: the value of the expression.
         """
         return {
@@ -117,7 +117,7 @@ class Score(Stage):
             yield document
 
     def _scaled(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents with scores scaled by the lowest and the highest score."""
+        """Yield the documents after scaling all scores by the lowest and the highest score (`minMaxScaler`)."""
         rows: list[tuple[bytes, Any, dict[str, Any]]] = []
         scores: list[float] = []
         for document in source:

@@ -32,12 +32,12 @@ _NO_DOCUMENT = encode({})
 
 @dataclass(frozen=True)
 class Combination:
-    """The way in which the scores of the input pipelines are combined.
+    """The method that combines the scores of the input pipelines.
 
     Arguments:
-        expression: computes the score from the cells; None for the average.
-        text: the expression as scoreDetails show it.
-        cells: the variables that pass each pipeline's score to the expression.
+        expression: computes the score from the variables in `cells`; None for the average.
+        text: the text of the expression in scoreDetails.
+        cells: the variables for the pipelines' scores, in the order of the pipelines.
     """
 
     expression: Expression | None
@@ -45,7 +45,10 @@ class Combination:
     cells: list[Cell]
 
     def score(self, scores: list[float]) -> float:
-        """Combine the weighted, normalized scores of one document, one for each pipeline.
+        """Return the combined score of a document.
+
+        Arguments:
+            scores: the weighted, normalized score from each pipeline.
 
         Raises:
             CommandError: 14 if the expression does not return a number, and the errors of the expression.
@@ -57,13 +60,13 @@ class Combination:
         return score_value(f"{NAME}.combination.expression", self.expression.evaluate(_NO_DOCUMENT))
 
     def shown(self) -> dict[str, Any]:
-        """Return the combination as scoreDetails show it."""
+        """Return the description of the combination for scoreDetails."""
         return {"method": "average"} if self.expression is None else {"method": "custom expression", "expression": self.text}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A document of an input pipeline with its score after normalization and weight."""
+    """A document from an input pipeline, with its score after normalization and weighting."""
 
     row: Row
     value: float
@@ -71,12 +74,11 @@ class Scored:
 
 @stage(NAME)
 class ScoreFusion(FusionStage):
-    """A parsed `$scoreFusion`: a fusion of scores.
+    """A parsed `$scoreFusion`, which combines scores. See `FusionStage` for the other arguments.
 
     Arguments:
         normalization: the normalization of each pipeline's scores.
-        combination: how the scores are combined.
-        (the others as in FusionStage)
+        combination: the method that combines the scores.
     """
 
     misplaced = (10170100, f"{NAME} must be the first stage of the pipeline")
@@ -106,7 +108,7 @@ class ScoreFusion(FusionStage):
         return cls(inputs, ctx, normalization, _combination(combination, inputs, ctx), fields.get("scoreDetails", False))
 
     def fused(self) -> list[Fused]:
-        """Run the input pipelines and return their documents with the combined scores; see `FusionStage.fused`."""
+        """Run the input pipelines and return their documents with the combined scores. See `FusionStage.fused` for the errors."""
         scores = [self._scored(one) for one in self.inputs]
         ids = dict.fromkeys(id_ for scored in scores for id_ in scored)
         return [self._fuse(id_, scores) for id_ in ids]

@@ -1,4 +1,4 @@
-"""The base class of the stages of MongoDB Search. If search indexes are not enabled, the stages raise 31082 SearchNotEnabled.
+"""The base class of the stages that need MongoDB Search. They raise 31082 SearchNotEnabled if search indexes are not enabled.
 
 https://www.mongodb.com/docs/atlas/atlas-search/
 """
@@ -17,7 +17,7 @@ class SearchStage(Stage):
     """A stage that needs search indexes.
 
     Arguments:
-        ctx: the context of the pipeline; None if search indexes are not enabled.
+        ctx: the context of the pipeline, or None if search indexes are not enabled.
     """
 
     position = Position.FIRST
@@ -35,16 +35,18 @@ class SearchStage(Stage):
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse the argument if search indexes are enabled. Otherwise accept any argument, because only a search server would check it."""
+        """Parse the argument if search indexes are enabled. Otherwise accept any argument, because MongoDB then does not validate it
+        either.
+        """
         return cls.parse_enabled(spec, ctx) if ctx.host.searches else cls()
 
     @classmethod
     def parse_enabled(cls, spec: Any, ctx: PipelineContext) -> Stage:
-        """Parse the argument on a server where search indexes are enabled."""
+        """Parse the argument. Called only if search indexes are enabled."""
         raise NotImplementedError
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the results.
+        """Return the results of the stage.
 
         Raises:
             CommandError: 31082 if search indexes are not enabled, and the errors of `results`.
@@ -55,22 +57,22 @@ class SearchStage(Stage):
         return self.results(self.ctx, self.ctx.collection)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Return the results on a server where search indexes are enabled.
+        """Return the results of the stage. Called only if search indexes are enabled.
 
         Raises:
-            CommandError: the query does not fit the index.
+            CommandError: if the query does not fit the index.
         """
         raise NotImplementedError
 
 
 def note_scores(ctx: PipelineContext, keyword: str) -> None:
-    """Record that the documents will have the score metadata `score`, and the same score under the stage's own keyword."""
+    """Register that the documents will have a score, available as the metadata `score` and under the stage's own keyword."""
     if ctx.parse.metadata is not None:
         ctx.parse.metadata.available |= {"score", keyword}
 
 
 def scored(ctx: PipelineContext, found: Iterable[tuple[bytes, float]], keyword: str) -> Iterator[bytes]:
-    """Yield the documents after setting their score metadata, as `score` and under the stage's own keyword."""
+    """Yield the documents. Before each one, set its score as the metadata `score` and under the stage's own keyword."""
     metadata = ctx.parse.metadata
     for document, score in found:
         if metadata is not None:

@@ -1,4 +1,4 @@
-"""`$setWindowFields`: fields computed over a window of documents around each document.
+"""`$setWindowFields`: computes fields over a window of documents around each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/setWindowFields/
 """
@@ -29,16 +29,16 @@ Keyed = tuple[bytes, bytes, bytes]
 
 @stage("$setWindowFields")
 class SetWindowFields(Stage):
-    """A parsed `$setWindowFields`: partitions, their sort order, and the window functions.
+    """A parsed `$setWindowFields`.
 
     Arguments:
         partition_by: the expression whose value identifies a partition, or None.
-        order: the order within a partition.
+        order: the sort order within a partition.
         functions: the window functions, in the order of `cells`.
-        cells: the variables that pass each function's value to the projection.
-        projection: writes the cells' values into a document.
-        collation: the collation of strings in `partition_by`.
-        ctx: supplies the memory limits.
+        cells: the variables that receive the functions' values and that the projection reads.
+        projection: writes the values of the variables into a document.
+        collation: the collation for comparing strings in `partition_by`.
+        ctx: the context of the pipeline, which supplies the memory limits.
     """
 
     makes_many = True
@@ -79,11 +79,11 @@ class SetWindowFields(Stage):
         return cls(partition_by, order, functions, cells, projection, ctx.parse.collation, ctx)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the documents with the new fields, partition by partition, sorted.
+        """Yield the documents with the new fields. Order them by partition, then by the sort order.
 
         Raises:
-            CommandError: 14 for a partition that is an array, 292 and 5643011 if the memory limit is exceeded without disk use,
-                and the errors of the functions.
+            CommandError: 14 for a partition that is an array, 292 and 5643011 if the memory limit is exceeded without disk use, and the
+                errors of the functions.
         """
         for documents in self._partitions(source):
             partition = Partition(documents, self.order, self.check)
@@ -100,7 +100,7 @@ class SetWindowFields(Stage):
             yield [document for _, _, document in members]
 
     def _within_memory(self, source: Iterable[bytes]) -> Iterable[bytes]:
-        """Apply the memory limit: the limit of a sort if there is a partition or an order, otherwise the limit of window functions."""
+        """Apply the memory limit of sorts if a partition or an order is defined, otherwise the memory limit of window functions."""
         limits = self.ctx.parse.limits
         if self.partition_by is None and self.order.pattern is None:
             return within_memory(source, self.ctx.kept_at_most(limits.window), _too_much_to_keep)
@@ -125,7 +125,7 @@ def _too_much_to_keep(used: int, max_bytes: int) -> CommandError:
 
 
 def _parse_output(paths: list[str], ctx: ParseContext) -> tuple[list[Cell], Projection]:
-    """Return the variables for the functions' values, and the projection that writes these values into a document."""
+    """Return variables for the values of the window functions, and a projection that writes the variables into a document."""
     cells = {f"field{index}": Cell() for index in range(len(paths))}
     spec = {path: f"$${name}" for path, name in zip(paths, cells, strict=True)}
     return list(cells.values()), parse_add_fields(spec, ctx.child(**cells), stage="$setWindowFields")

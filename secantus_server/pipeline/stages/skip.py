@@ -1,4 +1,4 @@
-"""`$skip`: drops the first documents.
+"""`$skip`: omits the first documents.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/skip/
 """
@@ -31,7 +31,7 @@ class Skip(Stage):
         """Parse `{$skip: n}`.
 
         Raises:
-            CommandError: 5107200 unless it is a non-negative whole number.
+            CommandError: 5107200 if the argument is not a non-negative whole number.
         """
         subject = "invalid argument to $skip stage: "
         count = whole_number(spec, 5107200, subject, text=show("$skip", spec))
@@ -40,9 +40,9 @@ class Skip(Stage):
         return cls(count)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return the documents after the first ones."""
+        """Return the documents that remain after skipping the first ones."""
         return islice(source, self.count, None)
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: Int64(self.count)}

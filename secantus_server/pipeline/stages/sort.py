@@ -26,10 +26,10 @@ class Sort(Stage):
 
     Arguments:
         pattern: the parsed sort pattern.
-        max_bytes: the maximum bytes of documents to hold; None if disk use is allowed.
+        max_bytes: the maximum size of the documents held in memory, or None if disk use is allowed.
         metadata: the metadata of the documents, or None.
 
-    `limit` is the upper bound on the documents that later stages read.
+    The attribute `limit` is the maximum number of sorted documents that later stages read, or None.
     """
 
     makes_many = True
@@ -71,7 +71,7 @@ class Sort(Stage):
         yield from sorted(source, key=self.pattern.key)
 
     def _with_metadata(self, source: Iterable[bytes], metadata: Metadata) -> Iterator[bytes]:
-        """Yield the documents in sorted order, each with the metadata that it had when it was read."""
+        """Yield the documents in sorted order. Restore the metadata of each document before yielding it."""
         rows = ((self.pattern.key(document), document, metadata.values) for document in source)
         wants_key = "sortKey" in metadata.wanted
         for _, document, values in sorted_within(rows, self.limit or 0, math.inf if self.max_bytes is None else self.max_bytes):
@@ -81,5 +81,5 @@ class Sort(Stage):
             yield document
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: {"sortKey": self.spec}}

@@ -1,4 +1,4 @@
-"""`$sortByCount`: the number of occurrences of each value of an expression, most frequent first.
+"""`$sortByCount`: counts the documents for each value of an expression and returns the most frequent values first.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/sortByCount/
 """
@@ -18,7 +18,7 @@ from secantus_server.pipeline.stages.sort import Sort
 
 @stage("$sortByCount")
 class SortByCount(Stage):
-    """A parsed `$sortByCount`. It runs as a `$group` and a `$sort`."""
+    """A parsed `$sortByCount`, which runs as a `$group` followed by a `$sort`."""
 
     makes_many = True
 
@@ -32,7 +32,7 @@ class SortByCount(Stage):
         """Parse `{$sortByCount: expression}`.
 
         Raises:
-            CommandError: 40147 to 40149 unless it is an expression, and the expression's errors.
+            CommandError: 40147 to 40149 if the argument is not an expression, and the expression's errors.
         """
         if type(spec) is dict:
             if not spec or not next(iter(spec)).startswith("$"):
@@ -47,9 +47,9 @@ class SortByCount(Stage):
         return cls(Group.parse({"_id": spec, "count": {"$sum": 1}}, ctx), Sort.parse({"count": -1}, ctx))
 
     def hand_over(self) -> None:
-        """Let the group convert its results (see `handed_over`), because the sort follows."""
+        """Enable the type conversion of the group's results (see `handed_over`), because the sort follows the group."""
         self.group.hand_over()
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield one document for each value."""
+        """Yield one document for each value, with the most frequent value first."""
         return self.sort.run(self.group.run(source))

@@ -1,6 +1,8 @@
-"""`$changeStreamSplitLargeEvent`: returns change stream events above 16 MB in fragments. The stream's cursor splits the events.
+"""`$changeStreamSplitLargeEvent`: splits change stream events of more than 16 MB into fragments.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
+
+This module only parses the stage. The change stream cursor splits the events.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from secantus_server.pipeline.stage import Position, Stage
 
 @stage("$changeStreamSplitLargeEvent")
 class SplitLargeEvent(Stage):
-    """A parsed `$changeStreamSplitLargeEvent`: the request to split events that are too large for one document."""
+    """A parsed `$changeStreamSplitLargeEvent`, which requests that events too large for one document be split."""
 
     position = Position.LAST
     in_facet = False
@@ -30,7 +32,7 @@ class SplitLargeEvent(Stage):
         """Parse `{$changeStreamSplitLargeEvent: {}}`.
 
         Raises:
-            CommandError: 7182800 unless the argument is an empty document.
+            CommandError: 7182800 if the argument is not an empty document.
         """
         if type(spec) is not dict or spec:
             found = type_name(spec) if type(spec) is not dict else "a document with fields"

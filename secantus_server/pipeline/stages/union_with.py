@@ -25,7 +25,7 @@ class UnionWith(Stage):
     """A parsed `$unionWith`.
 
     Arguments:
-        other: the sub-pipeline to append.
+        other: the sub-pipeline whose output is appended.
         metadata: the metadata of the input documents, or None.
     """
 
@@ -58,7 +58,7 @@ class UnionWith(Stage):
         return cls(SubPipeline.parse("$unionWith", fields.get("coll"), stages, ctx, {}), ctx.parse.metadata)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the input documents, then the results of the sub-pipeline."""
+        """Yield the input documents, then the output of the sub-pipeline."""
         return chain(source, self._others())
 
     def _others(self) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
-"""`$_internalUnpackBucket`: the measurements of the buckets of a time-series collection.
+"""`$_internalUnpackBucket`: returns the measurements in the buckets of a time-series collection.
 
-The view of such a collection begins with this stage. MongoDB does not document the stage but shows it in explain and in `system.views`.
+The view on a time-series collection begins with this stage. MongoDB does not document it but shows it in explain and in `system.views`.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -25,13 +25,13 @@ _FLAGS = ("assumeNoMixedSchemaData", "usesExtendedRange", "fixedBuckets")
 
 @stage("$_internalUnpackBucket", "$_unpackBucket")
 class UnpackBucket(Stage):
-    """A parsed `$_internalUnpackBucket`: the fields of a time-series collection, and the selection of fields to return.
+    """A parsed `$_internalUnpackBucket`.
 
     Arguments:
         time_field: the name of the time field.
         meta_field: the name of the metadata field, or None.
-        names: the fields to keep or to drop.
-        keeps: whether `names` are the fields to keep.
+        names: the fields to include or exclude.
+        keeps: whether `names` lists the fields to include.
         ctx: the context of the pipeline.
     """
 

@@ -1,4 +1,4 @@
-"""`$unwind`: a document for each element of an array.
+"""`$unwind`: returns one document for each element of an array.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/unwind/
 """
@@ -21,12 +21,12 @@ from secantus_server.pipeline.stages._unwind import Unwinder
 
 @stage("$unwind")
 class Unwind(Stage):
-    """A parsed `$unwind`: the path of the array to unwind.
+    """A parsed `$unwind`.
 
     Arguments:
-        path: the path without `$`.
-        index_path: the field for the element's index, or None.
-        preserve: whether to keep documents without elements.
+        path: the path of the array, without `$`.
+        index_path: the output field for the element's index, or None.
+        preserve: whether to return documents that have no elements.
     """
 
     def __init__(self, path: str, index_path: str | None, preserve: bool) -> None:
@@ -57,15 +57,15 @@ class Unwind(Stage):
         return cls(path, index_path, spec.get("preserveNullAndEmptyArrays", False))
 
     def changed_fields(self) -> frozenset[str]:
-        """Return the fields of the array and of the index."""
+        """Return the top-level fields of the array and of the element's index."""
         return frozenset(path.partition(".")[0] for path in (self.path, self.index_path) if path is not None)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Return a document for each element."""
+        """Return one document for each array element."""
         return chain.from_iterable(CheckedRuns(map(self.unwinder.unwind, source), self.check))
 
     def explain(self) -> dict[str, Any]:
-        """Return the stage in explain's format."""
+        """Return the stage in the output format of explain."""
         return {self.name: {"path": self.spec} if type(self.spec) is str else self.spec}
 
 

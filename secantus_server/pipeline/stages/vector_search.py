@@ -1,8 +1,8 @@
-"""`$vectorSearch`: the documents whose vectors are nearest to a given vector.
+"""`$vectorSearch`: returns the documents whose vectors are nearest to a query vector.
 
 https://www.mongodb.com/docs/atlas/atlas-vector-search/vector-search-stage/
 
-Every search is exact: it compares all vectors, regardless of `exact` and `numCandidates`.
+Every search is exact: it compares the query vector with all vectors, regardless of `exact` and `numCandidates`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ OPERATORS = frozenset(["$eq", "$ne", "$gt", "$lt", "$gte", "$lte", "$in", "$nin"
 
 @stage(NAME)
 class VectorSearch(SearchStage):
-    """A parsed `$vectorSearch`: a search for the nearest vectors.
+    """A parsed `$vectorSearch`.
 
     Arguments:
-        query: the search; None if search indexes are not enabled.
+        query: the search, or None if search indexes are not enabled.
         ctx: the context of the pipeline, or None if search indexes are not enabled.
     """
 
@@ -73,13 +73,13 @@ class VectorSearch(SearchStage):
         return cls(VectorQuery(spec["index"], spec["path"], vector, limit, matches, frozenset(paths)), ctx)
 
     def results(self, ctx: PipelineContext, collection: str) -> Iterator[bytes]:
-        """Yield the documents, nearest first."""
+        """Yield the matching documents, nearest first."""
         assert self.query is not None, "search indexes are enabled"
         yield from scored(ctx, ctx.host.nearest(ctx.db, collection, self.query), KEYWORD)
 
 
 def _parse_limit(spec: dict[str, Any]) -> int:
-    """Return the limit, after checking it together with `numCandidates` and `exact`."""
+    """Validate `limit`, `numCandidates` and `exact`, and return the limit."""
     limit = _positive(spec, "limit")
     if limit is None:
         raise CommandError(8, '"limit" is required')
@@ -112,7 +112,7 @@ def _positive(spec: dict[str, Any], name: str) -> int | None:
 
 
 def _check_filter(filter: Any, paths: set[str]) -> None:
-    """Raise unless the filter has only operators that `$vectorSearch` supports. Add the paths that the filter reads to `paths`."""
+    """Raise if the filter contains an operator that `$vectorSearch` does not support. Add the filter's paths to the set `paths`."""
     if type(filter) is not dict:
         raise CommandError(8, '"filter" must be a document')
     for name, value in filter.items():

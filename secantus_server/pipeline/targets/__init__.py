@@ -1,1 +1,1 @@
-"""The targets of `$merge` and `$out`: parsed arguments, checks, and `_id` for new documents."""
+"""The targets of `$merge` and `$out`: parsed arguments, checks, and the generation of `_id` for new documents."""

@@ -1,4 +1,4 @@
-"""The parsed argument of `$merge`.
+"""Parsing of `$merge`'s argument.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/merge/#syntax
 """
@@ -30,16 +30,16 @@ UPDATE_STAGES = frozenset(["$addFields", "$set", "$project", "$unset", "$replace
 
 @dataclass(frozen=True)
 class MergeSpec:
-    """A parsed `$merge`.
+    """The parsed argument of a `$merge`.
 
     Arguments:
         db, collection: the target namespace.
-        on: the paths that identify a document.
-        nullable: whether the values at these paths may be null or missing.
+        on: the paths whose values identify a document.
+        nullable: whether the values at the `on` paths may be null or missing.
         when_matched: `replace`, `merge`, `keepExisting`, `fail` or `pipeline`.
         when_not_matched: `insert`, `discard` or `fail`.
-        stages: the pipeline, as the user wrote it.
-        cells, variables: the variables through which the pipeline sees the new document, and their expressions.
+        stages: the unparsed stages of the `whenMatched` pipeline.
+        cells, variables: the variables through which the pipeline reads the new document, and the expressions that compute them.
     """
 
     db: str
@@ -55,7 +55,7 @@ class MergeSpec:
 
     @cached_property
     def pipeline(self) -> Pipeline:
-        """The parsed pipeline. As in MongoDB, it is parsed only when the first document needs it."""
+        """The parsed `whenMatched` pipeline. It is parsed when the first document matches, because MongoDB reports its errors only then."""
         return self._parse_pipeline(self.cells)
 
     def _parse_pipeline(self, cells: dict[str, Cell]) -> Pipeline:
@@ -67,11 +67,11 @@ class MergeSpec:
         return parse_pipeline(self.stages, replace(ctx, parse=ctx.parse.changed(defers_constant_errors=True)))
 
     def apply_pipeline(self, old: bytes, new: bytes) -> bytes:
-        """Return the existing document after applying the pipeline.
+        """Run the `whenMatched` pipeline on the existing document and return the result.
 
         Arguments:
             old: the existing document.
-            new: the document to merge, the source of `$$new` and the `let` variables.
+            new: the document to merge, from which `$$new` and the variables of `let` are computed.
         """
         values = {name: expression.evaluate(new) for name, expression in self.variables.items()}
         for name, value in values.items():
@@ -84,10 +84,10 @@ class MergeSpec:
 
 
 def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
-    """Parse `$merge`'s argument.
+    """Parse the argument of `$merge`.
 
     Raises:
-        CommandError: 14, 40414, 40415 for a malformed argument, and the codes of each option.
+        CommandError: 14, 40414, 40415 for a malformed argument, and the errors of each option.
     """
     short = type(spec) is str
     if short:
@@ -110,7 +110,11 @@ def parse_merge(spec: Any, ctx: PipelineContext) -> MergeSpec:
 
 
 def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]:
-    """Return the database and collection of the target. `short` is true if the user wrote `{$merge: name}`."""
+    """Return the database and collection of the target.
+
+    Arguments:
+        short: whether the user wrote `{$merge: name}`.
+    """
     db = ctx.db
     if type(spec) is dict:
         fields = named_fields("$merge.into", spec, {"db": ("string",), "coll": ("string",)})
@@ -133,7 +137,7 @@ def _parse_into(spec: Any, short: bool, ctx: PipelineContext) -> tuple[str, str]
 
 
 def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
-    """Return the mode, and the pipeline if given."""
+    """Return the mode of `whenMatched`, and the pipeline's stages if the mode is `pipeline`."""
     if type(value) is list:
         for item in value:
             if type(item) is not dict:
@@ -147,7 +151,7 @@ def _parse_when_matched(value: Any) -> tuple[str, list[Any]]:
 
 
 def _parse_let(fields: dict[str, Any], matched: str, ctx: PipelineContext) -> tuple[dict[str, Cell], dict[str, Expression]]:
-    """Return the pipeline's variables (`$$new` and the variables of `let`) and their expressions."""
+    """Return the variables of the `whenMatched` pipeline (`$$new` and the variables of `let`) and the expressions that compute them."""
     if "let" in fields and matched != "pipeline":
         raise CommandError(51199, f"Cannot use 'let' variables with 'whenMatched: {matched}' mode")
     spec = {"new": "$$ROOT", **fields.get("let", {})}
@@ -183,7 +187,7 @@ def _check_target(db: str, collection: str, ctx: PipelineContext) -> None:
 
 
 def _check_index(db: str, collection: str, on: tuple[str, ...], ctx: PipelineContext) -> bool:
-    """Raise unless a unique index covers the paths. Return whether the index also contains documents that lack the paths."""
+    """Raise if no unique index covers the `on` paths. Otherwise return whether that index also contains documents without these paths."""
     if on == ("_id",):
         return True
     index = ctx.host.unique_index(db, collection, on, ctx.parse.collation)

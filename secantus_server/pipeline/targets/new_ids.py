@@ -1,4 +1,4 @@
-"""Adding a missing `_id` to documents before they are written."""
+"""Generation of missing `_id` fields."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from secantus_server.bson import decode, encode
 
 
 def with_ids(source: Iterable[bytes], generate: Callable[[], Any]) -> Iterator[bytes]:
-    """Yield the documents, each with `_id` as its first field.
+    """Yield the documents with `_id` as the first field. Add a new `_id` if it is missing.
 
     Arguments:
         source: the documents.
-        generate: returns a new id.
+        generate: a function that returns a new `_id`.
     """
     for document in source:
         # The first field's name follows the length and a type byte.

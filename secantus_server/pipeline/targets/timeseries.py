@@ -1,4 +1,4 @@
-"""The `timeseries` options of `$out`: validation, and comparison with an existing collection.
+"""Validation of `$out`'s option `timeseries`, and its comparison with the options of an existing collection.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/out/#time-series-collections
 """
@@ -24,10 +24,10 @@ DEFAULT_SPANS = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
 
 
 def check_timeseries(spec: dict[str, Any]) -> None:
-    """Validate the options.
+    """Validate the value of the option `timeseries`.
 
     Raises:
-        CommandError: 40414, 40415, 14 for names and types, 2 for values, 72 for an invalid combination.
+        CommandError: 40414, 40415, 14 for invalid names and types, 2 for invalid values, 72 for an invalid combination.
     """
     fields = named_fields("$out.timeseries", spec, OPTIONS, ("timeField",))
     if fields.get("granularity") not in (None, *GRANULARITIES):
@@ -53,7 +53,7 @@ def _check_field(name: str, value: str) -> None:
 
 
 def check_timeseries_target(db: str, collection: str, spec: dict[str, Any], target: TargetInfo) -> None:
-    """Check that the existing collection has the same options.
+    """Raise if an existing collection has other time-series options than `$out` requests.
 
     Raises:
         CommandError: 7268700 if it is not a time-series collection, 7406103 if its options differ.

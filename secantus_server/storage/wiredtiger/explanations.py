@@ -1,4 +1,4 @@
-"""Translates WiredTiger's error codes to exceptions with a sentence for the user."""
+"""Conversion of WiredTiger's error codes to exceptions whose message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _REFUSALS: Final = {
 
 
 def explain(code: int, cause: int, first: str, detail: str, name: str) -> CommandError:
-    """Return the exception for an error code, with a one-sentence message.
+    """Return the exception for an error code. Its message is one sentence for the user.
 
     Arguments:
         code: WiredTiger's error code or the operating system's error number.
-        cause: the operating system's error number because of which WiredTiger has stopped, or 0.
+        cause: the operating system's error number that made WiredTiger stop, or 0.
         first: WiredTiger's first message since the last error.
         detail: WiredTiger's last message.
         name: WiredTiger's name of the code.
@@ -60,7 +60,7 @@ def explain(code: int, cause: int, first: str, detail: str, name: str) -> Comman
 
 
 def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
-    """Return the exception for an error of the operating system, or None for any other error."""
+    """Return the exception for an error number of the operating system, or None for any other error."""
     if reason in DISK_FULL:
         return StorageError("The disk is full and the storage engine has stopped: make room and restart the server.", 14031, fatal=True)
     if reason not in _REFUSALS:
@@ -72,7 +72,7 @@ def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
 
 
 def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> StorageError:
-    """Return the exception for a fault of the files, or for an unknown error."""
+    """Return the exception for damaged or missing files, or for an unknown error."""
     if _VERSION.search(first) is not None:
         return StorageError(
             "The storage directory was written by another version of the storage engine: use the version of Secantus that wrote it.",
@@ -96,5 +96,5 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
 
 
 def abridge(detail: str) -> str:
-    """Return WiredTiger's message without its time, thread and source location."""
+    """Return WiredTiger's message without its timestamp, thread and source location."""
     return _PREFIX.sub("", detail)[:120]

@@ -1,4 +1,4 @@
-"""Change events of collections and databases: drop, rename, create, createIndexes and the others.
+"""Change events for commands that change collections or databases, such as drop, rename, create and createIndexes.
 
 https://www.mongodb.com/docs/manual/reference/change-events/
 """
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 
 class CommandEvent(NamedTuple):
-    """A change of a collection or database.
+    """The event for a change of a collection or database.
 
     Arguments:
         kind: the operation type.
         db: the database.
-        collection: the collection; None for the whole database.
-        details: the fields that are specific to this kind of event.
+        collection: the collection; None for a change of the whole database.
+        details: the fields that are specific to this operation type.
         to: the new database and collection of a rename.
-        expanded: whether only streams with `showExpandedEvents` show the event.
+        expanded: whether the event is returned only with `showExpandedEvents`.
     """
 
     kind: str
@@ -30,7 +30,7 @@ class CommandEvent(NamedTuple):
 
 
 def command_event(db: str, o: dict[str, Any], o2: dict[str, Any] | None) -> CommandEvent | None:
-    """Return the event for a command's oplog entry, or None if change streams have no event for it.
+    """Return the change event for a command's oplog entry, or None if the command has no change event.
 
     Arguments:
         db: the database of the entry's namespace.

@@ -1,4 +1,4 @@
-"""The cursor of a change stream. A batch ends at the current end of the oplog, and each reply has a resume token."""
+"""The cursor of a change stream. A batch ends at the current end of the oplog, and each reply contains a resume token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ChangeStreamCursor(Cursor):
     Arguments:
         reader: returns the events.
         pipeline: the user's stages after `$changeStream`, which process each event independently.
-        watch: the signal that is notified of commits that may concern the stream.
+        watch: the signal that commits notify if they may affect the stream.
     """
 
     is_change_stream = True
@@ -50,13 +50,13 @@ class ChangeStreamCursor(Cursor):
         self._resume_token: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
-        """Return `postBatchResumeToken`, with which a client resumes after this batch."""
+        """Return `postBatchResumeToken`, from which a client can resume after this batch."""
         if self._resume_token is None:
             self._resume_token = self._reader.high_water_mark
         return {"postBatchResumeToken": {"_data": self._resume_token}}
 
     def pass_over(self, newest: int) -> None:
-        """Record that the oplog contains no events for the stream up to the cluster time `newest`, and advance the resume token."""
+        """Advance the resume token to the cluster time `newest`. The oplog must contain no events for the stream up to that time."""
         self._reader.pass_over(newest)
         self._advance_token()
 
@@ -86,7 +86,7 @@ class ChangeStreamCursor(Cursor):
     def _advance_token(self) -> None:
         """Set the resume token at the end of the oplog, as in MongoDB.
 
-        It is the token of the last event if no later operation was read, and otherwise the reader's high-water mark.
+        If no entry was read after the last event, retain the event's token. Otherwise use the reader's high-water mark.
         """
         if not self._reader.stands_at(self._resume_token):
             self._resume_token = None
@@ -94,10 +94,10 @@ class ChangeStreamCursor(Cursor):
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with each event's token.
 
-        Each batch runs the stages from the beginning, because a generator that has reached the end of the oplog cannot continue.
+        Each batch restarts the stages, because a generator that has reached the end of the oplog cannot continue.
 
         Raises:
-            CommandError: 280 if the pipeline has changed the `_id` of an event, 10334 if an event exceeds the size limit.
+            CommandError: 280 if the pipeline changed the `_id` of an event, 10334 if an event exceeds the size limit.
         """
         if self._left_over is not None:
             left, self._left_over = self._left_over, None
@@ -130,9 +130,9 @@ class ChangeStreamCursor(Cursor):
         return bool(stages) and isinstance(stages[-1], SplitLargeEvent)
 
     def _fragments(self, event: bytes, token: Token, skipped: int) -> Iterator[tuple[bytes, Token, str]]:
-        """Return an iterator over the fragments of a large event that follow the client's resume token.
+        """Yield the fragments of a large event, starting after the fragment at which the client resumes.
 
-        A batch may end between two fragments; `_split` keeps the remaining ones.
+        If a batch ends between two fragments, `_split` contains the remaining ones for the next batch.
         """
         self._split.extend(fragments_of(event, token)[skipped:])
         yield from self._rest_of_split()

@@ -1,4 +1,4 @@
-"""Converts oplog entries to change events.
+"""Conversion of oplog entries to change events.
 
 https://www.mongodb.com/docs/manual/reference/change-events/
 """
@@ -30,7 +30,8 @@ class Event(NamedTuple):
     Arguments:
         token: the event's resume token.
         text: the token as hexadecimal digits.
-        document: a function that returns the event as BSON bytes. The call reads the document images that the event contains.
+        document: a function that returns the event as BSON bytes. It also looks up the full document and the pre-image if the event
+            contains them.
     """
 
     token: Token
@@ -39,13 +40,13 @@ class Event(NamedTuple):
 
 
 class EventMaker:
-    """Converts oplog operations to the events of one stream.
+    """A converter from oplog operations to the events of one stream.
 
     Arguments:
         scope: the collection, database or cluster that the stream watches.
         options: the options of `$changeStream`.
-        lookup: reads the current version of a document.
-        pre_image: reads the recorded document before a change.
+        lookup: a function that reads the current version of a document.
+        pre_image: a function that reads the recorded version of a document before a change.
     """
 
     def __init__(self, scope: StreamScope, options: ChangeStreamOptions, lookup: Lookup, pre_image: PreImage) -> None:
@@ -55,7 +56,7 @@ class EventMaker:
         self._pre_image = pre_image
 
     def events(self, operation: Operation) -> Iterator[Event]:
-        """Yield the events of an operation: no event, one event, or an event followed by `invalidate`."""
+        """Yield the events of an operation: none, one event, or an event followed by an `invalidate` event."""
         fields = operation.fields
         kind, (db, _, name) = fields["op"], fields["ns"].partition(".")
         if kind == "c":
@@ -88,7 +89,7 @@ class EventMaker:
         return Event(token, text, document)
 
     def _head(self, operation: Operation, text: str, kind: str, *, of_view: bool = False) -> dict[str, Any]:
-        """Return the first fields of an event, which are common to all events."""
+        """Return the leading fields of an event, which all kinds of events have."""
         event: dict[str, Any] = {
             "_id": {"_data": text},
             "operationType": kind,
@@ -171,7 +172,7 @@ _EXPANDED_FIELDS = ("operationDescription", "stateBeforeChange", "nsType")
 
 
 def _key_of(fields: dict[str, Any], o: bytes) -> bytes:
-    """Return the key of an inserted or updated document."""
+    """Return the `documentKey` of an insert or update event."""
     second = fields.get("o2")
     return encode({"_id": decode(o)["_id"]}) if second is None else second.data
 

@@ -1,4 +1,4 @@
-"""explain for a change stream, which shows the scan of the oplog, the steps that convert entries to events, and the user's stages.
+"""The explain output of a change stream: the oplog scan, the internal stages of `$changeStream`, and the user's stages.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 """
@@ -27,7 +27,7 @@ from secantus_server.work.oplog_collection import OplogSource
 def explain_change_stream(
     request: Request, name: str | None, pipeline: Pipeline, ctx: ParseContext, runner: Runner
 ) -> tuple[dict[str, Any], list[dict[str, Any]], ChangeStreamReader]:
-    """Return the explain output for a stream's oplog scan and for the steps of `$changeStream`, and the reader of the stream's events.
+    """Return the explain output of the oplog scan, the explain output of `$changeStream`'s internal stages, and the stream's reader.
 
     Arguments:
         name: the collection, or None.
@@ -53,7 +53,7 @@ def explain_change_stream(
 
 
 def _oplog_filter(watched: StreamScope, start: Start) -> dict[str, Any]:
-    """Return the filter that selects a stream's oplog entries."""
+    """Return the filter that selects the oplog entries of a change stream, for explain."""
     since = {"ts": {"$gte": timestamp_of(start.position + 1)}}
     names, prefix = watched.selection
     if prefix == b"":
@@ -67,7 +67,7 @@ def _oplog_filter(watched: StreamScope, start: Start) -> dict[str, Any]:
 
 
 def _steps(options: ChangeStreamOptions, start: Start) -> list[dict[str, Any]]:
-    """Return the steps that convert entries to events, under MongoDB's internal stage names."""
+    """Return the internal stages that convert oplog entries to events, under MongoDB's names."""
     steps: list[dict[str, Any]] = [
         {"stage": "internalUnwindTransaction"},
         {"stage": "internalTransform"},

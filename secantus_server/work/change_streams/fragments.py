@@ -1,4 +1,4 @@
-"""Splits a large event of a change stream into fragments below the size limit of a document.
+"""Division of a large change event into fragments that do not exceed the size limit of a document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/changeStreamSplitLargeEvent/
 """
@@ -17,10 +17,10 @@ _HEAD_BYTES = 512
 
 
 def fragments_of(event: bytes, token: Token) -> list[tuple[bytes, Token]]:
-    """Return the fragments of an event with their resume tokens. Top-level fields are not split; small fields come first.
+    """Return the fragments of an event with their resume tokens. Top-level fields are not split, and small fields come first.
 
     Raises:
-        CommandError: 10334 BSONObjectTooLarge if a single field is too large.
+        CommandError: 10334 BSONObjectTooLarge if a single field exceeds the size limit.
     """
     fields = fields_of(event)
     del fields["_id"]

@@ -1,4 +1,4 @@
-"""Opens change streams for aggregate."""
+"""Opening of change streams for aggregate."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def is_change_stream(pipeline: Pipeline) -> bool:
 
 
 def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, scope: ReadScope, batch_size: int | None) -> Reply:
-    """Open a change stream and return the reply with its first batch, which is empty unless the stream resumes.
+    """Open a change stream and return the reply with its first batch. The batch is empty unless the stream resumes.
 
     Arguments:
         name: the collection, or None.
         pipeline: the parsed pipeline.
-        scope: provides the transactions in which the stream reads.
+        scope: the read scope, which supplies the stream's transactions.
         batch_size: the size of the first batch; None means MongoDB's default.
 
     Raises:
-        CommandError: the errors of `start_of`; 72 for a read concern other than "majority".
+        CommandError: the errors of `start_of`, and 72 for a read concern other than "majority".
     """
     stage = pipeline.stages[0]
     assert isinstance(stage, ChangeStream)
@@ -56,7 +56,7 @@ def open_change_stream(request: Request, name: str | None, pipeline: Pipeline, s
 
 
 def check_read_concern(request: Request) -> None:
-    """Check that a change stream can run with the request's read concern.
+    """Raise if the request has a read concern with which a change stream cannot run.
 
     Raises:
         CommandError: 72 for a level other than "majority".

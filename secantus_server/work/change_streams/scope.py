@@ -1,4 +1,4 @@
-"""The scope of a change stream, which is a collection, a database, or the cluster.
+"""The scope of a change stream: a collection, a database, or the cluster.
 
 https://www.mongodb.com/docs/manual/changeStreams/#watch-a-collection--database--or-deployment
 """
@@ -26,7 +26,7 @@ class StreamScope(NamedTuple):
 
     @property
     def selection(self) -> Selection:
-        """The namespaces whose oplog entries may concern the stream."""
+        """The namespaces whose oplog entries may affect the stream."""
         if self.db is None:
             return Selection(prefix=b"")
         if self.collection is None:
@@ -34,7 +34,7 @@ class StreamScope(NamedTuple):
         return Selection((f"{self.db}.{self.collection}".encode(), f"{self.db}.$cmd".encode(), TRANSACTIONS))
 
     def watches(self, db: str, collection: str | None) -> bool:
-        """Return whether the stream shows changes of a collection, or of the database itself if the collection is None."""
+        """Return whether the stream reports changes of a collection or, if `collection` is None, of the database itself."""
         if self.db is None:
             if db in INTERNAL_DATABASES:
                 return False

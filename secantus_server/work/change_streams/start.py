@@ -1,4 +1,4 @@
-"""The start of a change stream, which is the current time, a given time, or a resume token.
+"""The start position of a change stream: the current time, a given time, or a resume token.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-a-change-stream
 """
@@ -17,11 +17,11 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Start(NamedTuple):
-    """The position at which a change stream starts.
+    """The start position of a change stream.
 
     Arguments:
-        position: the timestamp, as a 64-bit number, after which the oplog is read.
-        token: the token of the event after which the stream starts, or None.
+        position: the timestamp, as a 64-bit number, after which oplog entries are read.
+        token: the resume token, or None. The stream starts after the token's event.
     """
 
     position: int
@@ -29,13 +29,13 @@ class Start(NamedTuple):
 
 
 def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> Start:
-    """Return the start of a change stream.
+    """Return the start position that the options of a change stream define.
 
     Arguments:
         unit: a recovery unit with an open transaction, for reading the oplog.
 
     Raises:
-        CommandError: 260 for `resumeAfter` an invalidate event, 286 ChangeStreamHistoryLost, 50811 for a malformed token.
+        CommandError: 260 if `resumeAfter` is the token of an invalidate event, 286 ChangeStreamHistoryLost, 50811 for a malformed token.
     """
     given = options.resume_after or options.start_after
     if given is None and options.start_at is None:
@@ -49,7 +49,10 @@ def start_of(options: ChangeStreamOptions, oplog: Oplog, unit: RecoveryUnit) -> 
 
 
 def _check_history(oplog: Oplog, unit: RecoveryUnit, stamp: int, *, is_event: bool) -> None:
-    """Raise an error unless the oplog still contains all entries since a time.
+    """Raise if oplog entries after a timestamp have been removed.
+
+    Arguments:
+        is_event: whether the timestamp belongs to an event, whose own entry must then exist, too.
 
     Raises:
         CommandError: 286 ChangeStreamHistoryLost.

@@ -1,4 +1,4 @@
-"""The reader of a change stream, which reads the events after its position in the oplog."""
+"""The reader of a change stream, which reads events from the oplog."""
 
 from __future__ import annotations
 
@@ -22,17 +22,19 @@ from secantus_server.work.change_streams.start import Start
 
 
 class ChangeStreamReader:
-    """Reads the events of a change stream in a sequence of transactions.
+    """A reader of a change stream's events, which reads in a sequence of transactions.
 
-    `token` is the token of the last event, or None before the first event. `ended` tells whether the last event invalidated the stream.
-    `at_end` tells whether the last transaction has read up to the end of the oplog.
+    Attributes:
+        token: the token of the last event, or None before the first event.
+        ended: whether the last event invalidated the stream.
+        at_end: whether the last transaction has read up to the end of the oplog.
 
     Arguments:
         services: the server.
         scope: the collection, database or cluster that the stream watches.
         options: the options of `$changeStream`.
-        start: the position at which the stream starts.
-        reading: the transactions in which the stream reads.
+        start: the start position of the stream.
+        reading: the read scope, which supplies the transactions.
     """
 
     def __init__(self, services: Services, scope: StreamScope, options: ChangeStreamOptions, start: Start, reading: ReadScope) -> None:
@@ -54,27 +56,27 @@ class ChangeStreamReader:
 
     @property
     def high_water_mark(self) -> str:
-        """The high-water mark of the stream's position. All earlier events were returned."""
+        """The resume token for the current position, from which a client can resume without missing events."""
         return high_water_mark(self._rows.position + 1)
 
     def stands_at(self, text: str | None) -> bool:
-        """Return whether a token identifies the last event and no later oplog entry was read."""
+        """Return whether `text` is the token of the last event and no later oplog entry has been read."""
         return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:
-        """Advance the position to a time up to which no operation concerns the stream."""
+        """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
         self._rows.position = max(self._rows.position, newest)
 
     def is_undone(self, token: Token) -> bool:
-        """Return whether a restore has undone the change that an event reports."""
+        """Return whether a restore of a snapshot has undone the change of the event with this token."""
         return self._services.oplog.is_undone(token.stamp)
 
     def events(self) -> Iterator[bytes]:
-        """Yield the events that the current transaction sees, as BSON bytes.
+        """Yield the events that are visible in the current transaction, as BSON bytes.
 
         Raises:
             CommandError: 280 if the event of the resume token is not found, 286 if entries were removed before they were read, 47 if a
-                required document image is missing; the interruption's error if the operation is interrupted.
+                required document image is missing, and the interruption's error if the operation is interrupted.
         """
         self.at_end = False
         if self._rows.position < self._services.oplog.trimmed_to:
@@ -97,7 +99,7 @@ class ChangeStreamReader:
                 return
 
     def _read_row(self, rows: Iterator[list[tuple[int, bytes]]]) -> bool:
-        """Read the operations of the next row that concerns the stream; return False if there was no such row."""
+        """Read the operations in the next oplog row that may affect the stream. Return False if there is no such row."""
         entries = next(rows, None)
         if entries is None:
             return False
@@ -106,7 +108,7 @@ class ChangeStreamReader:
         return True
 
     def _skips(self, event: Event) -> bool:
-        """Return whether to skip an event because it is not after the resume position."""
+        """Return whether to skip an event because it precedes or equals the resume position."""
         if self._resume is None:
             return False
         if self._resume.means(event.token):
@@ -120,14 +122,14 @@ class ChangeStreamReader:
         raise self._not_found(f"an event at {timestamp_of(event.token.stamp)}")
 
     def take_skipped_fragments(self) -> int:
-        """Return how many fragments of the last event precede the resume position, and reset the number to 0 for later events."""
+        """Return the number of fragments of the last event that the client already has, and reset this number to 0."""
         skipped, self._skipped_fragments = self._skipped_fragments, 0
         return skipped
 
     def _check_past(self) -> None:
-        """Raise an error if the resume token is later than the end of the oplog.
+        """Raise if the resume token is later than the end of the oplog.
 
-        An earlier token that is not found fails at the next event.
+        An earlier token whose event is not found raises an error when the next event is read.
 
         Raises:
             CommandError: 280 ChangeStreamFatalError.
@@ -140,7 +142,7 @@ class ChangeStreamReader:
         return fatal(f'cannot resume stream; the resume token was not found. {{_data: "{text}"}} precedes {at}')
 
     def _drop_undone(self) -> None:
-        """Discard operations that were read but have been undone by a restore since."""
+        """Discard buffered operations that a restore of a snapshot has undone in the meantime."""
         oplog = self._services.oplog
         if self._restores != oplog.restores:
             self._restores = oplog.restores
@@ -168,5 +170,5 @@ class ChangeStreamReader:
 
 
 def fatal(message: str) -> CommandError:
-    """Return the error for a stream that cannot continue and must not be resumed."""
+    """Return the error for a change stream that cannot continue and cannot be resumed."""
     return CommandError(280, message, labels=("NonResumableChangeStreamError",))

@@ -1,1 +1,3 @@
-"""Search indexes and their queries. An index stores no entries. A search reads the documents in its transaction, so it never lags."""
+"""Search indexes and their queries. An index has no stored entries. A search reads the documents in its own transaction, so its results
+are never outdated.
+"""

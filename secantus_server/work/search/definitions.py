@@ -1,4 +1,4 @@
-"""The definitions of search indexes.
+"""Parsing of search index definitions.
 
 https://www.mongodb.com/docs/manual/reference/command/createSearchIndexes/
 """
@@ -38,7 +38,7 @@ class VectorField:
 
 @dataclass(frozen=True)
 class VectorDefinition:
-    """A parsed definition of a vectorSearch index.
+    """The parsed definition of a vectorSearch index.
 
     Arguments:
         vectors: the fields with vectors, by path.
@@ -50,10 +50,10 @@ class VectorDefinition:
 
 
 def check_definition(kind: Any, definition: Any) -> None:
-    """Check the type and the definition of a new search index.
+    """Validate the type and the definition of a new search index.
 
     Raises:
-        CommandError: 8 for a malformed definition, as in MongoDB Search; 238 for an unsupported option.
+        CommandError: 8 for a malformed definition, as in MongoDB Search, 238 for an unsupported option.
     """
     if kind not in (SEARCH, VECTOR_SEARCH):
         raise CommandError(8, f'"type" must be one of [{SEARCH}, {VECTOR_SEARCH}], found {kind!r}')

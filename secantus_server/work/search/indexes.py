@@ -1,4 +1,4 @@
-"""The documents with which `$listSearchIndexes` describes a collection's search indexes.
+"""The output documents of `$listSearchIndexes`.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/listSearchIndexes/
 """
@@ -13,7 +13,7 @@ from secantus_server.errors import CommandError
 
 
 def shown_index(index: dict[str, Any]) -> dict[str, Any]:
-    """Return the `$listSearchIndexes` document of an index, which is always ready for queries."""
+    """Return the `$listSearchIndexes` document of an index. It always reports that the index is ready for queries."""
     version = {"version": Int64(index["version"]), "createdAt": index["createdAt"]}
     detail = {"status": "READY", "queryable": True, "definitionVersion": version, "definition": index["definition"]}
     return {

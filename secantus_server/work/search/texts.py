@@ -1,6 +1,6 @@
-"""The full-text search of `$search` and `$searchMeta`.
+"""Full-text search for `$search` and `$searchMeta`.
 
-The terms and values of the searched fields are read by the first search and cached until the collection changes (`SearchContents`).
+The first search reads the terms and values of the searched fields. They are cached until the collection changes (`SearchContents`).
 """
 
 from __future__ import annotations
@@ -23,16 +23,14 @@ _KEPT_AS = "contents"
 
 
 def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadScope, *, may_keep: bool) -> list[tuple[bytes, float]]:
-    """Return the keys of the documents that a search finds, with their scores, best first.
+    """Return the keys of the documents that a full-text search finds, with their scores, in descending order of score.
 
-    Documents with equal scores are in natural order.
-
-    As in MongoDB, the result is empty if the collection or the index does not exist.
+    Documents with equal scores are in natural order. As in MongoDB, the result is empty if the collection or the index does not exist.
 
     Arguments:
         collection: the collection, or None.
         query: the arguments of the search.
-        scope: the scope in whose transaction the search reads.
+        scope: the read scope in whose transaction the search reads.
         may_keep: whether the contents may be cached for other transactions, because this transaction has no uncommitted writes.
 
     Raises:
@@ -55,7 +53,10 @@ def found_texts(collection: Collection | None, query: SearchQuery, scope: ReadSc
 
 
 def read_texts(found: list[tuple[bytes, float]], scope: ReadScope) -> Iterator[tuple[bytes, float]]:
-    """Return an iterator over the documents that a search has found, with their scores. All documents are read immediately."""
+    """Read the documents that a search has found, and return an iterator over the documents with their scores.
+
+    All documents are read before the function returns.
+    """
     documents = []
     for key, score in found:
         document = scope.unit.get(RECORDS, key)
@@ -65,7 +66,7 @@ def read_texts(found: list[tuple[bytes, float]], scope: ReadScope) -> Iterator[t
 
 
 def _contents(collection: Collection, fields: list[Any], scope: ReadScope, may_keep: bool) -> Contents:
-    """Return the cached contents for these fields, or read them."""
+    """Return the terms and values of the given fields, from the cache if possible."""
     serial = scope.unit.serial
     contents = collection.search_contents.find(_KEPT_AS, serial) if may_keep else None
     if contents is None:

@@ -1,6 +1,6 @@
-"""The exact search for nearest vectors, for `$vectorSearch`.
+"""Exact search for nearest vectors, for `$vectorSearch`.
 
-The vectors of a collection are packed by the first search and cached until the collection changes (`SearchContents`).
+The first search packs the vectors of a collection. They are cached until the collection changes (`SearchContents`).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Scored = tuple[bytes, float]
 
 
 def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope, *, may_keep: bool) -> Iterator[Scored]:
-    """Return the documents whose vectors are nearest to the query vector, with their scores, best first.
+    """Return the documents whose vectors are nearest to the query vector, with their scores, in descending order of score.
 
     As in MongoDB, the result is empty if the collection or the index does not exist.
 
     Arguments:
         collection: the collection, or None.
         query: the arguments of the search.
-        scope: the scope in whose transaction the search reads.
+        scope: the read scope in whose transaction the search reads.
         may_keep: whether packed vectors may be cached for other transactions, because this transaction has no uncommitted writes.
 
     Raises:
@@ -51,10 +51,10 @@ def nearest(collection: Collection | None, query: VectorQuery, scope: ReadScope,
 
 
 def _field(definition: VectorDefinition, query: VectorQuery) -> VectorField:
-    """Check that the query fits the index, and return the field to search.
+    """Return the field to search, or raise if the query does not fit the index.
 
     Raises:
-        CommandError: 8.
+        CommandError: 8 if the query does not fit the index.
     """
     field = definition.vectors.get(query.path)
     if field is None:

@@ -1,9 +1,9 @@
 """The writer of a time-series collection, which stores measurements in buckets.
 
-A measurement is added to the latest bucket of its series that begins before the measurement, spans its time and has free space. If no such
-bucket exists, a new bucket is created. Each bucket with free space has a row in the table of index entries, whose key consists of the ident
-of the buckets collection, the series, the start and the RecordId. The rows are only hints: a row may be outdated if the bucket was changed
-or removed in other ways. Therefore a bucket is read again before it is extended.
+A measurement is added to the latest bucket of its series that starts before the measurement, covers its time and has free space. If no
+such bucket exists, a new bucket is created. Each bucket with free space has a row in the table of index entries. The key of the row
+consists of the ident of the buckets collection, the series, the start and the RecordId. A row is only a hint, because it is outdated if
+another writer changed or removed the bucket. Therefore a bucket is read again before it is extended.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
@@ -93,7 +93,7 @@ class BucketWriter(PlainWriter):
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Store prepared measurements, up to the first one that fails; see `Writer.insert_run`."""
+        """Store prepared measurements, and stop at the first one that fails; see `Writer.insert_run`."""
         series: dict[bytes, Measurements] = {}
         refused = self._first_refused(documents, start, stop) if self._measured or self._located else None
         stop = stop if refused is None else refused[0]
@@ -106,9 +106,9 @@ class BucketWriter(PlainWriter):
         return reached, error
 
     def _first_refused(self, documents: list[bytes], start: int, stop: int) -> tuple[int, CommandError] | None:
-        """Return the position and the error of the first measurement that an index cannot hold, or None if all can be stored.
+        """Return the position and the error of the first measurement that cannot be indexed, or None if all can be indexed.
 
-        An indexed field cannot be an array, because bounds cannot describe the items. A field of a 2dsphere index must be a geometry.
+        An indexed field must not be an array, because bounds cannot describe its items. A field of a 2dsphere index must be a geometry.
         """
         for position in range(start, stop):
             measurement = decode(documents[position])
@@ -126,7 +126,7 @@ class BucketWriter(PlainWriter):
         self._forget(document, record_id)
 
     def replace_measurements(self, old: bytes, record_id: int, kept: list[bytes]) -> None:
-        """Keep only some of a bucket's measurements; remove the bucket if no measurement is kept."""
+        """Replace a bucket's measurements with the measurements `kept`. Remove the bucket if `kept` is empty."""
         if not kept:
             self.delete(old, record_id)
             return
@@ -140,7 +140,7 @@ class BucketWriter(PlainWriter):
         return self._unpacker.unpack(bucket)
 
     def _store(self, meta: bytes, measurements: Measurements) -> None:
-        """Store measurements of one series, in ascending time order, in buckets."""
+        """Store measurements of one series in buckets. The measurements must be in ascending time order."""
         position, span = 0, self._bucketing.span_ms
         while position < len(measurements):
             time_ms = measurements[position][0]
@@ -155,7 +155,7 @@ class BucketWriter(PlainWriter):
             position = reached
 
     def _open_bucket(self, meta: bytes, time_ms: int) -> tuple[Bucket, _Stored | None]:
-        """Return the bucket for a measurement of a series, and its stored version or None for a new bucket."""
+        """Return the bucket to which a measurement of a series is added, and its stored version, or None for a new bucket."""
         first, last = time_ms - self._bucketing.span_ms + 1, time_ms + 1
         prefix = self._series(meta)
         rows = self.unit.scan(INDEX_ENTRIES, prefix + _place(first, 0), prefix + _place(last, 0), True)
@@ -178,7 +178,7 @@ class BucketWriter(PlainWriter):
         return Bucket(self._reader, seconds.to_bytes(4, "big") + identity.binary[4:], meta, start)
 
     def _save(self, bucket: Bucket, stored: _Stored | None) -> None:
-        """Write a new or changed bucket. Write or remove its row in the table of index entries, depending on whether it has free space."""
+        """Write a new or changed bucket. Also write the row that lists it as having free space, or remove the row if the bucket is full."""
         document = bucket.document()
         if stored is None:
             record_id = next(self.collection.record_ids(self._newest_record_id))
@@ -209,12 +209,12 @@ class BucketWriter(PlainWriter):
 
 
 def measured_paths(indexes: list[Index]) -> list[list[str]]:
-    """Return the paths of the measured fields, and possibly of the time, that indexes on buckets contain."""
+    """Return the paths of the measured fields in the indexes on buckets. The time field is included if it is indexed."""
     return [path.split(".")[2:] for index in indexes for path, _ in index.parts if path.startswith(_BOUND)]
 
 
 def check_bounds(bucket: bytes, paths: list[list[str]]) -> None:
-    """Check that the bounds of a bucket at some paths are not arrays.
+    """Raise if the bounds of a bucket at one of the paths are arrays.
 
     Raises:
         CommandError: 5930501.

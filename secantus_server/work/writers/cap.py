@@ -1,8 +1,8 @@
-"""The size of a capped collection, for a transaction that writes to the collection.
+"""The size of a capped collection, tracked in each transaction that writes to the collection.
 
 The size is stored in a row in the table of index entries, under the collection's own ident, which no index uses. Every transaction that
-writes to the collection first writes this row. Overlapping transactions therefore conflict and run one after the other. So the collection
-never exceeds its cap, and documents become visible in RecordId order.
+writes to the collection first writes this row. Overlapping transactions therefore conflict and are executed one after the other. As a
+result, the collection never exceeds its cap, and documents become visible in RecordId order.
 
 https://www.mongodb.com/docs/manual/core/capped-collections/
 """
@@ -22,14 +22,14 @@ _SIZE: Final = struct.Struct(">QQ")
 
 
 class Cap:
-    """The size of a capped collection and its limits.
+    """The current size and the limits of a capped collection.
 
     Arguments:
         collection: the capped collection.
         unit: a recovery unit with an open transaction.
 
     Raises:
-        WriteConflict: another transaction is writing to the collection.
+        WriteConflict: if another transaction is writing to the collection.
     """
 
     def __init__(self, collection: Collection, unit: RecoveryUnit) -> None:
@@ -45,22 +45,22 @@ class Cap:
         self.save()
 
     def save(self) -> None:
-        """Write the size in the transaction."""
+        """Write the size to its row in the transaction."""
         self._unit.put(INDEX_ENTRIES, self._key, _SIZE.pack(self._count, self._bytes))
 
     @property
     def is_exceeded(self) -> bool:
-        """Whether the oldest document must be removed. The newest document is always kept."""
+        """Whether the oldest document must be removed. The newest document is never removed."""
         too_many = 0 < self._most_documents < self._count
         return self._count > 1 and (too_many or 0 < self._most_bytes < self._bytes)
 
     def added(self, document: bytes) -> None:
-        """Count a new document."""
+        """Add a new document to the size."""
         self._count += 1
         self._bytes += len(document)
 
     def removed(self, document: bytes) -> None:
-        """Count a removed document."""
+        """Subtract a removed document from the size."""
         self._count -= 1
         self._bytes -= len(document)
 

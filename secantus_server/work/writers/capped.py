@@ -18,7 +18,7 @@ from secantus_server.work.writers.plain import PlainWriter
 
 
 class CappedWriter(PlainWriter):
-    """A `Writer` that removes the oldest documents beyond the cap."""
+    """A `Writer` for a capped collection. It removes the oldest documents when the collection exceeds its cap."""
 
     __slots__ = ("_cap", "_removed_up_to")
 
@@ -36,7 +36,7 @@ class CappedWriter(PlainWriter):
         self._removed_up_to = 0
 
     def insert(self, document: bytes) -> None:
-        """Store a document, and remove the oldest ones beyond the cap; see `Writer.insert`."""
+        """Store a document, then remove the oldest documents if the collection exceeds its cap; see `Writer.insert`."""
         super().insert(document)
         self._cap.added(document)
         self._make_room()

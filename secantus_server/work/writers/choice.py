@@ -1,4 +1,4 @@
-"""The choice of a collection's writer."""
+"""The selection of a collection's writer."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PREPARED = "prepareConstraintValidationLevel"
 def open_writer(
     services: Services, transaction: Transaction, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
 ) -> Writer:
-    """Return a writer of a collection's documents. Its writes are staged for the transaction's commit.
+    """Return a writer of a collection's documents, which stages its writes for the transaction's commit.
 
     Arguments:
-        collection: the collection in the transaction's catalog. For a time-series collection,
-            this is the view, not the buckets collection.
+        collection: the collection in the transaction's catalog. For a time-series collection, this is the view, not the buckets
+            collection.
         bypass_validation: whether to skip the collection's validator.
-        replicated: whether to write oplog entries. Writes to the collection of users never have
-            entries, because the oplog would contain credentials.
+        replicated: whether to write oplog entries. Writes to the collection of users never have entries, because the oplog would contain
+            credentials.
 
     Raises:
-        CommandError: 263 OperationNotSupportedInTransaction if a session's transaction writes to a capped collection; 72 if the validator
+        CommandError: 263 OperationNotSupportedInTransaction if a session's transaction writes to a capped collection, 72 if the validator
             is skipped but the validation level is "constraint".
     """
     if collection.is_view:
@@ -56,7 +56,7 @@ def open_bucket_writer(services: Services, transaction: Transaction, collection:
 
     Raises:
         CommandError: 263 OperationNotSupportedInTransaction.
-        MissingCollection: a restore has removed the buckets and kept the definition of the collection.
+        MissingCollection: if a restore dropped the buckets but retained the definition of the collection.
     """
     assert collection.is_timeseries, "other views have no documents"
     if transaction.in_session:

@@ -21,8 +21,8 @@ MAX_ID_BYTES = 8 * 1024 * 1024
 def _record_id_bytes(value: Any) -> int:
     """Return the size of the record id that MongoDB derives from an `_id`.
 
-    For strings (with type and zero byte) and binaries (with type, length and subtype), the overhead is known exactly. For other values, the
-    size of Secantus' key string is used.
+    For a string (with type and zero byte) and binary data (with type, length and subtype), the overhead is known exactly. For other
+    values, the size of Secantus' key string is an approximation.
     """
     if type(value) is str:
         return len(value.encode()) + 2
@@ -40,7 +40,7 @@ class ClusteredWriter(PlainWriter):
         """Store a document; see `Writer.insert`.
 
         Raises:
-            CommandError: 5894900 if the `_id`, which is the record id in MongoDB, is too large.
+            CommandError: 5894900 if the `_id` is too large for a record id in MongoDB.
         """
         if len(document) > MAX_ID_BYTES and _record_id_bytes(decode(id_document(document))["_id"]) > MAX_ID_BYTES:
             raise CommandError(5894900, f"The record id of a clustered collection must not exceed {MAX_ID_BYTES} bytes")

@@ -1,4 +1,4 @@
-"""The fields of measurements that a time series' 2dsphere indexes contain.
+"""The measurement fields that the 2dsphere indexes of a time series contain.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-secondary-index/
 """
@@ -17,18 +17,18 @@ from secantus_server.mql.geo import GeometryError
 
 
 class LocatedField(NamedTuple):
-    """A field of measurements that must be a geometry, null or missing.
+    """A measurement field whose value must be a geometry, null or missing.
 
     Arguments:
         path: the field's path in a measurement.
-        codes: the codes of the error for an invalid value.
+        codes: the error codes for an invalid value.
     """
 
     path: str
     codes: Codes
 
     def error_of(self, measurement: dict[str, Any]) -> CommandError | None:
-        """Return the error for a measurement that the index cannot hold, or None if it can."""
+        """Return the error for a measurement that cannot be indexed, or None if it can be indexed."""
         for value in geometries_at(measurement, self.path):
             try:
                 geometry_keys(value)
@@ -38,7 +38,7 @@ class LocatedField(NamedTuple):
 
 
 def located_fields(indexes: list[Index], meta_field: str | None) -> list[LocatedField]:
-    """Return the fields of measurements that the 2dsphere indexes on the buckets contain."""
+    """Return the measurement fields that the 2dsphere indexes on the buckets contain."""
     found = []
     for index in indexes:
         kind = index.kind

@@ -21,13 +21,13 @@ from secantus_server.work.document_validation import validation_of
 
 
 class PlainWriter:
-    """A `Writer` for an ordinary collection, and the base class of the writers for other kinds.
+    """A `Writer` for an ordinary collection, and the base class of the writers for other kinds of collection.
 
     Arguments:
         collection: the collection in the transaction's catalog.
         bypass_validation: whether to skip the collection's validator.
         replicated: whether to write oplog entries.
-        writer: the writer of the documents, if another function has written some, which `add` then stages.
+        writer: the document writer with which a caller has already written documents. `add` then stages their changes.
     """
 
     __slots__ = (
@@ -67,15 +67,15 @@ class PlainWriter:
 
     @property
     def is_large(self) -> bool:
-        """Whether a statement that can be split should continue in a new transaction; see `Writer.is_large`."""
+        """Whether the transaction is so large that a divisible statement should continue in a new one; see `Writer.is_large`."""
         return not self._in_session and self.unit.is_large
 
     def add(self, changes: list[Change], difference: int) -> None:
-        """Stage the changes of documents that a caller wrote directly with the `writer` that it passed to the constructor.
+        """Stage the changes of documents that the caller wrote directly, using the `writer` that was passed to the constructor.
 
         Arguments:
             changes: the changes for the oplog.
-            difference: by how much the number of documents in the collection has changed.
+            difference: the change in the number of documents in the collection.
         """
         self.changes += changes
         self._difference += difference
@@ -102,7 +102,7 @@ class PlainWriter:
     def _insert_each(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Insert documents one at a time; see `insert_run`."""
+        """Insert documents one at a time. The arguments and the result are the same as for `insert_run`."""
         position = start
         try:
             while position < stop:
@@ -118,7 +118,7 @@ class PlainWriter:
     def _insert_compiled(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int]
     ) -> tuple[int, CommandError | None]:
-        """Insert documents by one compiled call. This is the fast path of `insert_run` for a collection without a validator."""
+        """Insert documents by one call of compiled code. This is the fast path of `insert_run` for a collection without a validator."""
         known = len(self.changes)
         record_ids = self.collection.record_ids(self._newest_record_id)
         try:
@@ -134,7 +134,7 @@ class PlainWriter:
         return stop, None
 
     def _duplicate(self, error: DuplicateKey) -> CommandError:
-        """Return the error for a duplicate key."""
+        """Convert a duplicate key error to a CommandError."""
         return error.as_command_error(self.collection.namespace)
 
     def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
@@ -162,7 +162,7 @@ class PlainWriter:
         scope.close()
 
     def before_commit(self) -> None:
-        """Write the multikey flags of indexes. Tell the search contents, and the document count if it is unknown, that a commit begins."""
+        """Write the multikey flags of indexes, and announce the commit to the search contents and to an unknown document count."""
         if self._writer.became_multikey:
             self.save_multikey_flags()
         if self.collection.search_indexes:
@@ -174,7 +174,7 @@ class PlainWriter:
             count.begin_change()
 
     def save_multikey_flags(self) -> None:
-        """Store the flags of the indexes that became multikey; see `Writer.save_multikey_flags`."""
+        """Store the multikey flags of indexes that became multikey; see `Writer.save_multikey_flags`."""
         indexes = [index for index in self._writer.became_multikey if not index.multikey]
         if not indexes:
             return
@@ -187,7 +187,7 @@ class PlainWriter:
             self._services.catalog.mark_multikey(self.collection, indexes)
 
     def commit_failed(self) -> None:
-        """Tell the search contents and the document count that the commit announced by `before_commit` has failed."""
+        """Notify the search contents and the document count that the commit announced by `before_commit` has failed."""
         if self._announced:
             self._announced = False
             self.collection.search_contents.end_change(self._services.engine.begun)
@@ -195,7 +195,7 @@ class PlainWriter:
             self.collection.document_count.cancel_change()
 
     def absorb(self, later: StagedWrites) -> None:
-        """Add the counts of a later writer of the same collection; see `StagedWrites.absorb`."""
+        """Add the counts of a later writer of the same collection to this one; see `StagedWrites.absorb`."""
         assert isinstance(later, PlainWriter), "a collection has writers of one kind"
         self._difference += later._difference
 

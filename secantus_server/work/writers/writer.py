@@ -1,4 +1,4 @@
-"""The interface of writers of documents."""
+"""The interface of document writers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from secantus_server.storage import RecoveryUnit
 
 
 class Writer(StagedWrites, Protocol):
-    """The writer of one collection's documents in a transaction, which stages the writes for the commit.
+    """A writer of one collection's documents in a transaction. It stages the writes for the commit.
 
-    Each kind of collection has its own writer, which has a module in this package and a branch in `choice.open_writer`.
+    Each kind of collection has its own writer, with a module in this package and a branch in `choice.open_writer`.
     """
 
     unit: RecoveryUnit
@@ -24,23 +24,23 @@ class Writer(StagedWrites, Protocol):
 
     @property
     def is_large(self) -> bool:
-        """Whether a statement that can be split should continue in a new transaction, because this one is large."""
+        """Whether the transaction is so large that a divisible statement should continue in a new one."""
 
     def insert(self, document: bytes) -> None:
         """Store a prepared document.
 
         Raises:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
-            WriteConflict: the transaction must be retried.
+            WriteConflict: if the transaction must be retried.
         """
 
     def insert_run(
         self, documents: list[bytes], start: int, stop: int, make_timestamp: Callable[[], int], check: Callable[[], None]
     ) -> tuple[int, CommandError | None]:
-        """Prepare and store a client's documents, up to the first document that fails.
+        """Prepare and store a client's documents, and stop at the first document that fails.
 
         Arguments:
-            documents: the client's documents. Only those at [start, stop) are stored.
+            documents: the client's documents. Only the documents from index `start` to `stop` (exclusive) are stored.
             make_timestamp: see `prepare_document`.
             check: raises an error if the operation was killed or timed out.
 
@@ -48,7 +48,7 @@ class Writer(StagedWrites, Protocol):
             `stop` and None on success, else the position of the failing document and its error.
 
         Raises:
-            WriteConflict: the transaction must be retried.
+            WriteConflict: if the transaction must be retried.
         """
 
     def update(self, old: bytes, new: bytes, record_id: int, entry: bytes | None = None) -> None:
@@ -59,21 +59,23 @@ class Writer(StagedWrites, Protocol):
 
         Raises:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
-            WriteConflict: the transaction must be retried.
+            WriteConflict: if the transaction must be retried.
         """
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
 
     def save_multikey_flags(self) -> None:
-        """Store the flags of the indexes that became multikey by the documents written so far, before these documents are committed.
+        """Store the multikey flags of indexes that became multikey in this transaction.
+
+        This must precede the commit, so that every reader that sees the new index entries also sees the flags.
 
         Raises:
-            WriteConflict: the transaction must be retried, because the collection was replaced.
+            WriteConflict: if the transaction must be retried, because the collection was replaced.
         """
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
-        """Store all documents of another collection, in the same order.
+        """Store all documents of the collection `source`, in the same order.
 
         Arguments:
             check: raises an error if the operation was killed or timed out.

@@ -1,6 +1,7 @@
-"""The link between pytest and the layers. The guard tracks the running test, and opens and closes the layers of tests and fixtures.
+"""The link between pytest and the snapshot layers. The guard tracks the running test, and opens and closes the layers of tests and
+fixtures.
 
-Each pytest configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
+Each pytest configuration has one guard, and the guard has one worker. Hooks and fixtures obtain the guard from `guard_of`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
-    """Opens and closes the layers of the tests and fixtures of one process."""
+    """Opens and closes the snapshot layers of the tests and fixtures of one process."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -81,17 +82,17 @@ class Guard:
         self._cleanup.enter_context(when_imported("pymongo", self._threads.register))
 
     def stop(self) -> None:
-        """End everything that this guard started."""
+        """Stop everything that this guard started."""
         self._cleanup.close()
         self.worker.stop()
 
     def protocol(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager for a whole test that runs in a fork, or None for any other test."""
+        """Return a context manager around a whole test that runs in a fork, or None for any other test."""
         return self._forked(item) if self.worker.running and is_forked(item) and not self.worker.serves_forks else None
 
     @contextmanager
     def _forked(self, item: pytest.Item) -> Generator[None]:
-        """Load the seed of a test that runs in a fork, where no server runs, and undo its writes in this process."""
+        """For a test that runs in a fork, load its seed and undo its writes in this process, because no server runs in the fork."""
         try:
             self.worker.seeds.prepare(self.sources(item))
         except Exception as error:  # noqa: BLE001  (a callable seed can raise any error; the fork reports it)
@@ -118,12 +119,14 @@ class Guard:
                 self._blocking.begin(item)
 
     def check_server(self) -> None:
-        """Fail the setup of a test whose server has died. (An error raised in a hook wrapper would leave pytest's setup incomplete.)"""
+        """Fail the setup of a test whose server has died. (An error raised in a hook wrapper would leave pytest's setup state
+        incomplete.)
+        """
         if self._refusal is not None:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """Record that all fixtures are set up and that the test function runs next."""
+        """Record that all fixtures are set up and that the test function will run next."""
         self._arm(item)
         self._prepare_seed(item)
         self._is_running = True
@@ -131,7 +134,7 @@ class Guard:
             self._resetting.begin()
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager for the test function that resets the databases before its parts; None without ``secantus_reset``."""
+        """Return a context manager that resets the databases before each part of the test function, or None without ``secantus_reset``."""
         worker = self.worker
         is_asked_for = bool(worker.options.reset) or self._resetting is not None
         return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else None
@@ -139,8 +142,9 @@ class Guard:
     def client_of(self, request: pytest.FixtureRequest) -> MongoClient[dict[str, Any]]:
         """Return the value of the fixture `secantus_client` for a test.
 
-        The suite may override this fixture. All tests of a module or class get the same value, except for tests that request the fixture by
-        name or parametrize it.
+        The suite may override this fixture. All tests of a module or class get the same client, except for tests that request the fixture
+        by name or
+        parametrize it.
         """
         item = request.node
         if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):
@@ -150,7 +154,7 @@ class Guard:
         return self.shared_client
 
     def resetting(self) -> Resetting:
-        """Return the object that resets databases within tests."""
+        """Return the object that resets databases in the middle of tests."""
         if self._resetting is None:
             from pytest_secantus.resetting import Resetting
 

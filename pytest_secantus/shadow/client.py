@@ -1,4 +1,4 @@
-"""The connection to the shadow: raw commands and replies, its sessions and transactions."""
+"""The connection to the shadow: raw commands and replies, sessions and transactions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LIMITS: Final = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, 
 
 
 def connect(uri: str) -> MongoClient[Any]:
-    """Return a client of the shadow."""
+    """Return a pymongo client of the shadow."""
     given = uri.partition("?")[2].lower()
     limits: dict[str, Any] = {name: value for name, value in _LIMITS.items() if f"{name.lower()}=" not in given}
     return MongoClient(uri, appname=SHADOW_NAME, retryWrites=False, **limits)
 
 
 def check_shadow(uri: str) -> None:
-    """Check that the shadow answers.
+    """Check that the shadow responds.
 
     Raises:
-        pytest.UsageError: the shadow does not answer.
+        pytest.UsageError: the shadow does not respond.
     """
     try:
         with connect(uri) as client:
@@ -43,7 +43,7 @@ def check_shadow(uri: str) -> None:
 
 
 def places_of(uri: str) -> str:
-    """Return the hosts in a connection string, without credentials."""
+    """Return the hosts in a connection string, for messages that must not contain credentials."""
     from pytest_secantus.redirect import parse_uri
 
     return parse_uri(uri).hosts or uri
@@ -68,17 +68,17 @@ class ShadowClient:
 
     @staticmethod
     def now_ms() -> int:
-        """Return the time of our clock."""
+        """Return the time of this machine's clock in milliseconds."""
         return Clock().system_ms()
 
     def run(self, db: str, command: dict[str, Any], session: bytes = b"") -> bytes:
         """Run a command and return the reply, even if it is an error.
 
         Arguments:
-            session: the id of the session, such as that of the test's client.
+            session: the session id to use, for example that of the test's client.
 
         Raises:
-            PyMongoError: the shadow has not answered.
+            PyMongoError: the shadow has not replied.
         """
         reply = self._client[db].command(
             dict(command), check=False, codec_options=_RAW, session=self._session(session), read_preference=ReadPreference.PRIMARY

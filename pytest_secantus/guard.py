@@ -465,7 +465,7 @@ def fail(error: Exception, **_arguments: object) -> None:
 def flatten(argument: object) -> list[object]:
     """Return a marker's argument, which is one source or a list of sources, as a list.
 
-    A single function is in a list already, because pytest would interpret a bare function as the test to decorate.
+    A callable must be given in a list, because pytest would treat a single function as the test to decorate.
     """
     return [source for item in argument for source in flatten(item)] if isinstance(argument, (list, tuple)) else [argument]
 

@@ -537,7 +537,11 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """Validate and return the seed files and directories: they must exist, and the server must not have an existing database."""
+    """Validate and return the seed files and directories.
+
+    Raises:
+        pytest.UsageError: a path does not exist, or the seeds would be loaded into an existing database of an external server.
+    """
     if paths and uri and isolation == "none":
         raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:

@@ -40,8 +40,9 @@ def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
 
 @contextmanager
 def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[None]:
-    """Call `begin` when the method of a unittest class begins. At that time `setUp` has already run, because pytest calls it in the test
-    function.
+    """Call `begin` when the method of a unittest class begins. `setUp` has already run by then.
+
+    This needs a separate wrapper, because pytest's test function also contains `setUp`.
     """
     function: Any = item
     instance = getattr(item, "instance", None)

@@ -272,7 +272,7 @@ def save(contents: Contents, directory: Path) -> None:
 
 
 def write(contents: Contents, client: Client, database: str) -> None:
-    """Insert contents into the server. Documents without a database of their own go into `database`.
+    """Insert contents into the server. Collections without a database name go into `database`.
 
     Raises:
         SeedError: the server rejects a document or an index.

@@ -54,7 +54,7 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
 
 
 def convert(name: str, text: str, kind: type) -> Any:
-    """Convert a text to the type of a setting. If the text is empty or quoted, convert it to a string.
+    """Convert a text to the type of a setting. For a string, remove the quotes around the text.
 
     Raises:
         ValueError: the text is not a valid value.

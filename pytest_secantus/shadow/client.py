@@ -91,18 +91,18 @@ class ShadowClient:
         return self._sessions[name]
 
     def is_in_transaction(self, session: bytes) -> bool:
-        """Return whether a session has a transaction."""
+        """Return whether a session has an open transaction."""
         return session in self._sessions and self._sessions[session].in_transaction
 
     def begin_transaction(self, session: bytes) -> None:
-        """Begin a transaction. If one is open in the session, end it first."""
+        """Start a transaction. If the session has an open transaction, end that first."""
         chosen = self._session(session)
         if chosen.in_transaction:
             chosen.abort_transaction()
         chosen.start_transaction()
 
     def end_transaction(self, session: bytes, name: str) -> bytes:
-        """Commit or abort a transaction, and return the reply.
+        """Commit or abort the transaction of a session, and return the reply.
 
         Arguments:
             name: the command that ends the transaction.
@@ -117,7 +117,7 @@ class ShadowClient:
         return encode({"ok": 1.0})
 
     def end_sessions(self) -> None:
-        """End the sessions, and with them their transactions."""
+        """End all sessions, which also aborts their transactions."""
         for session in self._sessions.values():
             session.end_session()
         self._sessions = {}
@@ -131,13 +131,13 @@ class ShadowClient:
         return decode(self.run(db, command))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the shadow."""
         self.end_sessions()
         self._client.close()
 
 
 def _ms_of(local_time: Any, otherwise_ms: int) -> int:
-    """Return the milliseconds of a naive UTC datetime."""
+    """Convert a naive UTC datetime to milliseconds since the Unix epoch. Return `otherwise_ms` if the value is not a datetime."""
     from calendar import timegm
 
     return otherwise_ms if local_time is None else timegm(local_time.timetuple()) * 1000 + local_time.microsecond // 1000

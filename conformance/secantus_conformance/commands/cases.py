@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _servers(arguments: argparse.Namespace) -> list[Server]:
-    """Return the servers. Each case has its own database, so workers can share one."""
+    """Return the servers for the workers. Several workers can share one server, because each case has its own database."""
     if len(arguments.uri) == 1:
         return [ExternalServer(arguments.uri[0]) for _ in range(arguments.workers)]
     return make_servers(arguments.uri, arguments.server, arguments.workers)

@@ -1,4 +1,4 @@
-"""`docs`: write the documentation page from JSON reports."""
+"""`docs`: write the documentation page about conformance from JSON reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ratchet`: add the tests that now pass to the ratchet file."""
+"""`ratchet`: add the tests that now pass to the ratchet file, which lists tests that must not fail again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Add the tests. Raise UsageError for a file that is not a report."""
+    """Add the tests that pass to the ratchet file. Raise UsageError for a file that is not a report."""
     new = grow(arguments.file, read_json_report(arguments.report), arguments.slowest)
     print(f"{arguments.file}: {new} new tests.")
     return 0

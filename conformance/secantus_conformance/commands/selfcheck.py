@@ -1,4 +1,4 @@
-"""`selfcheck`: check the runner itself, not a server."""
+"""`selfcheck`: check the conformance runner itself, not a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the checks. Return 1 if a part fails."""
+    """Run the checks of the runner. Return 1 if any of them fails."""
     console, source = make_console(), open_source(arguments.specs)
 
     def run_cases(title: str, cases: list[TestCase]) -> Run:

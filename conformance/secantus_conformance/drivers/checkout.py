@@ -1,4 +1,4 @@
-"""The source of a driver whose packages do not contain its suite: a checkout whose path the user gives."""
+"""The checkout of a driver's repository, whose path the user gives. It is needed if the driver's packages do not contain its suite."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _COPIED = ".copied"
 
 @dataclass(frozen=True)
 class Checkout:
-    """A repository whose checkout contains a suite.
+    """A repository whose checkout contains a test suite.
 
     Arguments:
         proof: a file that identifies a checkout and contains the version.
-        version: a regular expression for the version; its first group is the version, or the beginning of it.
+        version: a regular expression for the version. Its first group is the version, or the beginning of it.
         parts: the files and folders that the suite needs; all if empty.
     """
 
@@ -30,15 +30,15 @@ class Checkout:
 
     @property
     def number(self) -> str:
-        """The version."""
+        """The version of the driver in the checkout."""
         return self.tag.lstrip("vr")
 
     def folder(self, cache: Path, name: str) -> Path:
-        """Return the folder of the copy in the cache."""
+        """Return the folder in the cache that contains the copy of the checkout."""
         return cache / f"{name}-{self.number}"
 
     def is_copied(self, cache: Path, name: str) -> bool:
-        """Return whether the cache contains a complete copy."""
+        """Return whether the cache contains a complete copy of the checkout."""
         return (self.folder(cache, name) / _COPIED).exists()
 
     def copy(self, source: Path | None, cache: Path, name: str) -> Path:

@@ -137,8 +137,7 @@ class Worker:
             raise
 
     def _connect_directly(self) -> None:
-        """Connect the clients of this process to the server without sockets, if the server runs in this process and the options allow it.
-        """
+        """Connect the clients of this process to the server without sockets, if the server runs in this process and the options allow it."""
         options = self.options
         if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
             from pytest_secantus.direct import DirectClients
@@ -155,7 +154,7 @@ class Worker:
     def _fill(self) -> None:
         """Set the release and the clock, create the users, load the seeds, and attach the snapshot layers.
 
-        This is not done before the driver may be imported, because users and seeds import it (see `imports`).
+        Creating users and loading seeds imports the driver (see `imports` for the consequences).
         """
         self._present()
         self.follow_clock()

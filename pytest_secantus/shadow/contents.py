@@ -42,7 +42,7 @@ class Contents:
         self._touched: set[str] = set()
 
     def touch(self, db: str) -> None:
-        """Record that a command may have changed a database, so that the next `load` loads it again."""
+        """Record that a command may change a database, so that the next `load` loads the database again."""
         self._know(db)
         self._touched.add(db)
 

@@ -42,9 +42,10 @@ class Checkout:
         return (self.folder(cache, name) / _COPIED).exists()
 
     def copy(self, source: Path | None, cache: Path, name: str) -> Path:
-        """Copy a checkout into the cache, unless the cache has a copy, and return the copy. The suite is built and run in the copy.
+        """Copy a checkout into the cache, unless the cache already contains a copy, and return the copy. The suite is built and run in
+        the copy.
 
-        Raise UsageError if there is no source, or if it is not a checkout of the repository at the expected version.
+        Raise UsageError if no source is given, or if it is not a checkout of the repository at the expected version.
         """
         folder = self.folder(cache, name)
         if (folder / _COPIED).exists():
@@ -74,6 +75,6 @@ class Checkout:
 
 
 def refuse_source(name: str, source: Path | None) -> None:
-    """Raise UsageError if a checkout is given for a suite that is downloaded."""
+    """Raise UsageError if the user gives a checkout for a suite that is downloaded."""
     if source is not None:
         raise UsageError(f"The suite of {name} is downloaded; it takes no --source.")

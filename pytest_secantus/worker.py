@@ -137,7 +137,7 @@ class Worker:
             raise
 
     def _connect_directly(self) -> None:
-        """Connect the clients of this process to the server without sockets, if the server runs in this process and the options allow it."""
+        """Connect the clients of this process to the server without sockets, if it runs in this process and the options allow it."""
         options = self.options
         if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
             from pytest_secantus.direct import DirectClients

@@ -1,10 +1,10 @@
-"""Errors that a page shows to its user."""
+"""Errors that the console shows to its user."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Invalid input; the message says what to correct."""
+    """The error for invalid input. The message says what to correct."""
 
 
 class NotAllowed(Exception):

@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a suite. Return 1 if tests failed, or if a test that passed before does not pass now. Raise UsageError if the suite cannot run."""
+    """Run a suite. Return 1 if tests failed, or if a test passed before but does not pass now. Raise UsageError if the suite cannot run."""
     suite, console = find_suite(SUITES, arguments.name, "suite"), make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     source = arguments.source.resolve() if arguments.source else None

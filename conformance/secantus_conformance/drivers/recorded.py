@@ -107,7 +107,7 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, lines: list[list[object]]) -> None:
-    """Record that the last started test did not finish. The first time, allow it to run again, because a different test may be the cause."""
+    """Record that the last started test did not finish. The first time, allow it to run again, because the cause may be a different test."""
     _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:

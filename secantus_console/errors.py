@@ -8,8 +8,8 @@ class InputError(Exception):
 
 
 class NotAllowed(Exception):
-    """The console is not allowed to do this; the message says why."""
+    """The error for an action that the console or its user may not perform. The message gives the reason."""
 
 
 class NotThere(Exception):
-    """The requested page or document does not exist."""
+    """The error for a requested page or document that does not exist."""

@@ -1,7 +1,7 @@
-"""The rows of the table: for each operation, what runs once, what runs before each call, and what is timed.
+"""The rows of the benchmark table. Each defines what runs once, what runs before each call, and what is timed.
 
-A row is one pymongo script. It runs unchanged against every server, including the replay server. It must therefore not depend on the
-contents of replies: all choices depend only on the number of the call.
+A row is one pymongo script, which runs unchanged against every server, including the replay server. Therefore it must not depend on the
+contents of replies, and all of its choices depend only on the number of the call.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Documents = Database[dict[str, Any]]
 
 
 def nothing(database: Documents) -> None:
-    """Load nothing."""
+    """Do nothing, because the row needs no documents."""
 
 
 def number(database: Documents, call: int) -> int:
-    """Prepare a call that needs only the number of a document: return numbers that cover all documents in a scattered order."""
+    """Return the document number that a call uses. The numbers of successive calls cover all documents in a scattered order."""
     return (call * 7919) % COUNT
 
 

@@ -107,7 +107,7 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, lines: list[list[object]]) -> None:
-    """Record that the last started test did not finish. The first time, allow it to run again, because the cause may be a different test."""
+    """Record that the last started test did not finish. The first time, allow it to run again, because another test may be at fault."""
     _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:

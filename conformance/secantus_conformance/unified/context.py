@@ -17,7 +17,10 @@ from secantus_conformance.unified.matching import Matcher
 
 @dataclass
 class TestContext:
-    """The state of one running test. `internal` is the client that sets up the data and checks the outcome, and that the test cannot use."""
+    """The state of one running test.
+
+    `internal` is the client that sets up the data and checks the outcome. The test itself cannot use it.
+    """
 
     __test__ = False
 

@@ -15,9 +15,7 @@ class Kind:
 
     Arguments:
         title: the kind's name in tables.
-        body: the source of the test. `a`, `w` and `f` are placeholders that become `async` or `await` in a coroutine (before `def`, calls
-            and
-            `for`). `n` is a placeholder for the test's number.
+        body: the source of the test, with placeholders: `n` is the test's number; `a`, `w` and `f` insert the keywords of a coroutine.
         tests: the number of tests in a suite.
         undo: the code that undoes a test's writes, for subjects that neither undo them nor create a new store per test.
     """

@@ -63,8 +63,8 @@ class Subject:
     def sample(self) -> None:
         """Make one batch of counted calls. If calls are short, make an uncounted batch first.
 
-        It takes about ten milliseconds until the core is no longer idle, and the caches no longer contain the data of the previous
-        server.
+        While another server works, this server's core is idle and its cached data is evicted. Recovering from this takes about ten
+        milliseconds.
         """
         if self.batch > 1:
             for _ in range(self.batch):

@@ -34,7 +34,9 @@ def snapshot_per_statement() -> None:
 
 
 def no_conflict_check() -> None:
-    """Make the server omit the check for write conflicts with transactions that have committed since this one's snapshot."""
+    """Make the server omit the check for write conflicts with transactions that have committed since the current transaction began to
+    read.
+    """
     write = SessionWork.write
 
     def refresh_and_write(self: SessionWork, body: Callable[..., Any], check: Callable[[], None]) -> Any:

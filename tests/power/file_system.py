@@ -37,8 +37,9 @@ def include_directory() -> Path:
 
 
 def compiled(name: str, *options: str) -> Path:
-    """Compile a source file in this directory to a shared library, unless its current content was compiled before. Without a compiler,
-    skip the test.
+    """Compile a source file in this directory to a shared library, unless its current content is already compiled.
+
+    Without a compiler, skip the test.
     """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:

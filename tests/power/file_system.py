@@ -24,7 +24,7 @@ MODES = ("nothing", "the first part", "random sectors")
 
 
 def include_directory() -> Path:
-    """Return the directory of WiredTiger's header file. If it does not exist, skip the test."""
+    """Return the directory of WiredTiger's header file. Skip the test if it does not exist."""
     sys.path.append(str(ROOT / "vendor"))
     try:
         from build_wiredtiger import WIREDTIGER  # not in an installed package
@@ -39,7 +39,7 @@ def include_directory() -> Path:
 def compiled(name: str, *options: str) -> Path:
     """Compile a source file in this directory to a shared library, unless its current content is already compiled.
 
-    Without a compiler, skip the test.
+    Skip the test if there is no compiler.
     """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:

@@ -115,7 +115,7 @@ class PowerFileSystem:
         return number
 
     def counts(self, image: int) -> tuple[list[int], list[int]]:
-        """Return, for each client, how many statements it had sent when an image was created, and how many of them had been acknowledged."""
+        """Return two counts per client at the time an image was created: the statements sent, and the statements acknowledged."""
         rows = ctypes.c_int64 * CLIENTS * MOST_IMAGES
         asked = rows.in_dll(self._library, "power_image_asked")
         acknowledged = rows.in_dll(self._library, "power_image_acknowledged")

@@ -76,10 +76,8 @@ class BuildModules(build_ext):
     """A build command that first builds the libraries, then the changed modules in parallel.
 
     The built modules are also copied next to their sources, because a Python interpreter that is started in the source tree imports the
-    tree's
-    packages even if the project is installed. Modules of instrumented variants are stored below `build` instead, so that they do not
-    replace
-    the ordinary modules in the tree.
+    tree's packages even if the project is installed. Modules of instrumented variants are stored below `build` instead, so that they do
+    not replace the ordinary modules in the tree.
     """
 
     def build_extensions(self) -> None:
@@ -172,8 +170,7 @@ class Stamp:
     """A record of the inputs from which a module was built.
 
     It is needed because setuptools compares only the modification times of files, and a fresh build environment contains new Cython files
-    each
-    time.
+    each time.
     """
 
     def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant) -> None:

@@ -1,8 +1,7 @@
 """A server in a child process, with the interface of the in-process server.
 
 This module starts and calls the server without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or
-eventlet
-has patched these modules. A fork of the test process may call the server too, because each process has its own channel.
+eventlet has patched these modules. A fork of the test process may call the server too, because each process has its own channel.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Control of the server's command log: when the log is on, and to which test each logged command belongs.
 
 The log is on during each test that requests it through the fixture `secantus_commands` or a plan check. For a report or for dumps, it is
-on
-during all tests.
+on during all tests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compatibility with plugins that run a test in several threads or on another event loop."""
+"""Compatibility with plugins that run a test in several threads or on an event loop other than asyncio's."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SENDERS = {
 
 
 class Destinations(Protocol):
-    """Decides which addresses are redirected, and where to."""
+    """Decides which addresses are redirected, and to which destination."""
 
     def takes(self, host: str, port: int | None) -> bool:
         """Return whether connections to this address are redirected."""

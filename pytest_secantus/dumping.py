@@ -1,9 +1,8 @@
 """The option ``--secantus-dump``: after a failed test, write the databases to files, and list the changes since the test began.
 
 The directory of a test contains one directory per database, and can be used as a seed. The format is either canonical Extended JSON with
-one
-array per collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test added,
-changed and removed. `commands.txt` lists the commands that it sent.
+one array per collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test
+added, changed and removed. `commands.txt` lists the commands that it sent.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def parsed(document: bytes) -> Any:
 
 
 def summary(differences: list[Difference]) -> Iterator[str]:
-    """Yield the terminal's lines about the differences, with a few documents for each collection."""
+    """Yield the lines about the differences for the terminal, with a few documents of each collection."""
     if not differences:
         yield "Nothing."
     for one in differences[:SHOWN_COLLECTIONS]:

@@ -1,8 +1,7 @@
 """An external server, with the subset of our server's interface that it can support.
 
 An external server has no snapshots, so each test gets its own database, or tests are not isolated at all. The plugin modifies only
-databases
-that it has created.
+databases that it has created.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Follower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the libraries within the block, each from the moment of its import."""
+        """Follow time-machine and freezegun within the block, each from the moment of its import."""
         with ExitStack() as stack:
             for name in CHANGES:
                 stack.enter_context(when_imported(name, lambda name=name: self._wrap(sys.modules[name], stack)))  # type: ignore[misc]

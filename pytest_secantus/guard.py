@@ -143,8 +143,7 @@ class Guard:
         """Return the value of the fixture `secantus_client` for a test.
 
         The suite may override this fixture. All tests of a module or class get the same client, except for tests that request the fixture
-        by name or
-        parametrize it.
+        by name or parametrize it.
         """
         item = request.node
         if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):

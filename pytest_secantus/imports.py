@@ -1,9 +1,8 @@
 """Context managers that run an action after a package is imported, and that delay signals during an import.
 
 With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver that is
-imported
-before the patch keeps references to unpatched objects, and fails or hangs. Therefore the plugin must not import pymongo before the suite
-does.
+imported before the patch keeps references to unpatched objects, and fails or hangs. Therefore the plugin must not import pymongo before
+the suite does.
 """
 
 from __future__ import annotations
@@ -64,8 +63,7 @@ def signals_held() -> Iterator[None]:
     """Delay the handlers of signals that arrive within the block until the block ends.
 
     A handler may raise during an import, as the handlers of pytest-timeout and Ctrl-C do. This would leave partly imported modules, so
-    that
-    every later import of these modules fails for the rest of the session.
+    that every later import of these modules fails for the rest of the session.
     """
     arrived: list[int] = []
     try:

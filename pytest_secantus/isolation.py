@@ -4,8 +4,7 @@ A layer is a snapshot of the storage with an owner. While a layer is the innermo
 client or process makes them. Closing the layer undoes these writes. Layers are ordered by rank: wider scopes are further out.
 
 A fixture may be set up while layers of higher rank are open, for example a session fixture that is first requested in the middle of a
-test.
-These layers are set aside during the setup, so that the fixture sees the store without their writes.
+test. These layers are set aside during the setup, so that the fixture sees the store without their writes.
 
 This module is independent of pytest: an owner is any object, and a rank is any number.
 """
@@ -40,8 +39,7 @@ class Layers:
     """The snapshot layers of one server, and the owners that are currently writing.
 
     Before `attach`, no server runs, so no layer is opened. Writers are recorded nevertheless, because a fixture that is being set up may
-    request
-    the fixture that starts the server.
+    request the fixture that starts the server.
     """
 
     def __init__(self) -> None:

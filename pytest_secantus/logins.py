@@ -1,9 +1,8 @@
 """The decision about which logins of redirected clients the server checks. This module does not import pymongo.
 
 A suite with credentials was written for a server that has users. If the suite creates these users itself, our server also has them and
-checks
-logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no users
-and accepts every login.
+checks logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no
+users and accepts every login.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The plugin's options: their declaration, and their parser, which returns one frozen `Options`.
 
 Every invalid option is a usage error whose message names the option. `Options` is neither a dataclass nor a named tuple, because either
-would
-take a quarter of the plugin's import time, and every pytest run imports this module.
+would take a quarter of the plugin's import time, and every pytest run imports this module.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """An import hook that keeps pytest from rewriting assertions in the server's modules.
 
 pytest rewrites assertions in all packages of a plugin's distribution, and so in the whole server: hundreds of modules without tests. A
-run
-that cannot write bytecode would repeat this every time, which takes longer than starting the server.
+run that cannot write bytecode would repeat this every time, which takes longer than starting the server.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The redirection of pymongo clients from given addresses to our server.
 
 With it, a suite written for a mongod on ``localhost:27017`` runs unchanged, and in parallel. A client retains and reports the options
-that
-it was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for features
-that our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` decides about the credentials.
+that it was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for
+features that our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` decides about the
+credentials.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Redirect:
         return address(host, port or DEFAULT_PORT) in self._taken
 
     def destination(self, asked: Any) -> Any:
-        """Return the address to connect to instead of `asked`, in the driver's form."""
+        """Return the address to connect to instead of `asked`, in the type that the driver uses for addresses."""
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:

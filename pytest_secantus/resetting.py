@@ -1,8 +1,7 @@
 """Resets within a test: explicit resets, and automatic resets before each Hypothesis example or subtest.
 
 Each kind of reset has a base snapshot, which later resets of this kind restore. The base of explicit resets is the state in which the
-test
-function began. For examples and subtests, it is the state in which the first example or subtest began.
+test function began. For examples and subtests, it is the state in which the first example or subtest began.
 """
 
 from __future__ import annotations
@@ -91,8 +90,7 @@ class Resetting:
         """Return the function that the fixture `secantus_reset` provides.
 
         The function restores the state at the beginning of the test function. If the test function requests the fixture dynamically, the
-        state at the
-        time of the request is restored instead.
+        state at the time of the request is restored instead.
         """
         resets = self._current()
         if self._is_running:

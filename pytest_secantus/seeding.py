@@ -1,7 +1,7 @@
 """Seeds: initial test data that is read from a source and written into a database.
 
-A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database
-and collection. `write` inserts them; `save` writes a directory that is itself a source.
+A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database and
+collection. `write` inserts them; `save` writes a directory that is itself a source.
 
     users.json           Extended JSON: an array of documents for the collection `users`, with users.metadata.json if it exists, or an
                          object of such arrays by collection

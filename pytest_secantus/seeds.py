@@ -1,8 +1,7 @@
 """The seed that the store currently contains. Each seed is loaded once and retained as a snapshot layer.
 
 When the next test needs a different seed, the layers are exchanged. Under xdist, one worker reads a source and shares its contents
-through the
-directory of the test run.
+through the directory of the test run.
 """
 
 from __future__ import annotations

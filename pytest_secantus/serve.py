@@ -1,8 +1,8 @@
 """The main program of the server's child process, which `child.py` starts.
 
 File descriptor 0 is the *door*, a socket through which the test process and each of its forks pass the sockets of their channels. This
-process
-exits when no process has the opposite end of the door open, or when its parent changes. In either case the test process has ended.
+process exits when no process has the opposite end of the door open, or when its parent changes. In either case the test process has
+ended.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Process:
         self._is_over = False
 
     def serve(self, channel: Channel) -> None:
-        """Answer the calls on a channel until it is closed. The channel's first message is the caller's process id."""
+        """Execute the calls that arrive on a channel until it is closed. The channel's first message is the caller's process id."""
         try:
             if loads(channel.receive(), self._objects) != self._owner:
                 with self._calls:

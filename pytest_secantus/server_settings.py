@@ -77,8 +77,7 @@ def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Ma
     """Return the settings of this process's server.
 
     The first xdist worker uses a fixed port itself, and the following workers use the ports after it. The workers share the memory limit
-    of
-    in-memory stores equally, unless `cache_size_mb` sets the limit of each worker.
+    of in-memory stores equally, unless `cache_size_mb` sets the limit of each worker.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

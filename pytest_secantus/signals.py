@@ -1,9 +1,8 @@
 """The deferral of exceptions from signal handlers, so that they are not raised inside the server's code.
 
 A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise an exception in the
-middle
-of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. With the deferral, the handler still runs
-immediately, but its exception only interrupts the command, and is raised after the command has ended.
+middle of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. With the deferral, the handler still
+runs immediately, but its exception only interrupts the command, and is raised after the command has ended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The source lines from which commands are sent.
 
 Just before the driver sends a message, the stack of the thread or task that runs the command contains the test's line, whichever
-libraries
-are in between. The message's id links this line to the server's record of the command.
+libraries are in between. The message's id links this line to the server's record of the command.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The main program of the console's child process, which the server's process starts. It exits when its standard input is closed.
 
 The lines of standard input are JSON. The first line contains the options, and later lines contain a paused test, `{"test": ...}`.
-Standard
-output contains `{"resume": true}` and further one-time tokens, one JSON document per line.
+Standard output contains `{"resume": true}` and further one-time tokens, one JSON document per line.
 """
 
 from __future__ import annotations

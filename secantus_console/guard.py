@@ -103,8 +103,7 @@ class Guard:
         address.
 
         A console on a loopback address accepts only loopback names. A console on any other address accepts that name, this machine's
-        name, and any
-        IP address, because the name of a different site cannot be an IP address.
+        name, and any IP address, because the name of a different site cannot be an IP address.
         """
         name, port = _split(host)
         if port != self._options.port:

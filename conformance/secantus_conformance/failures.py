@@ -23,8 +23,8 @@ class AssertionFailed(Exception):
 class BadTest(Exception):
     """The error if a test file uses something that the format does not define, because the runner must not guess its meaning.
 
-    Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation,
-    unsupported-argument, missing-argument, bad-argument.
+    Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation, unsupported-argument,
+    missing-argument, bad-argument.
     """
 
     def __init__(self, kind: str, message: str) -> None:

@@ -1,8 +1,7 @@
 """`python -m tests.benchmarks.changed_blocks`: the share of a store's blocks that differ between two backups.
 
 The share shows how much space incremental archives could save, because they would contain only the blocks that differ. For comparison,
-the
-size of the oplog entries is printed, because the archived oplog contains only the changes themselves.
+the size of the oplog entries is printed, because the archived oplog contains only the changes themselves.
 """
 
 from __future__ import annotations

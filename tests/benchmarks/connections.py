@@ -3,8 +3,7 @@
     python -m tests.benchmarks.connections --base "PYTHON -m secantus_server" [--rounds N]
 
 PYTHON is an interpreter with the earlier build installed. Each round opens connections to both servers in alternating order. Each
-connection
-sends hello and a ping, then closes. "raw" is a plain socket, and "pymongo" a client with its own monitoring.
+connection sends hello and a ping, then closes. "raw" is a plain socket, and "pymongo" a client with its own monitoring.
 
 The results are medians over the rounds: the elapsed time per connection on the client, and the processor time of the server, in
 microseconds. A third row sends pings on one open connection, because the limits for unauthenticated clients must not slow it down either.

@@ -3,8 +3,7 @@
     python -m tests.benchmarks.django_suite TESTS
 
 TESTS is the directory `tests` in a checkout of the installed version of the backend. Both runners use this project's server. With
-Django's
-runner, the server runs as a daemon, and the runner flushes the databases after each test.
+Django's runner, the server runs as a daemon, and the runner flushes the databases after each test.
 
 The results are the seconds of processor time of the tests and the server together, which depend less on other load on the machine than
 elapsed time. The last two lines list the tests that failed in all runs, and the tests that failed only in some.

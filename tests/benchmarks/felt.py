@@ -1,10 +1,8 @@
 """The speed that a user perceives: tests per second in generated suites, and the time until the first test ends.
 
 `python -m tests.benchmarks.suites --tests` runs this module. The subjects are this build without sockets ("direct") and with them
-("tcp"),
-an earlier build, and the installed alternatives: mongomock, mongomock-ng and nx-27017. In each round, every subject runs every suite
-once, in
-alternating order. Times are elapsed times, because a user perceives them.
+("tcp"), an earlier build, and the installed alternatives: mongomock, mongomock-ng and nx-27017. In each round, every subject runs every
+suite once, in alternating order. Times are elapsed times, because a user perceives them.
 """
 
 from __future__ import annotations

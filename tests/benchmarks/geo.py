@@ -2,8 +2,7 @@
 
 ``python -m tests.benchmarks.geo --base COMMAND`` prints, for each query, the best of several times through pymongo in milliseconds. It
 compares our daemon with the daemon that COMMAND starts, and prints the ratio. The required ratio is 100 for `$near` with a limit of 10,
-and
-20 for regions that contain 1 % of the points.
+and 20 for regions that contain 1 % of the points.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The probes that are not part of the table: start and stop, restore, threads, latency during a long count, and memory.
 
 Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON. This is necessary because a cold
-start
-can be measured only once per process, and because a probe must not warm the caches of the next one.
+start can be measured only once per process, and because a probe must not warm the caches of the next one.
 """
 
 from __future__ import annotations
@@ -404,8 +403,7 @@ def run_probe(name: str, ours: str, mixed_s: float) -> Values:
     """Run one probe several times in fresh interpreters. Return the median of each figure, or nothing if the probe failed.
 
     Some of the repeated probes measure imports. An uncounted first run compiles the modules, because an installed package includes its
-    bytecode,
-    while a checkout under ``PYTHONDONTWRITEBYTECODE`` would measure the compiler.
+    bytecode, while a checkout under ``PYTHONDONTWRITEBYTECODE`` would measure the compiler.
     """
     repeats = REPEATS.get(name, 0)
     with tempfile.TemporaryDirectory() as bytecode:

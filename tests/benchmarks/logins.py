@@ -3,14 +3,12 @@
     python -m tests.benchmarks.logins [--tries N]
 
 The first two lines are about secrecy: an attacker who measures how long a failing login takes must not learn whether the user exists.
-Known
-and unknown users log in alternately in random order. The difference between their medians is compared with the noise. The noise is the
-largest difference between the halves of 500 random divisions of the same times. If the difference exceeds it, the exit status is 1.
+Known and unknown users log in alternately in random order. The difference between their medians is compared with the noise. The noise is
+the largest difference between the halves of 500 random divisions of the same times. If the difference exceeds it, the exit status is 1.
 
 The remaining lines are about speed, as multiples of the time of PBKDF2 alone, which the protocol prescribes. "A login of pymongo" is the
 processor time of client and server for a connection with a login, minus the time of a connection without one. It includes the driver's
-own
-part of SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 plus the time of the server's two replies.
+own part of SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 plus the time of the server's two replies.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 executable.
 
 ``python -m tests.benchmarks.regex`` prints the processor time of a scan in milliseconds. The scan consists only of matching, without
-storage
-and sockets.
+storage and sockets.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@ faster.
 
 ``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table. Thus the port of a
 connection selects its recording, without any cost per message. Within a row, the command's shape selects the reply. The shape is the name
-and
-value of the command's first field (``find: "bench"``). Only the field responseTo is changed in a recorded reply.
+and value of the command's first field (``find: "bench"``). Only the field responseTo is changed in a recorded reply.
 """
 
 from __future__ import annotations

@@ -28,6 +28,6 @@ def table_line(figures: Figures) -> str:
 
 
 def probe_line(probe: Probe) -> str:
-    """Return the output line of a probe: its name, figure and bar."""
+    """Return the output line of a probe: its name, its figure, and the required bound (bar)."""
     bar = "" if probe.bar is None else f"{'<=' if probe.at_most else '>='} {probe.bar:g}"
     return f"{probe.name:<64}{number(probe.value, 3):>12} {bar:<11}{probe.unit:<5}{verdict(probe.holds())}".rstrip()

@@ -34,10 +34,8 @@ class Row:
     """One operation in the table.
 
     `load` runs once per server, and `prepare` runs before each call; neither is timed. `run` receives the result of `prepare` and returns
-    a
-    number. If `answer` is set, the number must equal it, so that a fast but wrong result does not count. `per` is the number of documents
-    that
-    one call processes.
+    a number. If `answer` is set, the number must equal it, so that a fast but wrong result does not count. `per` is the number of
+    documents that one call processes.
     """
 
     name: str

@@ -24,7 +24,9 @@ SCORE = {"s": {"$meta": "textScore"}}
 
 
 def load(collection: Collection[Any]) -> None:
-    """Insert the documents. Each contains a text of eight words and, for each share of documents to find, a word and a number."""
+    """Insert the documents. Each contains a text of eight words. For each N in `SHARES`, one document of N also contains a rare word to
+    search for.
+    """
     collection.create_index([("text", "text")])
     for share in SHARES:
         collection.create_index(f"n{share}")

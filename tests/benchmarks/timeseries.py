@@ -1,9 +1,8 @@
 """The insert_many time and the stored bytes of time-series collections, compared with an ordinary collection.
 
 ``python -m tests.benchmarks.timeseries`` prints the processor time per document through pymongo in microseconds, and the stored bytes per
-document, including index entries. The ordinary collection has an index on metadata and time, as every time-series collection has.
-The limits are 2 times the insert_many time and 0.4 times the bytes. The server runs in this process, so both times include the client's
-time.
+document, including index entries. The ordinary collection has an index on metadata and time, as every time-series collection has. The
+limits are 2 times the insert_many time and 0.4 times the bytes. The server runs in this process, so both times include the client's time.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The speed of equality queries with a wildcard index over 100,000 documents, compared with collection scans and with ordinary indexes.
 
 ``python -m tests.benchmarks.wildcard`` prints the processor time per query through pymongo in milliseconds. The required ratio of the
-scan
-to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows the client's share, and
-`without it` is the ratio after subtracting this share.
+scan to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows the client's share,
+and `without it` is the ratio after subtracting this share.
 
 The scan represents a build without wildcard index entries. To measure such a build directly, run the same command with it.
 """

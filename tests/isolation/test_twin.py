@@ -1,8 +1,7 @@
 """Tests that a transaction sees its own writes: the same statements return the same results inside a transaction and outside.
 
 After a commit, the contents of both databases are equal. After an abort, the contents are the same as before the transaction. No other
-client
-sees any write before the commit.
+client sees any write before the commit.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Each run has a store that is new, was closed, or was killed. A forked daemon starts on it, serves a client, and is stopped. Only one call
 fails, and later calls succeed. If the daemon cannot start or stop, it must report a clear message and release everything. Then the store
-is
-opened again without a failure. It must contain everything that was acknowledged.
+is opened again without a failure. It must contain everything that was acknowledged.
 """
 
 from __future__ import annotations

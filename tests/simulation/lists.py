@@ -1,8 +1,7 @@
 """Simulated transactions on lists, and a checker of their history that needs no external program.
 
 The checker finds fewer anomalies than `adya` (tests/isolation/adya.py). The nightly run checks its histories with both, and the results
-must
-not contradict each other.
+must not contradict each other.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ class Node:
         return ":memory:" if self._directory is None else str(self._directory / str(self._starts))
 
     def start(self) -> None:
-        """Start a server process on the current store. Must be called in a task."""
+        """Start a server process on the current store. Must be called in a task of the scheduler."""
         clock = SimulatedClock(self.wall, f"{self._seed}.{self._starts}")
         server = SecantusDBServer(port=0, storage_path=self._path(), clock=clock, log_level="error", cache_size_mb=64)
         task = self.scheduler.current
@@ -213,5 +213,5 @@ class Node:
         shutil.rmtree(path)
 
     def stop(self) -> None:
-        """Shut the server down normally. Must be called in a task."""
+        """Shut the server down normally. Must be called in a task of the scheduler."""
         self.server.stop()

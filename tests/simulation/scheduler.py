@@ -1,10 +1,8 @@
 """A seeded scheduler of tasks in one thread, with simulated time.
 
 A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system could switch to a
-different
-thread. The scheduler then chooses the next task at random. Each step advances the time a little. If all tasks are blocked, the time jumps
-to
-the next deadline.
+different thread. The scheduler then chooses the next task at random. Each step advances the time a little. If all tasks are blocked, the
+time jumps to the next deadline.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Snapshots during writes: ``python -m tests.simulation.snapshots --rounds 10000`` compares dbHash before and after each restore.
 
 Writers run all the time, inside and outside transactions. The snapshots are nested like the snapshots of a session, a module, a class and
-a
-test.
+a test.
 """
 
 from __future__ import annotations

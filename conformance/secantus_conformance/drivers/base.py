@@ -35,8 +35,7 @@ class DriverSuite(Protocol):
     """A driver's own test suite, unmodified.
 
     `port` is the port on which some of its tests expect the server, or 0 if no test does. `auth` is true if its tests log in. In that
-    case, the
-    bundled server runs with access control, and the URI contains a superuser.
+    case, the bundled server runs with access control, and the URI contains a superuser.
     """
 
     name: str

@@ -1,8 +1,7 @@
 """The Go driver's own integration tests. Its module archive contains the tests, and the specification suites that the tests read.
 
 Go's module download fetches the archive and verifies it against the checksum database. From version 2.2 on, the archive no longer
-contains the
-specification suites.
+contains the specification suites.
 """
 
 from __future__ import annotations

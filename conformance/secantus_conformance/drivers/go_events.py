@@ -31,8 +31,7 @@ class Events:
     """The results of one package's tests, collected over all runs of the package.
 
     A run ends early if a panic or a different error ends the process. The innermost running test then counts as failed. The tests that
-    enclose it
-    do not count as done, even if Go reports them, and run again without their finished subtests.
+    enclose it do not count as done, even if Go reports them, and run again without their finished subtests.
 
     `fruitless` is the number of most recent runs without new results.
     """

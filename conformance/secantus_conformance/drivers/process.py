@@ -21,8 +21,7 @@ def call(
     """Run a command and write its output to a file, by default `last-output.txt` in the folder.
 
     When the call returns, all processes that the command started have ended. Raise UsageError if the command does not exist, exceeds the
-    time
-    limit or, if `complaint` is given, fails.
+    time limit or, if `complaint` is given, fails.
     """
     log = output_file or folder / "last-output.txt"
     with log.open("wb") as output:

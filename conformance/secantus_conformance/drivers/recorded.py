@@ -1,6 +1,5 @@
 """Execution of a suite to completion, even if tests hang or crash it. A test that was running at that time is tried once more, then
-recorded
-as failed.
+recorded as failed.
 
 A small plugin for the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests that the file already
 lists.

@@ -121,8 +121,7 @@ def make_servers(
         direct: start the bundled server in the processes of the workers.
 
     Raise UsageError if there are fewer URIs than workers, or if a command has no `{port}`. Also raise it if `auth` or `direct` is given
-    for a
-    server that is not the bundled one, or if both options are given.
+    for a server that is not the bundled one, or if both options are given.
     """
     if direct:
         if auth or uris or command is not None:

@@ -1,6 +1,5 @@
 """The evidence page: each suite's figures for this project's server and for other servers. It is generated from one data file, and never
-edited
-by hand.
+edited by hand.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
 """The report of a run as one self-contained HTML page. It shows the table, a bar for each category, and the expected and actual value of
-every
-failure.
+every failure.
 """
 
 from __future__ import annotations

@@ -34,8 +34,7 @@ def run_test(environment: Environment, internal: MongoClient[Any], name: str, fi
     """Run one test of a file, unless its name is in the list of tests that cannot run.
 
     Raise SkipTest if the test cannot run here, AssertionFailed if an expectation is not met, BadTest if the file uses something that the
-    format
-    does not define. Any other exception is a bug in this runner.
+    format does not define. Any other exception is a bug in this runner.
     """
     check_requirements(environment, file, test_spec)
     check_limits(name)

@@ -1,9 +1,8 @@
 """A pytest plugin that immediately appends each test's outcome to a file, so that a suite can be killed and resumed.
 
 It runs in the driver's own environment and imports nothing from this project. The environment variable RECORD contains the path of the
-file.
-The lines of the file are `["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]` and, at
-the end, `["finished", code]`.
+file. The lines of the file are `["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]`
+and, at the end, `["finished", code]`.
 
 A test that the file already lists is skipped, unless the file also contains a later line `["again", id]`.
 """

@@ -22,8 +22,7 @@ def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = ""
     """Return the keyword arguments for a pymongo method.
 
     Names are converted to snake_case, except names in `verbatim`, which pymongo sends to the server unchanged. `renamed` maps names that
-    differ
-    otherwise. Values are converted to pymongo objects. Raise BadTest for an invalid value.
+    differ otherwise. Values are converted to pymongo objects. Raise BadTest for an invalid value.
     """
     kept = verbatim.split()
     result = {}

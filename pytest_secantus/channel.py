@@ -1,6 +1,6 @@
 """Messages between a test process and its server process: pickled values, and handles that represent objects in the server process.
 
-Unpickling is safe here, because both ends run the same interpreter and code, and no other process can reach the socket between them.
+Unpickling is safe here, because both ends run the same interpreter and code, and no third process can access the socket.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Handles:
         """Return the number that represents a value in a message, or None if the message contains the value itself.
 
         Raises:
-            ValueError: the value is a handle of another server, for instance of one that has died.
+            ValueError: the value is a handle of a different server, for instance of one that has died.
         """
         if type(value) is not Handle:
             return None

@@ -126,7 +126,7 @@ class ChildServer:
         return checkpoint(self)
 
     def start(self) -> ChildServer:
-        """Start the process and the server in it. A restarted server keeps its port.
+        """Start the child process, and start the server in it. After a restart, the server listens on the same port as before.
 
         Raises:
             CannotStart: the process cannot be started, or exits immediately.

@@ -60,7 +60,7 @@ class ServerClock:
         """Set the time, stop the clock there, and return the time. A time in the past is allowed, and expires nothing.
 
         Raises:
-            pytest.UsageError: as for `freeze`.
+            pytest.UsageError: `when` is not a date and time from 1970 to 2106.
         """
         return as_datetime(self._server.move_clock(as_ms("set", when), runs=False))
 

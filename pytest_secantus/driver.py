@@ -146,7 +146,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any user. It belongs to the stable API, because a client may be restricted to that API.
+    """Return a command that finds any user. It is part of the stable API, because a client may be restricted to that API.
 
     Its comment excludes it from the command log.
     """

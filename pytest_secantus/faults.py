@@ -113,7 +113,7 @@ def drop_connection(*commands: str, **limits: Unpack[Limits]) -> Fault:
     """Return a fault that drops connections: the commands are not executed, and the server closes the connection without a reply.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         limits: see `Limits`.
 
     Raises:
@@ -126,7 +126,7 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
     """Return a fault that delays commands: they wait before they are executed. Their `maxTimeMS` shortens the wait, as in MongoDB.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         seconds: the duration of the delay.
         limits: see `Limits`.
 
@@ -145,7 +145,7 @@ def write_concern_error(
     """Return a fault that adds a write concern error to the replies of write commands. The commands are executed.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         code: the code of the error; 64 is WriteConcernTimeout.
         message: the message of the error.
         labels: the error labels of the reply, instead of those that the server would set.
@@ -164,7 +164,7 @@ def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -
     """Return a fault that makes the server refuse commands because of overload: error 462 with the label SystemOverloadedError.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         retryable: whether the reply also has the label RetryableError, which allows a driver to retry.
         limits: see `Limits`.
 
@@ -206,7 +206,7 @@ def check_count(name: str, argument: str, value: object, least: int) -> None:
     """Check that an argument is a whole number and at least `least`.
 
     Raises:
-        pytest.UsageError: the value is not such a number.
+        pytest.UsageError: the value is not a whole number, or is too small.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a whole number of at least {least}")

@@ -25,7 +25,7 @@ class Watcher(MetaPathFinder):
         self._action: Callable[[], object] | None = action
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the package's spec with a loader that calls `action` after the import. Return None for other modules."""
+        """Return the package's spec, with a loader that calls `action` after the import. Return None for any other module."""
         if fullname != self._name or self._action is None:
             return None
         action, self._action = self._action, None

@@ -1,6 +1,6 @@
 """File locks between the processes of a test run.
 
-The locks use only system calls. A lock that is based on `threading`, such as that of the package filelock, breaks if eventlet patches the
+The locks use only system calls. A lock that is based on `threading`, like the one in the package filelock, breaks if eventlet patches the
 process after the lock is created.
 """
 

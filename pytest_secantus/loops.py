@@ -1,8 +1,8 @@
 """Closing of an asynchronous client on the event loop on which it was used, whether pytest-asyncio, anyio or asyncio.run runs that loop.
 
 A client binds itself to the loop of its first operation and can be closed only there. But that loop may end before the fixture does. When
-a loop shuts down, it closes the asynchronous generators that were started on it. Therefore such a generator closes the client. It is
-started when the client creates its first connection pool.
+a loop shuts down, it closes the asynchronous generators that were started on it. Therefore an asynchronous generator closes the client.
+The generator is started when the client creates its first connection pool.
 """
 
 from __future__ import annotations

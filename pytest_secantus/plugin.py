@@ -134,7 +134,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def told_of_sockets(options: Options) -> str:
-    """Return a note that clients use sockets because the plugin does not know this pymongo version, or an empty text if it does."""
+    """Return a note if clients use sockets because the plugin does not know this pymongo version. Otherwise return an empty text."""
     if options.transport != "direct" or options.uri:
         return ""
     from pytest_secantus.direct import installed_version, is_known

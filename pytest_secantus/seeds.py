@@ -130,7 +130,7 @@ class Seeds:
         write(contents, self._client(), database)
 
     def _read(self, source: Source) -> Contents:
-        """Read a path, or let a callable fill a temporary database and read that."""
+        """Return the contents of a path. For a callable, let it fill a temporary database, and return the contents of that database."""
         if isinstance(source, Path):
             return read_path(source)
         client, layers = self._client(), self._layers

@@ -1,7 +1,7 @@
 """The option ``secantus_thread_guard``: warn about a thread that still writes after its test has ended, and name that test.
 
 pymongo calls a listener in the thread that runs a command. At the end of each test, the threads that the test has started but not stopped
-are recorded. If such a thread writes later, the test that runs at that time gets a warning.
+are recorded. If one of these threads writes later, a warning is issued in the test that is running at that time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ThreadGuard:
         self._is_over = False
 
     def register(self) -> None:
-        """Register the listener for all clients that are created from now on. It stays registered, because pymongo cannot remove a
+        """Register the listener for all clients that are created from now on. It cannot be unregistered, because pymongo cannot remove a
         listener.
         """
         from pymongo import monitoring

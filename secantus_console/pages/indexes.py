@@ -49,7 +49,7 @@ def _row(index: dict[str, Any], others: list[dict[str, Any]], usage: dict[str, A
 
 
 def _is_covered(index: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether the index `other` makes `index` redundant, because its first fields are those of `index`."""
+    """Return whether the index `other` makes `index` redundant, because its key starts with all fields of `index`."""
     plain = {"v", "key", "name", "ns"}
     if index["name"] == "_id_" or set(index) - plain or set(other) - plain:
         return False

@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def write_json(path: str, results: list[Any]) -> None:
-    """Write all results to a JSON file. The keys of rows differ from those of probes."""
+    """Write all results to a JSON file. Entries for rows and entries for probes have different keys."""
     documents = [result.as_json() if hasattr(result, "as_json") else {**vars(result), "holds": result.holds()} for result in results]
     Path(path).write_text(json.dumps(documents, indent=1), encoding="utf-8")
 

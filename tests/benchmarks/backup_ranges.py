@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.backup_ranges`: the size of the data in WiredTiger's block-based incremental backups of a store.
 
-`backup_ranges.c` takes the backups between runs of the server, so that the store must preserve the backups' names across restarts. The
-changes between backups are those of `changed_blocks`. Real incremental backups would also contain the log.
+`backup_ranges.c` takes the backups between runs of the server, so that the store must preserve the backups' names across restarts.
+Between the backups, the changes defined in `changed_blocks` are made. Real incremental backups would also contain the log.
 """
 
 from __future__ import annotations

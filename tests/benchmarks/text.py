@@ -24,9 +24,7 @@ SCORE = {"s": {"$meta": "textScore"}}
 
 
 def load(collection: Collection[Any]) -> None:
-    """Insert the documents. Each contains a text of eight words. For each N in `SHARES`, one document of N also contains a rare word to
-    search for.
-    """
+    """Insert the documents. For each N in `SHARES`, every N-th document contains an additional word, and an indexed field for comparison."""
     collection.create_index([("text", "text")])
     for share in SHARES:
         collection.create_index(f"n{share}")

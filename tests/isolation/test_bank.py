@@ -29,7 +29,7 @@ def transfer(accounts: Documents, chance: random.Random, session: ClientSession)
 
 
 def sums(accounts: Documents, session: ClientSession) -> list[int]:
-    """Return the sums of the accounts, computed in several ways. One of them uses a cursor that stays open during the other statements."""
+    """Return the sum of the accounts, computed in several ways. One cursor remains open during the remaining statements."""
     cursor = accounts.find(batch_size=2, session=session)
     first = next(cursor)["n"]
     whole = sum(account["n"] for account in accounts.find(session=session))

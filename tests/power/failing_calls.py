@@ -58,7 +58,7 @@ class FailingCalls:
         return int(self._state.kept)
 
     def calls(self, kind: str) -> int:
-        """Return the number of calls of a kind since `begin`."""
+        """Return the number of calls of the given kind since `begin`."""
         return int(self._state.calls[KINDS.index(kind)])
 
 

@@ -179,7 +179,7 @@ class Set:
             self._reads += seen
 
     def check(self, client: Client) -> None:
-        """Compare the set with the acknowledged elements, and compare the reads with each other."""
+        """Compare the set with the acknowledged elements, and check that all reads are consistent with each other."""
         found = Counter(one["element"] for one in client.all(DB, {"find": "elements"}))
         assert max(found.values(), default=1) == 1, f"twice: {found.most_common(3)}"
         lost = set(self._sure) - found.keys()

@@ -23,7 +23,9 @@ RESUMES = frozenset({CURSOR_NOT_FOUND, 237, 11601, 11600, 136, 175, 91, 189})
 
 
 class Writer:
-    """A model that makes random writes and catalog changes. The server may refuse them, because they do not depend on what exists."""
+    """A model that makes random writes and catalog changes. The server may refuse them, because they are chosen without regard to the
+    existing data.
+    """
 
     def one(self, client: Client) -> None:
         """Run a random write, a transaction with several writes, or a catalog change."""

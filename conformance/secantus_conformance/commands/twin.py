@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_session(sides: tuple[Side, Side], seed: int, count: int, asked: dict[str, Asked]) -> None:
-    """Run a session. If it raises a new question, shrink the session to the smallest one that still raises it."""
+    """Run a session. If it raises a new question, shrink the session to the smallest version that still raises this question."""
     commands = session(seed, count)
     found = compare(sides, commands)
     if found is None:

@@ -31,7 +31,7 @@ _ID = 1
 def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
     """Run one case of a corpus file. Raise AssertionFailed if the check fails.
 
-    `index` counts the cases of `valid` first, then those of `decodeErrors`.
+    `index` is the position of the case in the list of all cases in `valid`, followed by all cases in `decodeErrors`.
     """
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})

@@ -1,6 +1,6 @@
 """The comparison of an actual value with an expected value, which may contain operators such as $$exists.
 
-The rules are those in section "Evaluating Matches" of the unified test format. Root documents may have more keys than expected, but
+The rules are defined in section "Evaluating Matches" of the unified test format. Root documents may have more keys than expected, but
 nested documents may not. Arrays must have the same length. Key order is ignored. int, long and double are compared by value. All other
 comparisons are exact: even an empty expectation is checked.
 """

@@ -273,7 +273,9 @@ class CommandWatch:
                 self._check_marker(item)
 
     def check_marker(self, item: pytest.Item) -> None:
-        """Fail the setup of a test if one of its markers is not valid, unless `check_markers` has validated them."""
+        """In an xdist worker, fail the setup of a test if one of its plan check markers is invalid. Elsewhere, `check_markers` has
+        validated them.
+        """
         if not self._is_xdist_worker:
             return
         try:
@@ -341,7 +343,7 @@ class CommandWatch:
 
 
 def wants_log(item: pytest.Item) -> bool:
-    """Return whether a test requests the log by a fixture or a marker."""
+    """Return whether a test requests the log through a fixture or a marker."""
     return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
 
 

@@ -99,8 +99,8 @@ class Guard:
         return answer
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether a Host header names this console. If not, a page of a different site may have resolved its own name to our
-        address.
+        """Return whether a Host header names this console. This prevents DNS rebinding, in which a different site resolves its name to
+        our address.
 
         A console on a loopback address accepts only loopback names. A console on any other address accepts that name, this machine's
         name, and any IP address, because the name of a different site cannot be an IP address.

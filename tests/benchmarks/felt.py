@@ -141,9 +141,7 @@ def other_cores_busy() -> Iterator[None]:
 
 
 def measure(subjects: list[Subject], kinds: list[Kind], turns: int, scratch: Path, *, is_busy: bool) -> Cells:
-    """Let every subject run every suite `turns` times, alternating between subjects. Before, run each once uncounted, to compile the
-    modules.
-    """
+    """Let every subject run every suite `turns` times, alternating between subjects. An uncounted first run compiles the modules."""
     (scratch / "per_test.py").write_text(PER_TEST, encoding="utf-8")
     cells: Cells = {}
     for kind in kinds:

@@ -58,7 +58,7 @@ def beside_idle_streams(ours: str) -> Values:
 
 
 def event_latency(ours: str) -> Values:
-    """Return the ratio of two times: from sending a write to receiving its change event, and of a find by `_id`."""
+    """Return the time from sending a write to receiving its change event, as a multiple of the time of a find by `_id`."""
     events, finds = [], []
     with daemons.daemon(ours) as (port, _), RawConnection(port) as stream, RawConnection(port) as writer:
         cursor = stream.run({"aggregate": "single", "pipeline": [{"$changeStream": {}}], "cursor": {}})["cursor"]["id"]

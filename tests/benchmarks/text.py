@@ -24,7 +24,9 @@ SCORE = {"s": {"$meta": "textScore"}}
 
 
 def load(collection: Collection[Any]) -> None:
-    """Insert the documents. For each N in `SHARES`, every N-th document contains an additional word, and an indexed field for comparison."""
+    """Insert the documents. For each N in `SHARES`, every N-th document contains an additional word. An indexed field allows the same
+    find.
+    """
     collection.create_index([("text", "text")])
     for share in SHARES:
         collection.create_index(f"n{share}")

@@ -22,7 +22,7 @@ def forget_retried() -> None:
 
 
 def keep_readers_waiting() -> None:
-    """Make the server not notify the readers of the oplog about commits."""
+    """Prevent the server from notifying the readers of the oplog about commits."""
     WriteSignal.publish = lambda *_arguments: None  # type: ignore[method-assign, assignment]
 
 

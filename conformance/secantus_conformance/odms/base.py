@@ -64,7 +64,8 @@ def known_differences(name: str) -> list[Difference]:
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Apply the ratchet to results: a test that passed before but does not pass now becomes a failure, even if it did not run.
+    """Apply the ratchet (the list of tests that must pass) to results. A listed test that does not pass becomes a failure, even if it did
+    not run.
 
     Arguments:
         path: the ratchet file; by default the suite's file in this package.

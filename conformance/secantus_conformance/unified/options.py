@@ -63,7 +63,10 @@ def transaction_options(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def session_options(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a session as keyword arguments. Raise BadTest for an unknown option, or SkipTest if pymongo lacks the option."""
+    """Return the options of a session as keyword arguments.
+
+    Raise BadTest for an unknown option, or SkipTest if pymongo lacks the option.
+    """
     _only(spec, {"causalConsistency", "snapshot", "snapshotTime", "defaultTransactionOptions", "defaultTimeoutMS"}, "session options")
     for missing in ("snapshotTime", "defaultTimeoutMS"):
         if missing in spec:

@@ -307,10 +307,7 @@ def check_writable(path: Path) -> None:
 
 
 def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespace) -> dict[str, Any]:
-    """Parse the server's settings. Import the settings module only if any are given.
-
-    A fixed port is not adjusted here, because each xdist worker derives its own port from it later.
-    """
+    """Parse the server's settings. Import the settings module only if any are given. xdist workers adjust a fixed port later."""
     chosen = read_compat(compat, uri)
     if not lines:
         return chosen
@@ -427,8 +424,7 @@ def read_console(given: Namespace) -> bool:
 
 
 def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
-    """Validate and return the value of `secantus_reset`: the kinds of test parts (`examples`, `subtests`) before which the databases are
-    reset.
+    """Validate and return the kinds of test parts (`examples`, `subtests`) before which `secantus_reset` resets the databases.
 
     Raises:
         pytest.UsageError: a kind is unknown, or the isolation mode has no snapshots.
@@ -536,11 +532,7 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """Validate and return the seed files and directories.
-
-    Raises:
-        pytest.UsageError: a path does not exist, or the seeds would be loaded into an existing database of an external server.
-    """
+    """Return the seed paths. Raise a usage error if one is missing, or if they would be loaded into an existing external database."""
     if paths and uri and isolation == "none":
         raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:

@@ -44,7 +44,9 @@ class Blocking:
 
     @contextmanager
     def lifted(self) -> Generator[None]:
-        """Unblock the server within the block, for the setup of a fixture that outlives the test and is therefore not part of it."""
+        """Unblock the server while a fixture that outlives the test is set up within the block, because this setup is not part of the
+        test.
+        """
         if not self._is_on:
             yield
             return

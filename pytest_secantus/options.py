@@ -74,24 +74,24 @@ class Options:
         active: ``--secantus``: run the server and isolate every test, even without our fixtures.
         uri: an external server to use instead of our own.
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
-        keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
+        keep_definitions: retain the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
         dump: the directory for dumps of the databases after failed tests, or None.
-        dump_format: the format of these dumps.
+        dump_format: the format of the dumps.
         pause: whether to wait after each failure, with the server running.
-        console: whether to wait after each failure, and show the test in the console.
+        console: whether to wait after each failure, and show the test in the web console.
         reset: the parts of a test before which the databases are reset: `examples` of Hypothesis, `subtests`.
         guards_threads: whether to warn about threads that write after their test has ended.
         block: whether tests that request none of our fixtures are blocked from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
-        process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        process: whether to run the server in a child process; `auto` does so if this process is patched or tests run in forks.
         transport: how pymongo clients of this process reach a server that runs in this process.
-        auth: the users of a server that requires authentication; the URI contains the credentials of the first one.
+        auth: the users of a server that requires authentication; the URI contains the credentials of the first user.
         tls: whether clients use TLS; `mutual` also requires client certificates.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
         report: the HTML file of the report, or None for no report.
-        shadow: the URI of a second server whose answers are compared, or None.
+        shadow: the URI of a second server whose replies are compared with ours, or None.
     """
 
     active: bool

@@ -30,7 +30,7 @@ class Loop(NamedTuple):
 
     @property
     def what(self) -> str:
-        """A description of the loop."""
+        """A description of the loop for a report."""
         values = "the same" if self.repeats else "other"
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
         return f"the same command {self.times} times from one line{where}, with {values} values"

@@ -51,7 +51,7 @@ class TestPage(TypedDict):
 
 
 class Shape(TypedDict):
-    """The statistics of all commands with one shape."""
+    """The statistics of all commands that have the same shape, that is, differ only in their constants."""
 
     namespace: str
     shape: str
@@ -136,7 +136,7 @@ def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
 
 
 def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
-    """Add the index usage that was measured at the end of a test."""
+    """Add the usage of indexes, measured at the end of a test, to the report."""
     for usage in usages:
         key = f"{usage.namespace} {usage.name} {usage.key}"
         new: IndexRow = {

@@ -49,13 +49,13 @@ class PairedCursor:
     theirs: list[Any] = field(default_factory=list)
 
     def take_ours(self, reply: dict[str, Any], database: str) -> None:
-        """Add the results in our server's reply."""
+        """Add the results in our server's reply to this cursor's results."""
         cursor = reply["cursor"]
         self.is_open = bool(cursor["id"])
         self.ours += comparable_results(self.name, _batch_of(cursor), database)
 
     def take_theirs(self, reply: dict[str, Any]) -> None:
-        """Add the results in the shadow's reply."""
+        """Add the results in the shadow's reply to this cursor's results."""
         cursor = reply["cursor"]
         self.their_id = cursor["id"]
         self.collection = cursor["ns"].partition(".")[2]

@@ -15,7 +15,7 @@ from secantus_conformance.running import Plan, execute
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("cases", help="replay recorded cases (.jsonl) and compare strictly")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of .jsonl files, or one such file")
     parser.add_argument("--match", action="append", default=[], metavar="TEXT", help="run only cases whose names contain this text")

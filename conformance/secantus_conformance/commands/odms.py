@@ -16,7 +16,7 @@ from secantus_conformance.suites.sources import cache_folder
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("odms", help="run the test suite of an object-document mapper against a server")
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout, for a suite that its package does not contain")

@@ -26,7 +26,7 @@ _PARTS = ("cases", "pymongo")
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("peers", help="measure several servers by recorded cases and pymongo's suite, each run whole")
     parser.add_argument("--cases", type=Path, metavar="DIR", help="a folder of recorded cases")
     parser.add_argument(

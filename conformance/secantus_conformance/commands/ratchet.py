@@ -11,7 +11,7 @@ from secantus_conformance.report.jsonout import read_json_report
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("ratchet", help="add the tests that pass to the ratchet file")
     parser.add_argument("file", type=Path, metavar="FILE", help="the ratchet file")
     parser.add_argument("--from", dest="report", type=Path, required=True, metavar="REPORT", help="report.json of `run`")

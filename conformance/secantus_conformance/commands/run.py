@@ -27,7 +27,7 @@ DIFFERENCES = Path(__file__).parents[1] / "differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("run", help="run the specification suites against a server")
     add_server_options(parser)
     add_selection_options(parser)

@@ -17,7 +17,7 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("selfcheck", help="check the runner: wrong tests fail, mutants are caught")
     add_server_options(parser)
     add_specs_option(parser)

@@ -20,7 +20,7 @@ from secantus_server.bson.values import MISSING
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("twin", help="run the same random sessions against two servers and ask about differences")
     parser.add_argument("uri", nargs=2, metavar="URI", help="a running server; its database secantus_twin is dropped")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of the first session (default: a random one, which is printed)")

@@ -41,8 +41,8 @@ class Figures:
     """The figures of one report.
 
     `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server; they are 0 for any other suite.
-    `of_ours` and `of_ours_passed` are set for servers other than this project's. They count the tests for which this project's server is
-    eligible. `second` counts the tests that passed only on a second run.
+    `of_ours` and `of_ours_passed` are set only for servers other than this project's. They count the tests for which this project's
+    server is eligible. `second` counts the tests that passed only on a second run.
     """
 
     title: str

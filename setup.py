@@ -1,6 +1,6 @@
-"""Builds the compiled modules, and the two libraries that are linked into them: WiredTiger and PCRE2.
+"""The build of the compiled modules, and of the two libraries that are linked into them: WiredTiger and PCRE2.
 
-`pyproject.toml` contains everything else, including the list of compiled modules. See docs/build.md.
+`pyproject.toml` contains all other build settings, including the list of compiled modules. See docs/build.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SHARED = "secantus_server._cyutility"
 
 
 def compiled_modules() -> list[Extension]:
-    """Return the extensions that pyproject.toml lists, and the module that they share."""
+    """Return the extensions that pyproject.toml lists, and the module that all of them share."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     names = settings["tool"]["secantus"]["compiled-modules"]
     shared = Extension(SHARED, [SHARED.replace(".", "/") + ".c"])
@@ -50,7 +50,7 @@ def compiled_modules() -> list[Extension]:
 
 
 def variants_of(modules: list[Extension]) -> dict[str, Variant]:
-    """Return the variant of each module by the module's name; see docs/instrumented.md."""
+    """Return the build variant of each module, by the module's name (see docs/instrumented.md)."""
     try:
         return {module.name: PRODUCT if module.name == SHARED else variant_of(module.name, os.environ) for module in modules}
     except UnknownVariant as error:
@@ -58,7 +58,7 @@ def variants_of(modules: list[Extension]) -> dict[str, Variant]:
 
 
 def check_compiler(command: list[str]) -> None:
-    """Exit with one sentence if C cannot be compiled. `command` is the command of the compiler."""
+    """Exit with a one-sentence message if C code cannot be compiled. `command` is the command line of the compiler."""
     if shutil.which(command[0]) is None:
         sys.exit(f"pytest-secantus needs a C compiler to build: {command[0]!r} was not found. Install gcc or clang.")
     header = Path(sysconfig.get_path("include"), "Python.h")
@@ -67,21 +67,21 @@ def check_compiler(command: list[str]) -> None:
 
 
 def remove_stale_modules() -> None:
-    """Remove setuptools' staging directories, so that a deleted module cannot get into a wheel."""
+    """Remove setuptools' staging directories, so that a module that was deleted from the sources cannot get into a wheel."""
     for staging in BUILD.glob("lib*"):
         shutil.rmtree(staging)
 
 
 class BuildModules(build_ext):
-    """Build the libraries once, then the changed modules, several in parallel.
+    """A build command that first builds the libraries, then the changed modules in parallel.
 
-    The built modules are also copied next to their sources, because a Python started in the tree imports the tree's packages even if
-    the project is installed.
-    A module of a variant other than the product is kept below `build` instead, so that the tree keeps the product.
+    The built modules are also copied next to their sources, because a Python interpreter that is started in the source tree imports the
+    tree's packages even if the project is installed. Modules of instrumented variants are stored below `build` instead, so that they do
+    not replace the ordinary modules in the tree.
     """
 
     def build_extensions(self) -> None:
-        """Build everything; setuptools calls this with the compiler set up."""
+        """Build the libraries and modules. setuptools calls this method after it has configured the compiler."""
         check_compiler(self.compiler.compiler_so)
         self.parallel = self.parallel or min(4, os.cpu_count() or 1)
         try:
@@ -109,7 +109,7 @@ class BuildModules(build_ext):
             stamps[module.name].give(Path(self.get_ext_fullpath(module.name)))
 
     def _translate(self, modules: list[Extension], variant: Variant) -> None:
-        """Run Cython, with its output below `build`, and set the compiler's options."""
+        """Run Cython with its output below `build`, and set the compiler options of the resulting extensions."""
         from Cython.Build import cythonize
 
         if variant != PRODUCT:
@@ -136,7 +136,7 @@ class BuildModules(build_ext):
                 c.write_text(variant.translated(c.read_text(encoding="utf-8")), encoding="utf-8")
 
     def _connect(self, extension: Extension, libraries: dict[str, Library]) -> None:
-        """Set the include directories of an extension, and link it with its library if it has one."""
+        """Set the include directories of an extension. If the extension uses a library, link it with the library."""
         extension.include_dirs += [str(library.include) for library in libraries.values()]
         if extension.name in libraries:
             extension.extra_objects.append(str(libraries[extension.name].archive))
@@ -147,7 +147,7 @@ class BuildModules(build_ext):
 
 
 def rewritten(source: Path, variant: Variant) -> Path:
-    """Write a variant of a module's source below `build`; return its path."""
+    """Write the source of a module, rewritten for a variant, below `build`. Return its path."""
     copy = BUILD / variant.name / source
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(variant.source(source.read_text(encoding="utf-8")), encoding="utf-8")
@@ -155,7 +155,7 @@ def rewritten(source: Path, variant: Variant) -> Path:
 
 
 def common_ingredients(libraries: Iterable[Library]) -> bytes:
-    """Return a digest of the inputs common to all modules: the declarations, the libraries, the tools and this file."""
+    """Return a digest of the inputs that all modules share: the declarations, the libraries, the tools, and this file."""
     import Cython
 
     # Relative, so that a copied or moved tree keeps its build.
@@ -167,9 +167,10 @@ def common_ingredients(libraries: Iterable[Library]) -> bytes:
 
 
 class Stamp:
-    """The record of the inputs of a built module.
+    """A record of the inputs from which a module was built.
 
-    setuptools compares the modification times of files, but a fresh build environment contains new files of Cython each time.
+    It is needed because setuptools compares only the modification times of files, and a fresh build environment contains new Cython files
+    each time.
     """
 
     def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant) -> None:
@@ -190,9 +191,9 @@ class Stamp:
         return self._module.exists() and self._note.exists() and self._note.read_text(encoding="ascii") == self._content()
 
     def take(self, built: Path) -> None:
-        """Move a newly built module to its place, and record its inputs.
+        """Move a newly built module to its destination, and record its inputs.
 
-        The old file is replaced, not overwritten: a process that has mapped it would crash otherwise.
+        The old file is replaced and not overwritten, because a process that has mapped it into memory would otherwise crash.
         """
         fresh = self._module.with_suffix(".new")
         shutil.copyfile(built, fresh)
@@ -201,7 +202,7 @@ class Stamp:
         self._note.write_text(self._content(), encoding="ascii")
 
     def give(self, target: Path) -> None:
-        """Copy the module to the path that setuptools expects."""
+        """Copy the module to the path at which setuptools expects it."""
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._module, target)
 

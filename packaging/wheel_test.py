@@ -1,4 +1,4 @@
-"""The first test of a newcomer, run with an installed wheel."""
+"""The first tests that a new user might write, run with an installed wheel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secantus_server
 
 
 def test_a_first_test(secantus_db):
-    """Write, index and read."""
+    """Write, index and read documents."""
     assert "site-packages" in secantus_server.__file__, "the tree is tested instead of the wheel"
     secantus_db.fruit.create_index("kind")
     secantus_db.fruit.insert_many([{"_id": n, "kind": "ab"[n % 2], "name": f"n{n}"} for n in range(100)])
@@ -15,5 +15,5 @@ def test_a_first_test(secantus_db):
 
 
 def test_its_writes_are_undone(secantus_db):
-    """Find no documents of the other test."""
+    """Check that the documents of the previous test are absent."""
     assert secantus_db.fruit.count_documents({}) == 0

@@ -1,4 +1,4 @@
-"""``secantus_block = yes``: a test that requests none of our fixtures cannot reach the server."""
+"""The option ``secantus_block = yes``, which blocks the server for every test that requests none of the plugin's fixtures."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ BLOCKED = (
 
 
 class Blocking:
-    """Blocks the server while a test runs that requests none of the plugin's fixtures."""
+    """Blocks access to the server during every test that requests none of the plugin's fixtures."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._is_on = False
 
     def begin(self, item: pytest.Item) -> None:
-        """Block a test's access to the server, unless the test requests a seed or one of our fixtures, directly or indirectly."""
+        """Block a test's access to the server, unless the test requests a seed or one of the plugin's fixtures, directly or indirectly."""
         if not self._worker.options.block or item.get_closest_marker(f"{PREFIX}seed") is not None:
             return
         if not any(name.startswith(PREFIX) for name in getattr(item, "fixturenames", ())):
@@ -37,14 +37,16 @@ class Blocking:
             self._close(BLOCKED)
 
     def end(self) -> None:
-        """Unblock the server for all tests."""
+        """Restore access to the server for all tests."""
         if self._is_on:
             self._is_on = False
             self._close(None)
 
     @contextmanager
     def lifted(self) -> Generator[None]:
-        """Unblock the server during the setup of a fixture with a wider scope, because this setup does not belong to the test."""
+        """Unblock the server while a fixture that outlives the test is set up within the block, because this setup is not part of the
+        test.
+        """
         if not self._is_on:
             yield
             return

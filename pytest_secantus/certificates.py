@@ -1,4 +1,4 @@
-"""Certificates for one pytest process: those of the server and of its clients. Only this module imports trustme, which creates them."""
+"""TLS certificates of the server and the clients in one pytest process. Only this module imports trustme, which creates them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ClientCertificate(NamedTuple):
 
 
 class Certificates:
-    """The certificates of a process's server and clients.
+    """The TLS certificates of one process's server and clients.
 
     Arguments:
         directory: where to write the files; created if missing.
@@ -54,7 +54,7 @@ class Certificates:
         self._server_file = self._write("server", server)
 
     def client(self, name: str = "client") -> ClientCertificate:
-        """Return the certificate of a client. The first call with a name creates it.
+        """Return the certificate of a client. The first call with a given name creates the certificate.
 
         Arguments:
             name: the common name, a part of the subject: `CN=client,OU=tests,O=Secantus`.
@@ -69,16 +69,16 @@ class Certificates:
         return self._clients[name]
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings of the server."""
+        """Return the server settings that enable TLS with these certificates."""
         return {"tls_cert_file": self._server_file, "tls_ca_file": self.ca_file, "tls_require_client_cert": self._mutual}
 
     def options(self) -> dict[str, Any]:
-        """Return the options with which pymongo's clients connect."""
+        """Return the TLS options with which pymongo's clients must connect to the server."""
         key = {"tlsCertificateKeyFile": self.client().file} if self._mutual else {}
         return {"tls": True, "tlsCAFile": self.ca_file, **key}
 
     def add_to(self, uri: str) -> str:
-        """Add these options to the server's connection string."""
+        """Return the server's connection string with the TLS options appended."""
         options = {name: value for name, value in self.options().items() if name != "tls"}
         return f"{uri}&{urlencode(options)}"
 

@@ -1,6 +1,6 @@
-"""Messages between a test process and its server's process: pickled values, with handles for objects that stay in the server.
+"""Messages between a test process and its server process: pickled values, and handles that represent objects in the server process.
 
-Unpickling is safe here: both ends run the same interpreter and code, and no other process can reach the socket between them.
+Unpickling is safe here, because both ends run the same interpreter and code, and no third process can access the socket.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LENGTH = struct.Struct("<Q")
 
 
 class Channel:
-    """Whole messages over a stream socket of `_socket`, which gevent and eventlet do not patch."""
+    """Sends and receives whole messages over a stream socket from `_socket`, a module that gevent and eventlet do not patch."""
 
     def __init__(self, sock: _socket.socket) -> None:
         sock.setblocking(True)
@@ -31,7 +31,7 @@ class Channel:
         self._sock.sendall(LENGTH.pack(len(message)) + message)
 
     def receive(self) -> bytes:
-        """Wait for a message.
+        """Block until a message arrives, and return it.
 
         Raises:
             EOFError: the other end was closed.
@@ -45,7 +45,7 @@ class Channel:
         return peek_closed(self._sock)
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until the other end is closed, at most `timeout_s`."""
+        """Wait for at most `timeout_s` seconds until the other end is closed."""
         self._sock.settimeout(timeout_s)
         try:
             while self._sock.recv(4096):
@@ -54,12 +54,12 @@ class Channel:
             return
 
     def close(self) -> None:
-        """Close this end."""
+        """Close this end of the channel."""
         self._sock.close()
 
 
 class Handle:
-    """A reference to an object that stays in the server's process: a snapshot, or writes that `set_aside` removed."""
+    """A reference to an object that remains in the server process: a snapshot, or writes that `set_aside` removed."""
 
     __slots__ = ("__weakref__", "_forget", "number", "received")
 
@@ -86,7 +86,7 @@ class Handles:
         """Return the number that represents a value in a message, or None if the message contains the value itself.
 
         Raises:
-            ValueError: the value is a handle of another server, for instance of one that has died.
+            ValueError: the value is a handle of a different server, for instance of one that has died.
         """
         if type(value) is not Handle:
             return None
@@ -95,7 +95,7 @@ class Handles:
         return value.number
 
     def named(self, number: int) -> Handle:
-        """Return the handle with this number: the same object for as long as a reference to it exists."""
+        """Return the handle with this number. As long as a handle is referenced, every call returns the same object."""
         handle = self._known.get(number)
         if handle is None:
             handle = self._known[number] = Handle(number, self.forgotten.append)
@@ -114,10 +114,10 @@ class Handles:
 
 
 class Objects:
-    """The objects in the server's process that handles refer to. An object is kept until the test process has forgotten all of its handles.
+    """The objects in the server process to which handles refer. Each is retained until the test process has released all of its handles.
 
     Arguments:
-        types: the types of objects to keep here. Values of other types are pickled into the message.
+        types: the types of objects to retain here. Values of other types are pickled into the message.
     """
 
     def __init__(self, types: tuple[type, ...]) -> None:
@@ -160,7 +160,7 @@ class _Pickler(pickle.Pickler):
         return self._names.number_of(value)
 
     def reducer_override(self, value: object) -> Any:
-        """Pickle an exception as its class, `args` and attributes: unpickling then does not depend on the signature of its constructor."""
+        """Pickle an exception as its class, `args` and attributes, so that unpickling does not depend on its constructor's signature."""
         if isinstance(value, BaseException) and not isinstance(value, OSError):
             return make_error, (type(value), value.args, vars(value))
         return NotImplemented

@@ -1,4 +1,4 @@
-"""The plan checks: their names, and their thresholds from the ini file and from markers."""
+"""The names of the plan checks, and the parser of their thresholds in the ini file and in markers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THRESHOLDS: Final = {"collscan": 50, "n_plus_one": 10, "in_memory_sort": 50, "un
 
 
 def parse_checks(words: Iterable[Any], where: str) -> dict[str, int]:
-    """Return the thresholds of checks that are given as `name` or `name=threshold`.
+    """Parse checks of the form `name` or `name=threshold`, and return their thresholds by name.
 
     Arguments:
         where: the option or marker, for error messages.
@@ -31,7 +31,7 @@ def parse_checks(words: Iterable[Any], where: str) -> dict[str, int]:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise a usage error unless a check of this name exists."""
+    """Raise pytest.UsageError unless a check with this name exists."""
     if name not in THRESHOLDS:
         raise pytest.UsageError(f"{where}: {name!r} is not a check; the checks are {', '.join(THRESHOLDS)}")
 
@@ -49,10 +49,10 @@ def read_threshold(name: str, value: Any, where: str) -> int:
 
 
 def checks_of(item: pytest.Item, given: Mapping[str, int]) -> dict[str, int]:
-    """Return the checks of a test with their thresholds.
+    """Return the plan checks that apply to a test, with their thresholds.
 
     Arguments:
-        given: the checks of the ini file.
+        given: the checks in the ini file.
 
     Raises:
         pytest.UsageError: a marker is not valid.

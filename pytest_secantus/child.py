@@ -1,7 +1,7 @@
 """A server in a child process, with the interface of the in-process server.
 
-The server is started and called without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or eventlet has
-patched these modules. A fork of the test process may call it too: each process has its own channel.
+This module starts and calls the server without `subprocess`, `threading` and `socket`, so that it works in a process where gevent or
+eventlet has patched these modules. A fork of the test process may call the server too, because each process has its own channel.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNKNOWN = -1
 
 
 class Verb:
-    """A method of the server, called in the child process under the same name."""
+    """A descriptor that forwards a method call to the server's method of the same name in the child process."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -56,7 +56,7 @@ class Verb:
 
 
 class ChildServer:
-    """A server in a child process, which ends when this process ends.
+    """A server in a child process. The child process exits when this process exits.
 
     Arguments:
         **settings: the settings of `SecantusDBServer`.
@@ -118,7 +118,7 @@ class ChildServer:
 
     @property
     def pid(self) -> int:
-        """The process id of the server's process."""
+        """The id of the server process."""
         return self._pid
 
     def checkpoint(self) -> AbstractContextManager[Any]:
@@ -126,7 +126,7 @@ class ChildServer:
         return checkpoint(self)
 
     def start(self) -> ChildServer:
-        """Start the process and the server in it. A restarted server keeps its port.
+        """Start the child process, and start the server in it. After a restart, the server listens on the same port as before.
 
         Raises:
             CannotStart: the process cannot be started, or exits immediately.
@@ -153,7 +153,7 @@ class ChildServer:
         return self
 
     def stop(self) -> None:
-        """Stop the server and end its process. A fork only closes its channel. A second call does nothing."""
+        """Stop the server and end its process; in a fork, only close the channel. A second call does nothing."""
         if self._door is None:
             return
         try:
@@ -165,7 +165,7 @@ class ChildServer:
             self._end()
 
     def death(self) -> str | None:
-        """Describe how the server's process ended. Return None while the process runs, and in a fork, which cannot find out."""
+        """Describe how the server process ended. Return None while the process runs, and in a fork, which cannot read the exit status."""
         if self._status is None and self._pid and os.getpid() == self._owner:
             self._reap(posix.WNOHANG)
         return None if self._status is None else describe_end(self._pid, self._status)
@@ -196,7 +196,7 @@ class ChildServer:
         return value
 
     def _enter_fork(self) -> None:
-        """Replace the channel and the lock in a fork: they are copies of the parent's."""
+        """Replace the channel and the lock in a fork, because the fork only has copies of the parent's."""
         self._lock, self._process = RLock(), os.getpid()
         self._handles.enter_fork()
         self._close_channel()
@@ -232,7 +232,7 @@ class ChildServer:
         self._await_end()
 
     def _await_end(self) -> str:
-        """Wait until the process exits after its channel closed, read its exit status, and describe how it ended."""
+        """Wait until the server process exits after its channel was closed; return a description of how it ended."""
         if os.getpid() != self._owner:
             return "the server's process has ended"
         deadline, pause = monotonic() + DEATH_TIMEOUT_S, Event()
@@ -246,7 +246,7 @@ class ChildServer:
         return death
 
     def _reap(self, flags: int) -> None:
-        """Read the process's exit status, unless other code has already done so."""
+        """Read the exit status of the server process, unless other code has already read it."""
         try:
             pid, status = posix.waitpid(self._pid, flags)
         except ChildProcessError:

@@ -1,4 +1,4 @@
-"""The fixture `secantus_clock`, with which a test stops and moves the server's time."""
+"""The fixture `secantus_clock`, which lets a test stop and move the server's time."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class TimedServer(Protocol):
-    """A server whose time can be moved."""
+    """A server with a clock that can be moved."""
 
     def clock(self) -> tuple[int, bool]:
         """Return the time in milliseconds since the Unix epoch, and whether the clock runs."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Move the time and expire everything that is due at the new time; return the new time."""
+        """Move the clock, expire everything that is due at the new time, and return the new time in milliseconds since the Unix epoch."""
 
     def restore_clock(self) -> None:
         """Set the time back to the system's time."""
 
 
 class ServerClock:
-    """The server's clock. Every move expires what is due at the new time before it returns.
+    """The server's clock. Every move first expires what is due at the new time, then returns.
 
     Arguments:
         server: the server.
@@ -49,7 +49,7 @@ class ServerClock:
         """Freeze the clock at `when`, or at the present time; return the frozen time.
 
         Arguments:
-            when: the time; taken as UTC if it has no time zone, as in pymongo.
+            when: the time. As in pymongo, a time without a time zone is in UTC.
 
         Raises:
             pytest.UsageError: `when` is not a date and time from 1970 to 2106.
@@ -57,10 +57,10 @@ class ServerClock:
         return as_datetime(self._server.move_clock(None if when is None else as_ms("freeze", when), runs=False))
 
     def set(self, when: datetime) -> datetime:
-        """Set the time, stop the clock there, and return the time. The time may be in the past; moving the clock back expires nothing.
+        """Set the time, stop the clock there, and return the time. A time in the past is allowed, and expires nothing.
 
         Raises:
-            pytest.UsageError: as for `freeze`.
+            pytest.UsageError: `when` is not a date and time from 1970 to 2106.
         """
         return as_datetime(self._server.move_clock(as_ms("set", when), runs=False))
 
@@ -87,11 +87,11 @@ class ServerClock:
         return as_datetime(self._server.move_clock(by_ms=round(seconds * 1000)))
 
     def resume(self) -> datetime:
-        """Let a stopped clock run again from its present time, and return that time."""
+        """Restart a stopped clock from its current time, and return that time."""
         return as_datetime(self._server.move_clock(runs=True))
 
     def restore(self) -> None:
-        """Set the time back to the system's time, as is done at the end of the test."""
+        """Set the clock to the system's time. This also happens at the end of every test."""
         self._server.restore_clock()
 
 

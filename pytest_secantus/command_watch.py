@@ -1,6 +1,7 @@
-"""The server's log of commands: when it is on, and to which tests its commands belong.
+"""Control of the server's command log: when the log is on, and to which test each logged command belongs.
 
-The log is on during tests that request it, by the fixture `secantus_commands` or by a plan check, and always for a report or dumps.
+The log is on during each test that requests it through the fixture `secantus_commands` or a plan check. For a report or for dumps, it is
+on during all tests.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ ALLOW_MARKER = "secantus_allow"
 
 
 class CommandWatch:
-    """Switches the command log of one process's server on and off, and assigns its commands to tests.
+    """Turns the command log of one process's server on and off, and assigns logged commands to tests.
 
     Arguments:
         worker: the state of the process.
@@ -58,18 +59,18 @@ class CommandWatch:
 
     @property
     def server(self) -> SecantusDBServer:
-        """The server, which is not an external one."""
+        """The plugin's own server. It is never an external one, because external servers have no command log."""
         return cast("SecantusDBServer", self._worker.server)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Begin the log of a test if the test needs one."""
+        """Start the command log if this test needs it."""
         self._item = item
         self.is_wanted = self._always or wants_log(item)
         if self.is_wanted and self._worker.running:
             self.switch_on()
 
     def finish_test(self) -> None:
-        """End the log of the test, if it has one."""
+        """Add the test's commands to the report, and stop the command log unless every test needs it."""
         item, self._item = self._item, None
         if not self.is_on or item is None:
             return
@@ -84,7 +85,7 @@ class CommandWatch:
         return bool(options.fail_on) or options.report is not None or options.dump is not None or (options.console and options.uri is None)
 
     def switch_on(self) -> None:
-        """Begin a log. If one is running, ignore the commands that it contains so far.
+        """Start the command log. If it is already running, discard the commands that it contains so far.
 
         Raises:
             pytest.UsageError: the server is an external one.
@@ -106,10 +107,11 @@ class CommandWatch:
         self._sources.begin("" if self._item is None else str(self._item.path))
 
     def _harvest(self, item: pytest.Item | None) -> None:
-        """Move the logged commands to the report, if there is one, and empty the log.
+        """Move the logged commands to the report, if one is written, and empty the log.
 
         Arguments:
-            item: the test to which the commands belong, except for those of wider fixtures; None for no test.
+            item: the test that ran the commands, or None for no test. Commands of fixtures that outlive the test are not attributed to
+                it.
         """
         if self._worker.options.report is not None and self._worker.death() is None:
             from pytest_secantus.report import add_commands, add_others
@@ -128,7 +130,7 @@ class CommandWatch:
 
     @property
     def report(self) -> Report:
-        """Return the report's data of this process."""
+        """Return the report data that this process has collected."""
         if self._report is None:
             from pytest_secantus.report import new_report
 
@@ -136,7 +138,7 @@ class CommandWatch:
         return self._report
 
     def note_result(self, result: pytest.TestReport) -> None:
-        """Add the outcome and the duration of a phase of a test to the report."""
+        """Add the outcome and duration of one phase of a test (setup, call or teardown) to the report."""
         if self._worker.options.report is None:
             return
         from pytest_secantus.report import page_of
@@ -147,7 +149,7 @@ class CommandWatch:
             page["outcome"] = result.outcome
 
     def part(self) -> str | None:
-        """Return the report's data of this process as JSON, or None without a report."""
+        """Return this process's report data as JSON, or None if no report is written."""
         if self._worker.options.report is None:
             return None
         import json
@@ -155,7 +157,7 @@ class CommandWatch:
         return json.dumps(self.report)
 
     def add_part(self, part: str | None) -> None:
-        """Add the data of an xdist worker to the report."""
+        """Add an xdist worker's data to the report."""
         if part is not None:
             import json
 
@@ -164,10 +166,10 @@ class CommandWatch:
             merge(self.report, json.loads(part))
 
     def write_report(self, terminal: pytest.TerminalReporter, shadow: Findings | None) -> None:
-        """Write the report's files, and its summary to the terminal.
+        """Write the report's files, and print its summary in the terminal.
 
         Arguments:
-            shadow: what was found with ``--secantus-shadow``, or None.
+            shadow: the findings of ``--secantus-shadow``, or None.
         """
         page = self._worker.options.report
         if page is None or self._config.option.collectonly:
@@ -188,25 +190,25 @@ class CommandWatch:
             terminal.line(line)
 
     def switch_off(self) -> None:
-        """End the log."""
+        """Stop the command log."""
         self.is_on = False
         self._patches.close()
         if self._worker.running and self._worker.death() is None:
             self.server.stop_logging_commands()
 
     def _server_started(self) -> None:
-        """Begin the log on a server that starts during a test."""
+        """Start the command log on a server that starts during a test."""
         if self.is_wanted:
             self.switch_on()
 
     def _server_stops(self) -> None:
-        """Read the remaining commands from the log of a server that stops in the teardown of the last test."""
+        """Save the remaining logged commands before the server stops in the teardown of the last test."""
         if self.is_on:
             self._harvest(self._item)
             self.switch_off()
 
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> AbstractContextManager[None] | None:
-        """Return a context manager that leaves commands out of the test's log, or None for a fixture of function scope.
+        """Return a context manager that excludes a fixture's commands from the test's log, or None for a fixture of function scope.
 
         The commands of a fixture of function scope belong to the test.
         """
@@ -225,7 +227,7 @@ class CommandWatch:
         """Return the commands of the running test.
 
         Raises:
-            RuntimeError: the test has run more commands than the log keeps.
+            RuntimeError: the test has run more commands than the log can store.
         """
         if left_out := self.server.commands_left_out():
             raise RuntimeError(f"the command log is full: it lacks the last {left_out:,} commands of this test")
@@ -241,7 +243,7 @@ class CommandWatch:
         return lines_of(records, most=len(records))
 
     def own_records(self) -> list[CommandRecord]:
-        """Return the commands of the running test that are in the log."""
+        """Return the logged commands that belong to the running test."""
         return self._attributed([record for record in self.server.logged_commands(self._begin) if self._is_own(record)])
 
     def _is_own(self, record: CommandRecord) -> bool:
@@ -251,7 +253,7 @@ class CommandWatch:
         return not any(first <= record.number < end for first, end in self._foreign)
 
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
-        """Add to each command its source lines and the part of the test that ran it."""
+        """Add the source lines and the part of the test to each record, and return the records."""
         assert self._sources is not None, "the log is on"
         for record in records:
             record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
@@ -259,7 +261,9 @@ class CommandWatch:
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
-        """Validate the markers of plan checks. (A usage error would crash an xdist worker; there, `check_marker` fails the test.)
+        """Validate the markers of plan checks.
+
+        In an xdist worker, do nothing, because a usage error would crash the worker. There, `check_marker` fails the test.
 
         Raises:
             pytest.UsageError: a marker is not valid, or the server is an external one.
@@ -269,7 +273,9 @@ class CommandWatch:
                 self._check_marker(item)
 
     def check_marker(self, item: pytest.Item) -> None:
-        """Fail the setup of a test if one of its markers is not valid, unless `check_markers` has validated them."""
+        """In an xdist worker, fail the setup of a test if one of its plan check markers is invalid. Elsewhere, `check_markers` has
+        validated them.
+        """
         if not self._is_xdist_worker:
             return
         try:
@@ -284,7 +290,7 @@ class CommandWatch:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager for the test function that notes where examples and subtests begin, or None if no log is needed."""
+        """Return a context manager that records where examples and subtests begin in the test function, or None if no log is needed."""
         if not self.is_wanted:
             return None
         from pytest_secantus.parts import parts_noticed
@@ -296,7 +302,7 @@ class CommandWatch:
             self._parts.append(self.server.command_log_position())
 
     def function_ended(self, item: pytest.Item) -> None:
-        """Record the use of indexes for the report when a test's function has ended, while its data still exist."""
+        """Record the use of indexes for the report at the end of the test function, while the test's data still exist."""
         if self._worker.options.report is None or not self.is_on or item is not self._item or self._worker.death() is not None:
             return
         from pytest_secantus.report import add_usage
@@ -305,16 +311,16 @@ class CommandWatch:
         add_usage(self.report, self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
-        """Return the plan checks of a test with their thresholds."""
+        """Return the plan checks that apply to a test, with their thresholds."""
         from pytest_secantus.check_names import checks_of
 
         return checks_of(item, self._worker.options.fail_on)
 
     def check_plans(self, item: pytest.Item) -> None:
-        """Fail a test if a plan check reports one of its commands.
+        """Fail a test if a plan check reports any of its commands.
 
         Raises:
-            pytest.fail.Exception: a check reports something.
+            pytest.fail.Exception: a check reports a command.
         """
         if not self.is_on or item is not self._item or self._worker.death() is not None:
             return
@@ -327,7 +333,7 @@ class CommandWatch:
             pytest.fail(message_of(findings), pytrace=False)
 
     def commands(self) -> Commands:
-        """Return the log of the running test. Begin it if the test has not requested it before."""
+        """Return the log of the running test. Start the log if the test has not requested it before."""
         from pytest_secantus.commands import Commands
 
         if not self.is_on:
@@ -337,7 +343,7 @@ class CommandWatch:
 
 
 def wants_log(item: pytest.Item) -> bool:
-    """Return whether a test requests the log by a fixture or a marker."""
+    """Return whether a test requests the log through a fixture or a marker."""
     return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
 
 
@@ -345,7 +351,7 @@ WATCH = pytest.StashKey[CommandWatch]()
 
 
 def watch_of(config: pytest.Config) -> CommandWatch:
-    """Return the watch of this configuration; create it on first use."""
+    """Return the `CommandWatch` of this configuration; create it on first use."""
     watch = config.stash.get(WATCH, None)
     if watch is None:
         watch = config.stash[WATCH] = CommandWatch(guard_of(config).worker, config)

@@ -1,4 +1,4 @@
-"""The value of the fixture `secantus_commands`: the commands that a test has sent."""
+"""The value of the fixture `secantus_commands`: the commands that were sent during a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 100
 
 
 class Commands(Sequence["CommandRecord"]):
-    """The commands run since a given moment, ordered by when they ended. The sequence grows while commands run.
+    """The commands that have run since a given moment, in the order in which they ended. The sequence grows while commands run.
 
     Arguments:
         read: returns the commands so far.
@@ -49,7 +49,7 @@ class Commands(Sequence["CommandRecord"]):
         """Return the commands that match all given arguments.
 
         Arguments:
-            name: the name of a command, or several.
+            name: a command name, or several.
             namespace: `database.collection`.
             plan: the first word of a plan in the plan summary, such as `COLLSCAN`.
 
@@ -73,12 +73,12 @@ class Commands(Sequence["CommandRecord"]):
         Arguments:
             count: the exact number of commands.
             at_least, at_most: bounds of the number.
-            name: count only commands of this name, or of several.
-            namespace: count only commands on this collection.
+            name: the command name, or several, to count; by default all.
+            namespace: the collection whose commands are counted; by default all.
 
         Raises:
             ValueError: no number is given, a command name is unknown, or the namespace lacks the database.
-            AssertionError: another number of commands ran. Raised at the end of the block; the message lists the commands.
+            AssertionError: a different number of commands ran. Raised at the end of the block; the message lists the commands.
         """
         least, most = bounds(count, at_least, at_most)
         check_namespace(namespace)
@@ -86,7 +86,7 @@ class Commands(Sequence["CommandRecord"]):
 
 
 class Expectation:
-    """The context manager of `Commands.expect`, with the same arguments; `least` and `most` are the bounds."""
+    """The context manager that `Commands.expect` returns. `least` and `most` are the bounds; the other arguments are those of `expect`."""
 
     def __init__(self, read: Read, least: int, most: int | None, names: frozenset[str] | None, namespace: str | None) -> None:
         self._read = read
@@ -133,7 +133,7 @@ def bounds(count: int | None, at_least: int | None, at_most: int | None) -> tupl
 
 
 def check_namespace(namespace: object) -> None:
-    """Check that a namespace names a database and a collection. Without the database, it would match no command.
+    """Check that a namespace names a database and a collection, because a namespace without a database would match no command.
 
     Raises:
         ValueError: the database or the collection is missing.
@@ -143,7 +143,7 @@ def check_namespace(namespace: object) -> None:
 
 
 def names_of(name: Names) -> frozenset[str] | None:
-    """Validate command names and return them as a set; return None for all commands.
+    """Validate one or several command names and return them as a set. Return None, which matches all commands, if `name` is None.
 
     Raises:
         ValueError: a name is unknown.
@@ -166,7 +166,7 @@ def names_of(name: Names) -> frozenset[str] | None:
 def select(
     records: Iterable[CommandRecord], names: frozenset[str] | None, namespace: str | None = None, plan: str | None = None
 ) -> Iterator[CommandRecord]:
-    """Yield the records with one of the names, in the namespace, and with the plan; None matches all."""
+    """Yield the records that match the names, the namespace and the plan. A criterion that is None matches all records."""
     for record in records:
         if names is not None and record.name not in names:
             continue
@@ -177,7 +177,7 @@ def select(
 
 
 def expectation(least: int, most: int | None) -> str:
-    """Return a description in words of the number of commands that was expected."""
+    """Return a phrase such as "at least 2 commands" for the expected number of commands."""
     if least == most:
         return f"{least} command{'' if least == 1 else 's'}"
     if most is None:
@@ -188,7 +188,7 @@ def expectation(least: int, most: int | None) -> str:
 def describe(
     found: list[CommandRecord], ran: list[CommandRecord], expected: str, names: frozenset[str] | None, namespace: str | None
 ) -> str:
-    """Return the message of an expectation that was not met."""
+    """Return the error message for an expectation that was not met."""
     which = "".join([f" {' or '.join(sorted(names))}" if names else "", f" on {namespace}" if namespace else ""])
     lines = [f"expected {expected}{f' of{which}' if which else ''}, but {len(found)} ran{':' if found else ''}"]
     lines += [f"  {line}" for line in lines_of(found)]
@@ -198,7 +198,7 @@ def describe(
 
 
 def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
-    """Return commands in mongosh syntax, each with a comment. A line `use` precedes commands on another database.
+    """Return commands in mongosh syntax, each with a comment. A `use` line precedes commands on a different database.
 
     Arguments:
         most: the maximum number of commands to show.
@@ -216,7 +216,7 @@ def lines_of(records: Sequence[CommandRecord], most: int = SHOWN) -> list[str]:
 
 
 def remark(record: CommandRecord) -> str:
-    """Return the comment on a command: its numbers and its source line."""
+    """Return the comment on a command: its metrics and its source line."""
     parts = [record.source] if record.source else []
     if record.site is not None and record.site != record.source:
         parts.append(f"by {record.site}")

@@ -1,4 +1,4 @@
-"""Compatibility with plugins that run a test in several threads or on another event loop."""
+"""Compatibility with plugins that run a test in several threads or on an event loop other than asyncio's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THREADS_SHARE = "all threads of a test would share one Secantus database"
 
 
 def run_in_one_thread(items: list[pytest.Item]) -> None:
-    """Make pytest-run-parallel run tests with our fixtures in one thread: several threads would share one database."""
+    """Make pytest-run-parallel run tests with the plugin's fixtures in one thread, because several threads would share one database."""
     for item in items:
         names = getattr(item, "fixturenames", ())
         asked = any(item.get_closest_marker(marker) for marker in ASKED_FOR_THREADS)
@@ -23,7 +23,7 @@ def run_in_one_thread(items: list[pytest.Item]) -> None:
 
 
 def check_loop(request: pytest.FixtureRequest) -> None:
-    """Refuse a test that runs on trio: pymongo's asynchronous client needs asyncio, and its own error does not say so.
+    """Refuse a test that runs on trio, because pymongo's asynchronous client needs asyncio but raises an error that does not mention it.
 
     Raises:
         pytest.UsageError: the test runs on trio.
@@ -37,7 +37,7 @@ def check_loop(request: pytest.FixtureRequest) -> None:
 
 
 def backend(request: pytest.FixtureRequest) -> Any:
-    """Return the backend on which anyio runs the test, or None."""
+    """Return the backend on which anyio runs the test, or None if anyio does not run it."""
     if "anyio_backend" not in request.fixturenames:
         return None
     chosen = request.getfixturevalue("anyio_backend")

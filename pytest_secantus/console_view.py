@@ -1,4 +1,6 @@
-"""``--secantus-console``: show a failed test in the console, and wait until the user continues on its page or in the terminal."""
+"""The option ``--secantus-console``: show a failed test in the web console, and wait until the user continues on the page or in the
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ _SCOPES: Final = {rank: scope for scope, rank in RANKS.items()} | {SEED_RANK: "s
 
 
 class ConsoleView:
-    """The console of a run. Its process starts when the first test fails.
+    """The web console of a test run. Its process starts when the first test fails.
 
     Arguments:
         uri: the server's connection string.
@@ -50,25 +52,25 @@ class ConsoleView:
 
     @property
     def url(self) -> str:
-        """The address of the page. The first time, it contains the token that admits the browser."""
+        """The address of the page. On the first read, it contains the token that authenticates the browser."""
         url = f"{self._process.url}" if self.is_new else self._process.url.partition("/?")[0] + "/test"
         self.is_new = False
         return url
 
     @property
     def is_running(self) -> bool:
-        """Whether the console's process runs."""
+        """Whether the console process is running."""
         return self._process.is_running
 
     def _resume(self) -> None:
         os.write(self._write, b"r")
 
     def show(self, test: dict[str, Any]) -> None:
-        """Show a test."""
+        """Show a failed test on the page."""
         self._process.show(test)
 
     def wait(self) -> None:
-        """Wait until the user continues, on the page or by Enter. If the terminal's input has ended, only the page remains."""
+        """Wait until the user continues on the page or presses Enter. If the terminal's input has ended, only the page can continue."""
         sources: list[Any] = [self._read]
         if sys.stdin is not None and sys.stdin.isatty():
             sources.append(sys.stdin)
@@ -90,7 +92,7 @@ _VIEW: Final = pytest.StashKey[ConsoleView]()
 
 
 def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-    """Show a failed test in the console, and wait until the user continues."""
+    """Show a failed test in the web console, and wait until the user continues."""
     config = node.config
     view = view_of(config, guard.worker.uri)
     view.show(state_of(guard, node, report))
@@ -102,7 +104,7 @@ def pause_in_console(guard: Guard, node: pytest.Item | pytest.Collector, report:
 
 
 def view_of(config: pytest.Config, uri: str) -> ConsoleView:
-    """Return the console of the run. Start a console if none is running, for instance because its process was killed."""
+    """Return the web console of the run. Start a console if none is running, for instance because its process was killed."""
     view = config.stash.get(_VIEW, None)
     if view is None or not view.is_running:
         view = config.stash[_VIEW] = ConsoleView(uri)
@@ -111,7 +113,7 @@ def view_of(config: pytest.Config, uri: str) -> ConsoleView:
 
 
 def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> dict[str, Any]:
-    """Return the data of a failed test that the page shows."""
+    """Return the data about a failed test that the page shows."""
     worker = guard.worker
     differences, note = _differences(guard, node)
     records, left_out = _commands(node.config)
@@ -130,7 +132,7 @@ def state_of(guard: Guard, node: pytest.Item | pytest.Collector, report: pytest.
 
 
 def _differences(guard: Guard, node: pytest.Item | pytest.Collector) -> tuple[list[dict[str, Any]], str]:
-    """Return the changes made by the test, and, if they are unknown, the reason."""
+    """Return the changes made by the test, and the reason if they are unknown."""
     worker = guard.worker
     snapshot = worker.layers.snapshot_of(node)
     if snapshot is None:
@@ -158,7 +160,7 @@ def _difference(one: Difference) -> dict[str, Any]:
 
 
 def _commands(config: pytest.Config) -> tuple[list[CommandRecord], int]:
-    """Return the commands of the test, and how many commands its log has dropped."""
+    """Return the commands of the test, and the number of commands that did not fit into its log."""
     watch = watch_of(config)
     return (watch.own_records(), watch.server.commands_left_out()) if watch.is_on else ([], 0)
 
@@ -190,7 +192,7 @@ def _name(owner: Any) -> str:
 
 
 def _seeds(guard: Guard, node: pytest.Item | pytest.Collector) -> list[str]:
-    """Return the seeds that the test's markers name. An invalid marker is reported by the test itself."""
+    """Return the seeds in the test's markers. Ignore an invalid marker, because the test itself reports it."""
     try:
         return [describe(source) for source in guard.sources(node)] if isinstance(node, pytest.Item) else []
     except Exception:  # noqa: BLE001  (whatever importing a callable seed raises)

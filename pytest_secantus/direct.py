@@ -1,4 +1,4 @@
-"""The choice of the clients of this process that reach the server without sockets: see `secantus_server.net.direct`."""
+"""The decision about which pymongo clients of this process reach the server without sockets (see `secantus_server.net.direct`)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ KNOWN: Final = ((4, 20), (4, 21))
 
 
 def installed_version() -> str | None:
-    """Return the version of pymongo, or None if it is unknown. Do not import pymongo: the suite may still have to patch the process."""
+    """Return the version of pymongo, or None if it is unknown, without importing pymongo. The suite may still have to patch the process
+    first.
+    """
     if (pymongo := sys.modules.get("pymongo")) is not None:
         return str(pymongo.version)
     # Not `importlib.util.find_spec`: it would also ask the finders of `imports`, which would mistake this for an import of pymongo.
@@ -32,20 +34,22 @@ def installed_version() -> str | None:
 
 
 def is_known(version: str) -> bool:
-    """Return whether clients of this version of pymongo can do without sockets."""
+    """Return whether the plugin can replace the sockets of this pymongo version."""
     numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
     return KNOWN[0] <= numbers < KNOWN[1]
 
 
 class DirectClients:
-    """Connects clients in this process to the worker's server without sockets."""
+    """Connects pymongo clients in this process to the worker's server without sockets."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._patches = ExitStack()
 
     def connect_all(self) -> None:
-        """Replace the functions of pymongo that open connections, unless this version is unknown. Call this after pymongo is imported."""
+        """Replace the functions of pymongo that open connections, if this version of pymongo is known. Call this after pymongo is
+        imported.
+        """
         from pytest_secantus.direct_driver import clients_connected
         from pytest_secantus.driver import UnknownDriver
 
@@ -61,7 +65,7 @@ class DirectClients:
         self._patches.close()
 
     def _interrupt(self, thread: int) -> None:
-        """Interrupt the command that the given thread runs."""
+        """Interrupt the command that a given thread is running."""
         server = self._worker.server_here
         if server is not None:
             server.interrupt_thread(thread)
@@ -69,7 +73,7 @@ class DirectClients:
     def _connect(self, asked: Any, options: Any) -> DirectConnection | None:
         """Return a direct connection for a client that connects to `asked`, or None if that is not our server's address.
 
-        Also return None for a client with TLS: the server refuses its handshake, and the client must see this.
+        Also return None for a client with TLS, because the server must refuse its handshake as it would over a socket.
         """
         from pytest_secantus.driver import is_of_shadow
 

@@ -1,7 +1,7 @@
-"""The replacement of sockets in pymongo, so that clients of this process reach the server of this process directly.
+"""A replacement for the sockets in pymongo, so that clients in this process call the server in this process directly.
 
-This module replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. None of them is a
-public interface, so only the versions in `direct.KNOWN` are changed.
+This module replaces the functions with which pymongo's pools open a connection, send a message and receive a reply. These functions are
+private, so only the pymongo versions in `direct.KNOWN` are patched.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Connect = Callable[[Any, Any], "DirectConnection | None"]
 
 
 class Line:
-    """The replacement of a pymongo connection's socket. It sends and receives whole messages.
+    """A replacement for the socket of a pymongo connection. It sends and receives whole messages.
 
     Arguments:
         direct: the connection to the server.
@@ -53,7 +53,7 @@ class Line:
         self.waiter: asyncio.Future[None] | None = None
 
     def __del__(self) -> None:
-        """Close the connection of a client that was dropped without being closed."""
+        """Close the connection when a client is garbage-collected without having been closed."""
         self.direct.close()
 
     def wake(self) -> None:
@@ -65,7 +65,7 @@ class Line:
                 waiter.get_loop().call_soon_threadsafe(resolve, waiter)
 
     def settimeout(self, timeout: float | None) -> None:
-        """Set the time limit of the next commands."""
+        """Set the time limit of all following commands."""
         self.timeout_s = timeout
 
     def fileno(self) -> int:
@@ -78,7 +78,7 @@ class Line:
 
 
 class _LineInterface:
-    """The common base of the adapters between a Line and pymongo's connections."""
+    """The base class of the adapters between a Line and pymongo's connections."""
 
     __slots__ = ("__weakref__", "conn")
 
@@ -87,16 +87,16 @@ class _LineInterface:
 
     @property
     def get_conn(self) -> Line:
-        """The line."""
+        """The adapted Line."""
         return self.conn
 
     @property
     def sock(self) -> Line:
-        """The line."""
+        """The adapted Line."""
         return self.conn
 
     def settimeout(self, timeout: float | None) -> None:
-        """Set the time limit of the next commands."""
+        """Set the time limit of all following commands."""
         self.conn.timeout_s = timeout
 
     def is_closing(self) -> bool:
@@ -140,7 +140,7 @@ def resolve(future: asyncio.Future[None]) -> None:
 
 
 class Driver:
-    """The parts of pymongo that are replaced or called.
+    """The pymongo functions and classes that this module replaces or calls.
 
     Raises:
         UnknownDriver: this version of pymongo is unknown or lacks one of the parts.
@@ -176,10 +176,10 @@ class Driver:
             raise UnknownDriver(f"pymongo {pymongo.version}: {error}") from error
 
     def message(self, reply: bytes, request_id: int | None) -> Any:
-        """Return a reply as the driver's message object.
+        """Return a reply as pymongo's message object.
 
         Raises:
-            pymongo.errors.ProtocolError: the reply belongs to another request.
+            pymongo.errors.ProtocolError: the reply belongs to a different request.
         """
         _, _, response_to, op_code = _HEADER(reply)
         if request_id is not None and request_id != response_to:
@@ -202,7 +202,7 @@ def clients_connected(connect: Connect, interrupt: Callable[[int], None]) -> Ite
     """Make pymongo's clients use direct connections within the block.
 
     Arguments:
-        interrupt: ends the command that a thread runs, because a signal handler has raised an exception.
+        interrupt: interrupts the command that a thread is running, if a signal handler raises an exception.
 
     Raises:
         UnknownDriver: this version of pymongo is unknown.
@@ -221,7 +221,7 @@ def clients_connected(connect: Connect, interrupt: Callable[[int], None]) -> Ite
 
 
 def closed(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return a method that returns whether the server has closed a pymongo connection."""
+    """Return a replacement for the pymongo method that reports whether the server has closed a connection."""
 
     @functools.wraps(original)
     def conn_closed(conn: Any) -> bool:
@@ -252,7 +252,7 @@ def sender(deferral: Deferral) -> Callable[..., None]:
 
 
 def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
-    """Return the replacements for functions of pymongo's synchronous pool, by name."""
+    """Return the replacements for functions of pymongo's synchronous pool, by function name."""
     opens, sends, receives = driver.synchronous.values()
     message_of = driver.message
 
@@ -275,7 +275,7 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
 
 
 def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
-    """Return the replacements for functions of pymongo's asynchronous pool, by name."""
+    """Return the replacements for functions of pymongo's asynchronous pool, by function name."""
     opens, sends, receives = driver.asynchronous.values()
     message_of = driver.message
 
@@ -305,7 +305,8 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
 
 
 def wait_for_reply(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs. Like pymongo, use a clock that freezegun may have stopped.
+    """Wait for the reply to a command that a different thread executes, and return it. Like pymongo, use a clock that freezegun may have
+    stopped.
 
     Raises:
         TimeoutError: the client's time limit has passed.
@@ -326,7 +327,9 @@ def wait_for_reply(driver: Driver, conn: Any) -> bytes:
 
 
 async def wait_for_reply_in_loop(driver: Driver, conn: Any) -> bytes:
-    """Wait for the reply of a command that another thread runs, without blocking the loop. Like the loop, use the system's clock.
+    """Wait, without blocking the event loop, for the reply to a command that a different thread executes, and return it.
+
+    Like the event loop, use the system's clock.
 
     Raises:
         As `wait_for_reply`.

@@ -1,9 +1,10 @@
-"""Support for Django's MongoDB backend: the end of a test restores a snapshot, which replaces Django's flush.
+"""Support for Django's MongoDB backend: at the end of each test, restore a snapshot instead of running Django's flush.
 
 The backend tells Django that the database has no transactions. Django therefore flushes each collection after each test, and recreates
 content types and permissions. With pytest, ``-p pytest_secantus.django`` disables the flush, since the plugin isolates the tests.
-`TestRunner` is for ``manage.py test``. It starts a server, restores it after each test, and gives each process of ``--parallel`` a server
-with a copy.
+
+`TestRunner` is for ``manage.py test``. It starts a server and restores it after each test. With ``--parallel``, each process gets its own
+server with a copy of the test databases.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 class PortOfAlias:
-    """The decision about which databases in Django's settings are on the plugin's server.
+    """Decides which databases in Django's settings are on the plugin's server.
 
     Arguments:
         port: returns the server's port.
@@ -59,7 +60,9 @@ class PortOfAlias:
         self._answers: dict[tuple[str, int], bool] = {}
 
     def are_ours(self, aliases: Iterable[str]) -> bool:
-        """Return whether all databases are on the server. Answers are cached, because a redirected client reports another address."""
+        """Return whether all databases are on the plugin's server. Answers are cached, because a redirected client reports a different
+        address.
+        """
         return all(self._is_ours(alias) for alias in aliases)
 
     def _is_ours(self, alias: str) -> bool:
@@ -75,7 +78,7 @@ class PortOfAlias:
 
 
 def replace_flush(applies: Callable[[Iterable[str]], bool], restore: Callable[[], object]) -> Callable[[], None]:
-    """Call `restore` instead of the flush after a test. Return a function that reverts this.
+    """Make Django call `restore` instead of the flush after a test. Return a function that reverts this.
 
     Arguments:
         applies: returns whether databases with these aliases may be restored instead of flushed.
@@ -114,14 +117,14 @@ def start_server(stack: ExitStack) -> SecantusDBServer:
 
 
 def restore_after_tests(server: SecantusDBServer) -> Callable[[], None]:
-    """Restore the server's present contents after each test. Return a function that ends this."""
+    """Restore the server's present contents after each test from now on. Return a function that stops this."""
     base = server.snapshot()
     ours = aliases()
     return replace_flush(lambda names: set(names) <= set(ours), lambda: server.restore(base))
 
 
 def begin_cloned_worker(*args: Any, **kwargs: Any) -> None:
-    """Start a server in a process of ``--parallel``, and fill it with the contents of the test databases."""
+    """Start a server in a worker process of ``--parallel``, and fill it with the contents of the test databases."""
     begin_worker(*args, **kwargs)
     server = start_server(ExitStack())
     with MongoClient[dict[str, Any]](server.uri) as client:
@@ -132,20 +135,20 @@ def begin_cloned_worker(*args: Any, **kwargs: Any) -> None:
 
 
 class ClonedSuite(ParallelTestSuite):  # type: ignore[misc]
-    """The suite class for ``--parallel``, whose workers begin with `begin_cloned_worker`."""
+    """The test suite class for ``--parallel``. It initializes each worker process with `begin_cloned_worker`."""
 
     init_worker = begin_cloned_worker
 
 
 class TestRunner(DiscoverRunner):  # type: ignore[misc]
-    """A test runner that starts its own server: ``TEST_RUNNER = "pytest_secantus.django.TestRunner"``."""
+    """A test runner that starts its own server. To use it, set ``TEST_RUNNER = "pytest_secantus.django.TestRunner"``."""
 
     __test__ = False
     parallel: int
     parallel_test_suite = ClonedSuite
 
     def setup_databases(self, **kwargs: Any) -> Any:
-        """Start the server, create the test databases on it, and keep their contents for the processes of ``--parallel``."""
+        """Start the server, create the test databases on it, and save their contents for the worker processes of ``--parallel``."""
         self._stack = ExitStack()
         server = start_server(self._stack)
         parallel, self.parallel = self.parallel, 0  # the backend cannot clone a database
@@ -159,7 +162,7 @@ class TestRunner(DiscoverRunner):  # type: ignore[misc]
         return config
 
     def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
-        """Stop the server, which also deletes its databases."""
+        """Stop the server, which also deletes the test databases."""
         for alias in aliases():
             connections[alias].close_pool()
         others = [entry for entry in old_config if entry[0].vendor != "mongodb"]

@@ -1,4 +1,4 @@
-"""The pymongo internals that a redirect changes: the address of connections, the replica set that a server reports, and logins.
+"""The pymongo internals that a redirect patches: connection addresses, the replica set that a server reports, and logins.
 
 None of this is a public interface. pymongo 4.9 to 4.20 open every connection through functions of two names in one of three modules,
 report every server reply to ``Topology.on_change``, and log in through ``authenticate`` in the two `auth` modules.
@@ -42,7 +42,7 @@ class Destinations(Protocol):
 
 
 class Acceptance(Protocol):
-    """The decision whether a login is accepted unchecked; see `logins.Logins`."""
+    """Decides whether a login is accepted unchecked; see `logins.Logins`."""
 
     strict: bool
 
@@ -54,12 +54,12 @@ class Acceptance(Protocol):
 
 
 class UnknownDriver(Exception):
-    """The error for a version of pymongo that opens connections or logs in by functions that the plugin does not know."""
+    """The error for a pymongo version that opens connections or logs in through functions that the plugin does not know."""
 
 
 @contextmanager
 def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Replace an attribute within the block."""
+    """Replace an attribute within the block, and restore it afterwards."""
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:
@@ -84,7 +84,7 @@ def connections_redirected(destinations: Destinations) -> Iterator[None]:
 
 
 def connect_functions() -> Iterator[tuple[Any, str]]:
-    """Yield the functions that open a connection, each as a module and a name."""
+    """Yield pymongo's functions that open a connection, each as a module and a function name."""
     for name in MODULES:
         try:
             module = importlib.import_module(name)
@@ -94,7 +94,7 @@ def connect_functions() -> Iterator[tuple[Any, str]]:
 
 
 def to_destination(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function or coroutine function that connects, so that it connects to the destination of the address."""
+    """Wrap a connecting function or coroutine function, so that it connects to the address to which its argument is redirected."""
 
     @functools.wraps(original)
     def connect(address: Any, *args: Any, **kwargs: Any) -> Any:
@@ -111,7 +111,10 @@ def is_of_shadow(options: Any) -> bool:
 
 
 def as_asked(destinations: Destinations, original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a replacement for `Topology.on_change` that reports a redirected server under the address that the client uses."""
+    """Return a replacement for `Topology.on_change` that reports a redirected server under the address that the client uses.
+
+    Otherwise the client would replace that address with the hosts in the server's reply.
+    """
 
     @functools.wraps(original)
     def on_change(topology: Any, description: Any, *args: Any, **kwargs: Any) -> Any:
@@ -130,7 +133,7 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
     """Within the block, let redirected connections log in unchecked while the server has no users.
 
     Raises:
-        UnknownDriver: this version of pymongo logs in by functions that the plugin does not know.
+        UnknownDriver: this version of pymongo logs in through functions that the plugin does not know.
     """
     synchronous, asynchronous = (importlib.import_module(name) for name in AUTHENTICATION)
     if not hasattr(synchronous, "authenticate") or not hasattr(asynchronous, "authenticate"):
@@ -143,9 +146,9 @@ def logins_decided(destinations: Destinations, logins: Acceptance) -> Iterator[N
 
 
 def find_user() -> dict[str, Any]:
-    """Return a command that finds any user. The command is in the stable API, because a client may be restricted to this API.
+    """Return a command that finds any user. It is part of the stable API, because a client may be restricted to that API.
 
-    The comment keeps the command out of the command log.
+    Its comment excludes it from the command log.
     """
     return {"find": "system.users", "projection": {"_id": 1}, "limit": 1, "singleBatch": True, "comment": OWN_NAME}
 
@@ -186,7 +189,7 @@ def checked_if_there_are_users_async(
 
 @contextmanager
 def messages_noted(note: Callable[[bytes], None]) -> Iterator[None]:
-    """Within the block, call `note` with each message before the driver sends it. The call runs in the thread or task of the command."""
+    """Within the block, call `note` with each message before the driver sends it, in the thread or task that runs the command."""
     with ExitStack() as patches:
         for module_name, function in SENDERS.items():
             with suppress(ImportError, AttributeError):

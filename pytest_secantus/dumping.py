@@ -1,8 +1,8 @@
-"""``--secantus-dump``: writes the databases in their state when a test failed, and the changes since the test began.
+"""The option ``--secantus-dump``: after a failed test, write the databases to files, and list the changes since the test began.
 
-The directory of a test contains one directory per database, and can be used as a seed. The format is canonical Extended JSON, one array per
-collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test added, changed and
-removed; `commands.txt` lists the commands that it sent.
+The directory of a test contains one directory per database, and can be used as a seed. The format is either canonical Extended JSON with
+one array per collection, or BSON in mongodump's layout, which mongorestore reads. `difference.ejson` lists the documents that the test
+added, changed and removed. `commands.txt` lists the commands that it sent.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpForma
     """Write the databases of a failed test. Return a text for the terminal.
 
     Arguments:
-        snapshot: the snapshot at the test's beginning; None if the tests are not isolated by restore.
+        snapshot: the snapshot from the beginning of the test; None if the tests are not isolated by restore.
         directory: the directory that contains the directories of all tests.
         test: the test's node id.
         commands: the commands of the test in mongosh syntax.
@@ -75,7 +75,7 @@ def directory_name(test: str) -> str:
 
 
 def write(collections: list[DumpedCollection], differences: list[Difference], place: Path, form: DumpFormat) -> None:
-    """Write a test's directory. Replace the directory of an earlier run.
+    """Write the directory of a test, replacing the directory from an earlier run.
 
     Raises:
         OSError: the directory cannot be written.
@@ -100,7 +100,7 @@ def write(collections: list[DumpedCollection], differences: list[Difference], pl
 
 
 def metadata(one: DumpedCollection) -> dict[str, Any]:
-    """Return the contents of a collection's metadata file, as mongodump writes it."""
+    """Return the contents of a collection's metadata file in mongodump's format."""
     return {
         "indexes": [extended_json.canonical(index) for index in one.indexes],
         "uuid": one.uuid,
@@ -126,7 +126,7 @@ def parsed(document: bytes) -> Any:
 
 
 def summary(differences: list[Difference]) -> Iterator[str]:
-    """Yield the terminal's lines about the differences, with a few documents for each collection."""
+    """Yield the lines about the differences for the terminal, with a few documents of each collection."""
     if not differences:
         yield "Nothing."
     for one in differences[:SHOWN_COLLECTIONS]:
@@ -142,7 +142,7 @@ def summary(differences: list[Difference]) -> Iterator[str]:
 
 
 def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
-    """Yield a line for each of the first documents, and a line with the number of documents that are not shown."""
+    """Yield one line for each of the first few documents, and a line with the number of omitted documents."""
     for text in texts[:SHOWN_DOCUMENTS]:
         yield f"  {sign} {text if len(text) <= SHOWN_WIDTH else f'{text[:SHOWN_WIDTH]}...'}"
     if count > SHOWN_DOCUMENTS:
@@ -150,7 +150,7 @@ def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
 
 
 def change_text(old: bytes, new: bytes) -> str:
-    """Return a line with the fields of a document that have changed."""
+    """Return one line that shows the changed fields of a document."""
     before, after = decode(old), decode(new)
     texts = {name: [shell_text(one[name]) if name in one else "(none)" for one in (before, after)] for name in {**before, **after}}
     changes = [f"{name}: {old_text} -> {new_text}" for name, (old_text, new_text) in texts.items() if is_changed(before, after, name)]

@@ -1,4 +1,4 @@
-"""Environment variables that name the server, set within a block and restored after it."""
+"""A context manager that sets environment variables to the server's address."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Errors that the plugin reports to the user in one sentence."""
+"""Errors whose one-sentence message the plugin shows to the user."""
 
 from __future__ import annotations
 
 
 class CannotStart(Exception):
-    """The options cannot be satisfied on this machine; the message is one sentence."""
+    """The error for options that cannot be satisfied on this machine. The message is one sentence."""
 
 
 class ServerDied(Exception):
-    """The server's child process has ended; the message says how."""
+    """The error after the server's child process has ended. The message describes how it ended."""

@@ -27,7 +27,7 @@ _FAR_DATE = re.compile(r"([+-]\d{4,9}|\d{5,9}|0000)-(\d\d-\d\dT.*)")
 
 
 class Rare:
-    """A value of a type that pymongo cannot encode. `value` is one of `secantus_server.bson.values`."""
+    """A value of a type that pymongo cannot encode. `value` is an instance of a class in `secantus_server.bson.values`."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -43,7 +43,7 @@ def loads(text: str) -> Any:
 
 
 def object_hook(found: dict[str, Any]) -> Any:
-    """Convert a JSON object to the value that it represents. Nested values have been converted already."""
+    """Convert a JSON object, whose nested values are already converted, to the value that it represents."""
     if len(found) == 1:
         ((name, value),) = found.items()
         if name in RARE:
@@ -54,7 +54,7 @@ def object_hook(found: dict[str, Any]) -> Any:
 
 
 def rare(name: str, value: Any, found: dict[str, Any]) -> Rare:
-    """Convert a symbol, dbPointer or undefined value.
+    """Convert a symbol, dbPointer or undefined value to a `Rare`.
 
     Raises:
         TypeError: the value is malformed.
@@ -78,7 +78,7 @@ def far_date(year: int, rest: str) -> DatetimeMS:
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """Encode a document that this module has parsed as BSON.
+    """Encode a document from `loads` as BSON.
 
     Raises:
         TypeError, OverflowError, bson.errors.BSONError: the document cannot be encoded.
@@ -91,7 +91,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 
 def has_rare(value: Any) -> bool:
-    """Return whether a value contains a value of a rare type."""
+    """Return whether a value is or contains a `Rare`."""
     if isinstance(value, dict):
         return any(has_rare(item) for item in value.values())
     if isinstance(value, list):

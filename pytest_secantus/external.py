@@ -1,7 +1,7 @@
-"""An external server, behind the part of our server's interface that it can support.
+"""An external server, with the subset of our server's interface that it can support.
 
-An external server has no snapshots, so tests are isolated by a database per test, or not at all. The plugin touches only databases that
-it has created.
+An external server has no snapshots, so each test gets its own database, or tests are not isolated at all. The plugin modifies only
+databases that it has created.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ PATIENCE_MS: Final = 5_000
 
 
 class NoSnapshots(RuntimeError):
-    """A snapshot was requested from an external server."""
+    """The error for a request of a snapshot from an external server."""
 
     def __init__(self) -> None:
         super().__init__("snapshots are not available with secantus_uri: leave it out, or use secantus_isolation = namespace")
 
 
 class ExternalServer:
-    """The server at `uri`. The plugin neither starts nor stops it."""
+    """An external server at `uri`, which the plugin neither starts nor stops."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -36,13 +36,13 @@ class ExternalServer:
         return port
 
     def start(self) -> None:
-        """Do nothing: the server already runs."""
+        """Do nothing, because the server already runs."""
 
     def check(self) -> None:
-        """Check that the server answers.
+        """Check that the server responds.
 
         Raises:
-            CannotStart: the server does not answer.
+            CannotStart: the server does not respond.
         """
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
@@ -57,12 +57,20 @@ class ExternalServer:
             raise CannotStart(f"secantus_uri: the server does not answer: {reason}") from error
 
     def stop(self) -> None:
-        """Do nothing: the plugin did not start the server."""
+        """Do nothing, because the plugin did not start the server."""
 
     def snapshot(self) -> NoReturn:
-        """Raise NoSnapshots."""
+        """Raise NoSnapshots.
+
+        Raises:
+            NoSnapshots: always.
+        """
         raise NoSnapshots
 
     def checkpoint(self) -> NoReturn:
-        """Raise NoSnapshots."""
+        """Raise NoSnapshots.
+
+        Raises:
+            NoSnapshots: always.
+        """
         raise NoSnapshots

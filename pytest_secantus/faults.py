@@ -1,6 +1,7 @@
-"""Faults that a test injects into the server: commands that fail, wait, or lose their connection.
+"""Faults that a test injects into the server: commands that fail, are delayed, or lose their connection.
 
-A `Fault` is a value, so it can be listed in a parametrized test. The fixture `secantus_faults` is a `Faults` object, which sets it.
+A `Fault` is immutable data, so a parametrized test can list faults. The fixture `secantus_faults` is a `Faults` object, which activates
+them.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ _NUMBERS = count(1)
 
 @dataclass(frozen=True, repr=False)
 class Fault:
-    """A fault that can be set.
+    """A fault that can be activated in the server.
 
     Arguments:
         name: the function that creates faults of this kind.
         title: describes the fault in the id of a parametrized test.
-        commands: the commands that the fault affects; empty for all except those of connections.
+        commands: the commands that the fault affects. Empty for all commands except those that manage connections.
         arguments: the other arguments, for `repr`.
         data: the data of MongoDB's fail point failCommand.
         times: the number of commands that the fault affects; None for all.
@@ -76,7 +77,7 @@ class Limits(TypedDict, total=False):
     """Restrictions of a fault.
 
     Arguments:
-        times: the number of commands that the fault affects; by default, it affects commands until it ends.
+        times: the number of commands that the fault affects. By default, the fault affects all commands until it is deactivated.
         skip: the number of commands to let pass first.
         client: affect only clients with this application name (``appname``).
         namespace: affect only commands on this collection, ``database.collection``.
@@ -94,7 +95,7 @@ def fail(
     """Return a fault that makes commands fail: they are not executed, and the server replies with an error.
 
     Arguments:
-        commands: the names of the commands; by default all except those with which a driver connects and disconnects.
+        commands: the command names. By default, all commands except those with which a driver connects and disconnects.
         code: the error code of the reply.
         labels: the error labels of the reply, instead of those that the server would set.
         info: further fields of the error.
@@ -112,7 +113,7 @@ def drop_connection(*commands: str, **limits: Unpack[Limits]) -> Fault:
     """Return a fault that drops connections: the commands are not executed, and the server closes the connection without a reply.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         limits: see `Limits`.
 
     Raises:
@@ -125,7 +126,7 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
     """Return a fault that delays commands: they wait before they are executed. Their `maxTimeMS` shortens the wait, as in MongoDB.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         seconds: the duration of the delay.
         limits: see `Limits`.
 
@@ -141,10 +142,10 @@ def delay(*commands: str, seconds: float, **limits: Unpack[Limits]) -> Fault:
 def write_concern_error(
     *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
 ) -> Fault:
-    """Return a fault that executes commands that write, but adds a write concern error to their replies.
+    """Return a fault that adds a write concern error to the replies of write commands. The commands are executed.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         code: the code of the error; 64 is WriteConcernTimeout.
         message: the message of the error.
         labels: the error labels of the reply, instead of those that the server would set.
@@ -163,7 +164,7 @@ def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -
     """Return a fault that makes the server refuse commands because of overload: error 462 with the label SystemOverloadedError.
 
     Arguments:
-        commands: as for `fail`.
+        commands: the command names, as for `fail`.
         retryable: whether the reply also has the label RetryableError, which allows a driver to retry.
         limits: see `Limits`.
 
@@ -176,7 +177,7 @@ def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -
 
 
 def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], data: dict[str, Any], limits: Limits) -> Fault:
-    """Validate the arguments that all kinds share, and return a fault.
+    """Validate the arguments that all kinds of faults share, and return a fault.
 
     Arguments:
         own: the arguments specific to this kind, for `repr`.
@@ -205,14 +206,14 @@ def check_count(name: str, argument: str, value: object, least: int) -> None:
     """Check that an argument is a whole number and at least `least`.
 
     Raises:
-        pytest.UsageError: the value is not such a number.
+        pytest.UsageError: the value is not a whole number, or is too small.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a whole number of at least {least}")
 
 
 def given(**fields: object) -> dict[str, Any]:
-    """Return the fields that are not None."""
+    """Return the keyword arguments that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -222,20 +223,20 @@ def as_list(labels: Sequence[str] | None) -> list[str] | None:
 
 
 class FaultyServer(Protocol):
-    """A server in which faults can be set."""
+    """A server in which faults can be activated."""
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
-        """Set a fault."""
+        """Activate a fault."""
 
     def end_fault(self, label: str) -> None:
-        """End a fault."""
+        """Deactivate a fault."""
 
     def fault_count(self, label: str) -> int:
         """Return the number of commands that a fault has affected."""
 
 
 class SetFault:
-    """The handle of a fault that is active in the server. As a context manager, it ends the fault at the end of the `with` block."""
+    """The handle of a fault that is active in the server. As a context manager, it deactivates the fault at the end of the `with` block."""
 
     def __init__(self, server: FaultyServer, label: str, fault: Fault) -> None:
         self._server = server
@@ -251,7 +252,7 @@ class SetFault:
         return self._server.fault_count(self._label)
 
     def end(self) -> None:
-        """End the fault. A second call does nothing."""
+        """Deactivate the fault. A second call does nothing."""
         self._server.end_fault(self._label)
 
     def __enter__(self) -> SetFault:
@@ -262,7 +263,7 @@ class SetFault:
 
 
 class Faults:
-    """The faults that a test sets in its server.
+    """The faults that a test activates in its server.
 
     Arguments:
         server: the server.
@@ -277,7 +278,7 @@ class Faults:
         raise AttributeError(f"secantus_faults has no {name!r}; the faults are {kinds}")
 
     def set(self, fault: Fault) -> SetFault:
-        """Set a fault, in addition to the faults that are already set.
+        """Activate a fault, in addition to the faults that are already active.
 
         Raises:
             pytest.UsageError: the fault names an unknown command.
@@ -300,28 +301,28 @@ class Faults:
         info: Mapping[str, Any] | None = None,
         **limits: Unpack[Limits],
     ) -> SetFault:
-        """Make commands fail with an error: see `fail`."""
+        """Make commands fail with an error. The arguments are those of the function `fail`."""
         return self.set(fail(*commands, code=code, labels=labels, info=info, **limits))
 
     def drop_connection(self, *commands: str, **limits: Unpack[Limits]) -> SetFault:
-        """Make the server close the connection of commands: see `drop_connection`."""
+        """Make the server close the connection of commands. The arguments are those of the function `drop_connection`."""
         return self.set(drop_connection(*commands, **limits))
 
     def delay(self, *commands: str, seconds: float, **limits: Unpack[Limits]) -> SetFault:
-        """Make commands wait: see `delay`."""
+        """Delay commands. The arguments are those of the function `delay`."""
         return self.set(delay(*commands, seconds=seconds, **limits))
 
     def write_concern_error(
         self, *commands: str, code: int = 64, message: str = TIMED_OUT, labels: Sequence[str] | None = None, **limits: Unpack[Limits]
     ) -> SetFault:
-        """Make writes report a write concern error: see `write_concern_error`."""
+        """Make writes report a write concern error. The arguments are those of the function `write_concern_error`."""
         return self.set(write_concern_error(*commands, code=code, message=message, labels=labels, **limits))
 
     def overload(self, *commands: str, retryable: bool = True, **limits: Unpack[Limits]) -> SetFault:
-        """Make the server refuse commands because it is overloaded: see `overload`."""
+        """Make the server refuse commands because of overload. The arguments are those of the function `overload`."""
         return self.set(overload(*commands, retryable=retryable, **limits))
 
     def end(self) -> None:
-        """End all faults that this object has set."""
+        """Deactivate all faults that this object has activated."""
         while self._set:
             self._set.pop().end()

@@ -1,4 +1,4 @@
-"""The public fixtures. A fixture costs nothing until a test requests it."""
+"""The public fixtures of the plugin. A fixture costs no time until a test requests it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def secantus_tls(pytestconfig: pytest.Config, secantus_server: SecantusDBServer)
 
 @pytest.fixture(scope="session")
 def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    """A pymongo MongoClient on `secantus_server`, shared by all tests; its close() does nothing. A test's writes are undone after it."""
+    """A pymongo MongoClient on `secantus_server`, shared by all tests. Its close() does nothing. The writes of a test are undone after
+    it.
+    """
     from pytest_secantus.shared import SharedClient
 
     guard = guard_of(pytestconfig)
@@ -82,7 +84,7 @@ def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[
 
 @pytest.fixture
 def secantus_client_as(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[ClientsAs]:
-    """A function that returns clients on a server with users: secantus_client_as("name"), or with roles: ("read@shop")."""
+    """A function that returns clients logged in as a user, secantus_client_as("name"), or with roles, secantus_client_as("read@shop")."""
     guard = guard_of(request.config)
     if not guard.worker.options.auth:
         raise pytest.UsageError("secantus_client_as needs a server with users; list them in the ini option secantus_auth")
@@ -114,7 +116,7 @@ _DROP_PATIENCE_MS = 500
 
 
 def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
-    """Drop a test's database. Abort a transaction that the test has left open, because the drop would wait for it."""
+    """Drop a test's database. First abort any transaction that the test has left open, because the drop would wait for it."""
     from pymongo.errors import ExecutionTimeout
 
     try:
@@ -126,7 +128,7 @@ def _drop(client: MongoClient[dict[str, Any]], name: str) -> None:
 
 @pytest.fixture
 def secantus_commands(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Commands:
-    """The commands that were run since the test began, by any client: a sequence with .expect(3), .expect(at_most=5, name="find")."""
+    """The commands that any client has run since the test began: a sequence with .expect(3), .expect(at_most=5, name="find")."""
     return watch_of(request.config).commands()
 
 
@@ -149,7 +151,7 @@ def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> 
 def secantus_async_db(
     secantus_async_client: AsyncMongoClient[dict[str, Any]], secantus_db: Database[dict[str, Any]]
 ) -> AsyncDatabase[dict[str, Any]]:
-    """The database of `secantus_db`, through pymongo's async API."""
+    """The database of `secantus_db`, as an object of pymongo's async API."""
     return secantus_async_client[secantus_db.name]
 
 
@@ -168,9 +170,10 @@ def secantus_clock(request: pytest.FixtureRequest, secantus_server: SecantusDBSe
 
 @pytest.fixture
 def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Iterator[Faults]:
-    """Injection of faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(), .overload().
+    """Injection of faults into the server: .fail("insert", code=11600), .drop_connection(), .delay(), .write_concern_error(),
+    .overload().
 
-    The faults end with the test, before its fixtures are torn down.
+    The faults are deactivated at the end of the test, before its fixtures are torn down.
     """
     from pytest_secantus.faults import Faults
 
@@ -184,7 +187,7 @@ def secantus_faults(request: pytest.FixtureRequest, secantus_server: SecantusDBS
 
 @pytest.fixture
 def secantus_reset(request: pytest.FixtureRequest, secantus_server: SecantusDBServer) -> Callable[[], None]:
-    """A function that undoes all writes since the test function began. The writes of the test's fixtures stay."""
+    """A function that undoes all writes since the test function began. The writes of the test's fixtures remain."""
     guard = guard_of(request.config)
     if guard.worker.options.isolation != "restore":
         raise pytest.UsageError(f"secantus_reset does not work with secantus_isolation = {guard.worker.options.isolation}; use restore")
@@ -192,7 +195,7 @@ def secantus_reset(request: pytest.FixtureRequest, secantus_server: SecantusDBSe
 
 
 def need_own_server(request: pytest.FixtureRequest) -> Worker:
-    """Return the worker.
+    """Return the worker if the plugin runs its own server.
 
     Raises:
         pytest.UsageError: the server is an external one, which the fixture cannot control.

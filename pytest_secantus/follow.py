@@ -1,7 +1,7 @@
-"""``secantus_clock = follow``: the server's clock follows time-machine and freezegun.
+"""The option ``secantus_clock = follow``: the server's clock follows time-machine and freezegun.
 
-This module wraps the functions by which the libraries start, move and end the test's time, once the suite has imported the libraries. After
-each call it reads the library's time and moves the server's clock. This works for a server in a child process, too.
+Once the suite has imported one of these libraries, this module wraps the functions by which the library starts, moves and ends the test's
+time. After each call, it reads the library's time and moves the server's clock. This also works for a server in a child process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHANGES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
 
 
 class Follower:
-    """A follower that moves a server's clock whenever a library moves the test's time.
+    """Moves a server's clock whenever a library moves the test's time.
 
     Arguments:
         server: returns the server, or None if none is running.
@@ -47,7 +47,7 @@ class Follower:
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """Follow the libraries within the block, each from the moment it is imported."""
+        """Follow time-machine and freezegun within the block, each from the moment of its import."""
         with ExitStack() as stack:
             for name in CHANGES:
                 stack.enter_context(when_imported(name, lambda name=name: self._wrap(sys.modules[name], stack)))  # type: ignore[misc]
@@ -95,14 +95,14 @@ def library_time() -> Time | None:
 
 
 def frozen_time(factory: Any) -> Time:
-    """Return freezegun's time. Do not call the factory: calling a stepping factory advances its time."""
+    """Return freezegun's time, without calling the factory: a call of a stepping factory would advance its time."""
     runs = hasattr(factory, "start")
     now = factory() if runs else factory.time_to_freeze
     return round(now.replace(tzinfo=timezone.utc).timestamp() * 1000), runs
 
 
 def travelled_time(traveller: Any) -> Time:
-    """Return time-machine's time. A running time starts at its first use; this function does not start it."""
+    """Return time-machine's time, without starting it: a time that ticks starts at its first use."""
     runs = getattr(traveller, "_tick", True)
     is_waiting = runs and not getattr(traveller, "_requested", True)
     return (traveller._destination_timestamp_ns if is_waiting else traveller.time_ns()) // 1_000_000, runs

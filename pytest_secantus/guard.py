@@ -1,6 +1,7 @@
-"""The link between pytest and the layers. The guard tracks the running test, and opens and closes the layers of tests and fixtures.
+"""The link between pytest and the snapshot layers. The guard tracks the running test, and opens and closes the layers of tests and
+fixtures.
 
-Each pytest configuration has one guard, and through it one worker; hooks and fixtures get it from `guard_of`.
+Each pytest configuration has one guard, and the guard has one worker. Hooks and fixtures obtain the guard from `guard_of`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SERVER_FIXTURE = "secantus_server"
 
 
 class Guard:
-    """Opens and closes the layers of the tests and fixtures of one process."""
+    """Opens and closes the snapshot layers of the tests and fixtures of one process."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -81,17 +82,17 @@ class Guard:
         self._cleanup.enter_context(when_imported("pymongo", self._threads.register))
 
     def stop(self) -> None:
-        """End everything that this guard started."""
+        """Stop everything that this guard started."""
         self._cleanup.close()
         self.worker.stop()
 
     def protocol(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager for a whole test that runs in a fork, or None for any other test."""
+        """Return a context manager around a whole test that runs in a fork, or None for any other test."""
         return self._forked(item) if self.worker.running and is_forked(item) and not self.worker.serves_forks else None
 
     @contextmanager
     def _forked(self, item: pytest.Item) -> Generator[None]:
-        """Load the seed of a test that runs in a fork, where no server runs, and undo its writes in this process."""
+        """For a test that runs in a fork, load its seed and undo its writes in this process, because no server runs in the fork."""
         try:
             self.worker.seeds.prepare(self.sources(item))
         except Exception as error:  # noqa: BLE001  (a callable seed can raise any error; the fork reports it)
@@ -118,12 +119,14 @@ class Guard:
                 self._blocking.begin(item)
 
     def check_server(self) -> None:
-        """Fail the setup of a test whose server has died. (An error raised in a hook wrapper would leave pytest's setup incomplete.)"""
+        """Fail the setup of a test whose server has died. (An error raised in a hook wrapper would leave pytest's setup state
+        incomplete.)
+        """
         if self._refusal is not None:
             pytest.fail(self._refusal, pytrace=False)
 
     def test_is_set_up(self, item: pytest.Item) -> None:
-        """Record that all fixtures are set up and that the test function runs next."""
+        """Record that all fixtures are set up and that the test function will run next."""
         self._arm(item)
         self._prepare_seed(item)
         self._is_running = True
@@ -131,7 +134,7 @@ class Guard:
             self._resetting.begin()
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager for the test function that resets the databases before its parts; None without ``secantus_reset``."""
+        """Return a context manager that resets the databases before each part of the test function, or None without ``secantus_reset``."""
         worker = self.worker
         is_asked_for = bool(worker.options.reset) or self._resetting is not None
         return self.resetting().call(item) if is_asked_for and worker.running and not worker.is_left_to_parent else None
@@ -139,8 +142,8 @@ class Guard:
     def client_of(self, request: pytest.FixtureRequest) -> MongoClient[dict[str, Any]]:
         """Return the value of the fixture `secantus_client` for a test.
 
-        The suite may override this fixture. All tests of a module or class get the same value, except for tests that request the fixture by
-        name or parametrize it.
+        The suite may override this fixture. All tests of a module or class get the same client, except for tests that request the fixture
+        by name or parametrize it.
         """
         item = request.node
         if item.parent is not self._client_users or self.shared_client is None or any(name in item.fixturenames for name in LATE):
@@ -150,7 +153,7 @@ class Guard:
         return self.shared_client
 
     def resetting(self) -> Resetting:
-        """Return the object that resets databases within tests."""
+        """Return the object that resets databases in the middle of tests."""
         if self._resetting is None:
             from pytest_secantus.resetting import Resetting
 
@@ -177,7 +180,7 @@ class Guard:
         report.sections.append((TITLE, text))
 
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
-        """With ``--secantus-pause`` or ``--secantus-console``, end all faults and wait after a failure until the user continues."""
+        """With ``--secantus-pause`` or ``--secantus-console``, deactivate all faults after a failure, and wait until the user continues."""
         worker, options = self.worker, self.worker.options
         if (options.pause or options.console) and worker.running and not worker.is_left_to_parent and not worker.death():
             self.end_call()
@@ -196,7 +199,9 @@ class Guard:
             self._after_call.close()
 
     def begin_teardown(self) -> None:
-        """Run the actions of `at_end_of_call`. If the setup failed before a fixture could add the finalizer, end the test's layer."""
+        """Run the actions of `at_end_of_call`. If the setup failed before a fixture could add the test's finalizer, also close the test's
+        layer.
+        """
         self._is_running = False
         if self._resetting is not None:
             self._resetting.end()
@@ -207,7 +212,7 @@ class Guard:
             self.finish_test()
 
     def finish_test(self) -> None:
-        """Undo the test's writes. Do nothing if they were already undone, or if no test has begun."""
+        """Undo the test's writes. Do nothing if they were already undone, or if no test is running."""
         item, self._item = self._item, None
         self._has_users = None
         if item is not None:
@@ -227,7 +232,7 @@ class Guard:
 
     @contextmanager
     def _outside_test(self) -> Generator[None]:
-        """Suspend everything that applies only to the test while a fixture of a wider scope is set up."""
+        """Within the block, in which a wider-scope fixture is set up, suspend everything that applies only to the test."""
         with ExitStack() as stack:
             if self._blocking is not None:
                 stack.enter_context(self._blocking.lifted())
@@ -237,7 +242,7 @@ class Guard:
             yield
 
     def _warn_of_threads(self, item: pytest.Item) -> None:
-        """With ``secantus_thread_guard``, warn about writes of threads that earlier tests left running."""
+        """With ``secantus_thread_guard``, warn about writes by threads that earlier tests left running."""
         if self._threads is not None:
             from pytest_secantus.threads import LeftThreadWarning
 
@@ -245,9 +250,9 @@ class Guard:
                 item.warn(LeftThreadWarning(message))
 
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> AbstractContextManager[None] | None:
-        """Return a context manager that attributes a fixture's writes to the fixture, or None if they belong to the test.
+        """Return a context manager that attributes a fixture's writes to the fixture, or None if the writes belong to the test.
 
-        In the second case, also prepare the test.
+        For a fixture of function scope, also load the test's seed. If loading fails, the context manager makes the fixture fail.
         """
         if fixturedef.argname == SERVER_FIXTURE:
             return tried_again(fixturedef, request)
@@ -258,7 +263,7 @@ class Guard:
 
     @contextmanager
     def _wider_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
-        """Attribute writes within the block to a fixture of a wider scope than the test's."""
+        """Within the block, attribute writes to a fixture that outlives the test."""
         try:
             with self._outside_test(), self.worker.layers.writing(fixturedef, RANKS[fixturedef.scope]):
                 yield
@@ -277,7 +282,9 @@ class Guard:
             self.worker.bereft.discard(fixturedef)
 
     def _wanted_release(self, item: pytest.Item) -> str | None:
-        """Return the release in the test's closest marker, or None. `check_server` reports an invalid marker."""
+        """Return the MongoDB release in the test's closest marker, or None. Record an error in the marker for `check_server`, which
+        reports it.
+        """
         marker = item.get_closest_marker(COMPAT_MARKER)
         if marker is None:
             return None
@@ -339,7 +346,7 @@ class Guard:
     def _reason_to_refuse(self) -> str | None:
         """Return why a test cannot run, or None if it can.
 
-        It cannot run if its server died, or if the replacement server lacks the writes of a fixture that is still set up.
+        A test cannot run if its server died, or if the replacement server lacks the writes of a fixture that is still set up.
         """
         if death := self.worker.death():
             return self._after_death(death)
@@ -349,13 +356,16 @@ class Guard:
         return f"Secantus: the server died during an earlier test, and the writes of these fixtures are lost: {names}"
 
     def _after_death(self, death: str) -> str:
-        """Start another server for the next test; return a description of what happened to the first."""
+        """Start a new server for the next test, and return a description of how the previous server ended."""
         if self.worker.death():
             self.worker.replace_server()
         return f"Secantus: {death}; its data is lost, and the next test gets a new server"
 
     def _begin_fixture_teardown(self, fixturedef: pytest.FixtureDef[Any]) -> None:
-        """Make sure that the writes of a teardown are undone, even if the setup wrote nothing. (pytest runs the last finalizer first.)"""
+        """Make sure that the writes of a fixture's teardown are undone, even if its setup wrote nothing.
+
+        This finalizer runs before the fixture's own finalizers, because pytest runs the last added finalizer first.
+        """
         layers, owner = self.worker.layers, ("teardown", fixturedef)
         teardown = self._teardowns[fixturedef] = ExitStack()
         if not layers.is_innermost(fixturedef):
@@ -363,15 +373,17 @@ class Guard:
             teardown.enter_context(layers.writing(owner, TEARDOWN_RANK))
 
     def _arm(self, item: pytest.Item) -> None:
-        """Add the finalizer that ends the test. As it is added before the test's own fixtures, pytest runs it after their teardown."""
+        """Add the finalizer that ends the test. It is added before the test's own fixtures are set up, so pytest runs it after their
+        teardown.
+        """
         if not self._armed and item is self._item:
             self._armed = True
             item.addfinalizer(self.finish_test)
 
     def _seeded(self, fixturedef: pytest.FixtureDef[Any], item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Load the seed before a fixture. Return None, or, if loading fails, a context manager in which the fixture fails.
+        """Load the seed before a fixture is set up. Return None, or, if loading fails, a context manager that makes the fixture fail.
 
-        (An error raised here would leave an incomplete fixture in pytest.)
+        An error raised directly from this method would leave an incomplete fixture in pytest.
         """
         try:
             self._prepare_seed(item)
@@ -381,7 +393,7 @@ class Guard:
 
     @property
     def _exchanges_seeds(self) -> bool:
-        """Whether this process loads and exchanges seeds: a server runs, and this is not a fork whose parent does so."""
+        """Whether this process loads and exchanges seeds: a server runs, and this is not a fork whose parent does it instead."""
         return self.worker.running and not self.worker.is_left_to_parent
 
     def _prepare_seed(self, item: pytest.Item) -> None:
@@ -398,7 +410,7 @@ class Guard:
 
 
 def make_blocking(worker: Worker) -> Blocking:
-    """Return the object that blocks tests' access to the server."""
+    """Return the object that blocks access to the server during tests."""
     from pytest_secantus.blocking import Blocking
 
     return Blocking(worker)
@@ -406,7 +418,7 @@ def make_blocking(worker: Worker) -> Blocking:
 
 @contextmanager
 def failing(fixturedef: pytest.FixtureDef[Any], error: Exception) -> Generator[None]:
-    """Make a fixture fail within the block."""
+    """Make a fixture's setup raise `error` within the block."""
     original = fixturedef.func
     fixturedef.func = partial(fail, error)  # type: ignore[misc]
     try:
@@ -417,7 +429,10 @@ def failing(fixturedef: pytest.FixtureDef[Any], error: Exception) -> Generator[N
 
 @contextmanager
 def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None]:
-    """Tear down a fixture whose setup fails. Otherwise pytest would raise the cached failure, such as a timeout, for every later test."""
+    """Tear down a fixture if its setup fails within the block, so that pytest tries the setup again for the next test.
+
+    Otherwise pytest would raise the cached failure, such as a timeout, for every later test.
+    """
     try:
         yield
     except BaseException:
@@ -426,7 +441,7 @@ def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReque
 
 
 def has_marker(item: pytest.Item, name: str) -> bool:
-    """Return whether a test, or its class or module, has a marker."""
+    """Return whether a test, or a class, module or directory that contains it, has a marker."""
     node: Any = item
     while node is not None:
         for mark in node.own_markers:
@@ -442,12 +457,15 @@ def is_forked(item: pytest.Item) -> bool:
 
 
 def fail(error: Exception, **_arguments: object) -> None:
-    """Raise the seed's error in place of the fixture's function."""
+    """Raise an error of a seed. This function replaces the function of a fixture."""
     raise error
 
 
 def flatten(argument: object) -> list[object]:
-    """Return a marker's argument, one source or a list of sources, as a list. (pytest takes a single function for the decorated test.)"""
+    """Return a marker's argument, which is one source or a list of sources, as a list.
+
+    A callable must be given in a list, because pytest would treat a single function as the test to decorate.
+    """
     return [source for item in argument for source in flatten(item)] if isinstance(argument, (list, tuple)) else [argument]
 
 
@@ -455,10 +473,10 @@ GUARD = pytest.StashKey[Guard]()
 
 
 def guard_of(config: pytest.Config, given: Namespace | None = None) -> Guard:
-    """Return the guard of this configuration. Create it on first use.
+    """Return the guard of this configuration. Create the guard on first use.
 
     Arguments:
-        given: the command-line options, to be passed while `config.option` is incomplete.
+        given: the command-line options. Required only while `config.option` is incomplete.
 
     Raises:
         pytest.UsageError: an option is invalid.

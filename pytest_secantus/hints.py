@@ -1,4 +1,4 @@
-"""Hints added to reports about clients that found no server, and about unchecked logins. This module does not import pymongo."""
+"""Hints in reports about clients that found no server, and about unchecked logins. This module does not import pymongo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGINS = (
 
 
 def hint(error: BaseException, ours: str) -> str | None:
-    """Return a hint if the error says that a client found no server at an address other than ours; None for other errors.
+    """Return a hint if a client found no server at an address other than ours; None for any other error.
 
     Arguments:
         ours: the ``host:port`` of our server, or several separated by commas.
@@ -35,7 +35,7 @@ def hint(error: BaseException, ours: str) -> str | None:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, its causes and contexts, and the members of a group."""
+    """Yield an error, its causes and contexts, and the members of an exception group."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -47,11 +47,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def refused(message: str) -> Iterator[tuple[str, int]]:
-    """Yield the unreachable addresses in pymongo's message."""
+    """Yield the unreachable addresses in the text of a pymongo error."""
     for host, port in re.findall(r"([\w.-]+|[0-9a-f:]*:[0-9a-f:]*):(\d+): (?=\[Errno|timed out|\[WinError)", message):
         yield host, int(port)
 
 
 def logins_line(count: int) -> str:
-    """Return the line of the terminal summary about `count` clients whose logins were not checked."""
+    """Return the line of the terminal summary that reports `count` clients whose logins were not checked."""
     return LOGINS.format(clients="a client" if count == 1 else f"{count} clients")

@@ -1,7 +1,8 @@
-"""Run an action once a package has been imported, without importing it; and import packages whole.
+"""Context managers that run an action after a package is imported, and that delay signals during an import.
 
-With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver
-imported before the patch keeps references to unpatched objects, and fails or hangs. So the suite itself must import pymongo first.
+With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver that is
+imported before the patch keeps references to unpatched objects, and fails or hangs. Therefore the plugin must not import pymongo before
+the suite does.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from types import ModuleType
 
 
 class Watcher(MetaPathFinder):
-    """A finder that locates one package through the other finders and calls `action` after its import."""
+    """A finder that locates one package through the remaining finders and calls `action` after the package is imported."""
 
     def __init__(self, name: str, action: Callable[[], object]) -> None:
         self._name = name
         self._action: Callable[[], object] | None = action
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the package's spec with a loader that calls `action` after the import. Return None for other modules."""
+        """Return the package's spec, with a loader that calls `action` after the import. Return None for any other module."""
         if fullname != self._name or self._action is None:
             return None
         action, self._action = self._action, None
@@ -59,10 +60,10 @@ def when_imported(name: str, action: Callable[[], object]) -> Iterator[None]:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Run the handlers of signals that arrive within the block after it.
+    """Delay the handlers of signals that arrive within the block until the block ends.
 
-    A handler that raises during an import, such as that of pytest-timeout or of Ctrl-C, leaves modules that are imported in part. Every
-    later import of them fails, and with it the rest of the session.
+    A handler may raise during an import, as the handlers of pytest-timeout and Ctrl-C do. This would leave partly imported modules, so
+    that every later import of these modules fails for the rest of the session.
     """
     arrived: list[int] = []
     try:

@@ -1,11 +1,12 @@
-"""Attribution of writes: layers of snapshots, one for each fixture that outlives a test and one for the test.
+"""Attribution of writes to owners: one snapshot layer for each fixture that outlives a test, and one for the test itself.
 
-A layer is a snapshot of the storage with an owner. Writes made while a layer is the innermost one belong to its owner,
-whichever thread, client or process makes them, and are undone when the layer is closed. Layers are ordered by rank: wider
-scopes are further out. If a fixture is set up while layers of higher rank are open (a session fixture first requested in the
-middle of a test), those layers are set aside during the setup. The fixture then finds the store as if it had been set up before them.
+A layer is a snapshot of the storage with an owner. While a layer is the innermost one, all writes belong to its owner, whichever thread,
+client or process makes them. Closing the layer undoes these writes. Layers are ordered by rank: wider scopes are further out.
 
-This module is independent of pytest: an owner is any object, a rank any number.
+A fixture may be set up while layers of higher rank are open, for example a session fixture that is first requested in the middle of a
+test. These layers are set aside during the setup, so that the fixture sees the store without their writes.
+
+This module is independent of pytest: an owner is any object, and a rank is any number.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TEARDOWN_RANK: Final = 5.0
 
 
 class Layer:
-    """One layer: its owner, rank and snapshot, and, while the layer is set aside, the data from which it is restored."""
+    """A snapshot with its owner and rank. While the layer is set aside, it also contains the data from which it is restored."""
 
     def __init__(self, owner: Hashable, rank: float, snapshot: Any) -> None:
         self.owner = owner
@@ -35,10 +36,10 @@ class Layer:
 
 
 class Layers:
-    """The layers of one server, and the current writers.
+    """The snapshot layers of one server, and the owners that are currently writing.
 
-    Before `attach`, there is no server and no layer is opened. Writers are recorded nevertheless, because a fixture that is
-    being set up may request the fixture that starts the server.
+    Before `attach`, no server runs, so no layer is opened. Writers are recorded nevertheless, because a fixture that is being set up may
+    request the fixture that starts the server.
     """
 
     def __init__(self) -> None:
@@ -50,22 +51,22 @@ class Layers:
         self._writers: list[tuple[Hashable, float]] = []
 
     def attach(self, store: SnapshotStore) -> None:
-        """Open layers in `store` from now on. Data that the store already contains has no owner and stays."""
+        """Open layers in `store` from now on. Data that the store already contains has no owner and is not undone."""
         assert self._store is None
         self._store = store
 
     def detach(self) -> None:
-        """Forget the layers without restoring anything: the server is about to stop."""
+        """Discard all layers without restoring anything, because the server is about to stop."""
         self._store = self._spare = None
         self._open.clear()
         self._waiting.clear()
 
     def owners_below(self, rank: float) -> set[Hashable]:
-        """Return the owners of layers of a lower rank, whether set aside or not."""
+        """Return the owners of all layers of a lower rank, including layers that are set aside."""
         return {layer.owner for layer in [*self._open, *self._waiting] if layer.rank < rank}
 
     def is_open(self, owner: Hashable) -> bool:
-        """Return whether `owner` has a layer, open or set aside."""
+        """Return whether `owner` has a layer whose snapshot is still open."""
         return any(layer.owner == owner for layer in self._open) and not self._has_ended(self._layer_of(owner))
 
     def snapshot_of(self, owner: Hashable) -> Any:
@@ -74,21 +75,21 @@ class Layers:
         return None if layer is None or self._has_ended(layer) else layer.snapshot
 
     def described(self) -> list[tuple[Hashable, float, bool]]:
-        """Return the owner and rank of each open layer, outermost first, and whether anything was written since its snapshot."""
+        """Return each open layer's owner, its rank, and whether anything was written since its snapshot. The outermost layer is first."""
         store = self._store
         if store is None:
             return []
         return [(one.owner, one.rank, store.written_since(one.snapshot)) for one in self._open if not self._has_ended(one)]
 
     def is_innermost(self, owner: Hashable) -> bool:
-        """Return whether writes made now are attributed to `owner`."""
+        """Return whether writes are currently attributed to `owner`."""
         return bool(self._open) and self._open[-1].owner == owner
 
     @contextmanager
     def writing(self, owner: Hashable, rank: float) -> Iterator[None]:
-        """Attribute writes within the block to `owner`. Conflicting layers are set aside until the block ends.
+        """Attribute writes within the block to `owner`. Set conflicting layers aside until the block ends.
 
-        The layer stays open after the block, until `close`, unless nothing was written.
+        After the block, the owner's layer remains open until `close`. If nothing was written, it is removed at the end of the block.
         """
         aside = self.begin(owner, rank)
         try:
@@ -97,14 +98,14 @@ class Layers:
             self.finish(owner, aside)
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
-        """Do the first half of `writing`. Return the layers that were set aside, to be passed to `finish`."""
+        """Perform the first half of `writing`. Return the layers that were set aside; pass them to `finish`."""
         aside = self._set_aside(self._first_in_the_way(owner, rank))
         self._writers.append((owner, rank))
         self._open_layer(owner, rank)
         return aside
 
     def finish(self, owner: Hashable, aside: list[Layer]) -> None:
-        """Do the second half of `writing`, for the writer that began last."""
+        """Perform the second half of `writing` for the most recent writer."""
         self._writers.pop()
         self._drop_if_unused(owner)
         self._put_back(aside)
@@ -112,7 +113,7 @@ class Layers:
             self._open_layer(*self._writers[-1])
 
     def close(self, owner: Hashable) -> None:
-        """Undo the writes of `owner` and end its layer, at any level. Do nothing if `owner` has no layer."""
+        """Undo the writes of `owner` and close its layer, even if it is not the innermost one. Do nothing if `owner` has no layer."""
         self._waiting = [layer for layer in self._waiting if layer.owner != owner]
         if self._store is None or (layer := self._layer_of(owner)) is None:
             return
@@ -138,7 +139,7 @@ class Layers:
         return layer
 
     def put_in(self, layer: Layer) -> None:
-        """Replay the writes of a layer that `take_out` removed. Layers of a higher rank stay further in."""
+        """Restore a layer that `take_out` removed, by replaying its writes. Layers of a higher rank remain inside it."""
         aside = self._set_aside(self._first_in_the_way(layer.owner, layer.rank))
         self._waiting.append(layer)
         self._put_back([layer, *aside])
@@ -149,7 +150,8 @@ class Layers:
     def _first_in_the_way(self, owner: Hashable, rank: float) -> int:
         """Return the level of the outermost layer that must not be open while `owner` writes.
 
-        This is the first layer with a higher rank, or with the same rank and an owner whose setup is not finished and will write again.
+        This is the first layer with a higher rank, or with the same rank and an owner whose setup is unfinished and will continue to
+        write.
         """
         layer = self._layer_of(owner)
         if layer is not None:
@@ -158,12 +160,12 @@ class Layers:
         return next((n for n, x in enumerate(self._open) if x.rank > rank or (x.rank == rank and x.owner in half_done)), len(self._open))
 
     def _open_layer(self, owner: Hashable, rank: float) -> None:
-        """Open the layer of `owner` as the innermost one, if there is a server and `owner` has no layer."""
+        """Open a layer for `owner` as the innermost one, if a server runs and `owner` has no layer."""
         if self._store is not None and self._layer_of(owner) is None:
             self._open.append(Layer(owner, rank, self._snapshot(self._store)))
 
     def _snapshot(self, store: SnapshotStore) -> Any:
-        """Return a snapshot of the present state: the spare one if nothing was written since, otherwise a new one."""
+        """Return a snapshot of the current state: the spare snapshot if nothing was written since it was taken, otherwise a new one."""
         spare = self._spare
         if spare is not None and store.renew(spare):
             self._spare = None
@@ -172,7 +174,7 @@ class Layers:
         return store.snapshot()
 
     def _end(self, snapshot: Any) -> None:
-        """Keep the snapshot of an ended layer as the spare one, or release it if the store cannot renew snapshots."""
+        """Retain the snapshot of a closed layer as the spare one, or release it if the store cannot renew snapshots."""
         assert self._store is not None
         self._end_spare()
         if hasattr(self._store, "renew"):
@@ -181,13 +183,16 @@ class Layers:
             self._store.release(snapshot)
 
     def _end_spare(self) -> None:
-        """Release the spare snapshot, unless it has ended with an outer snapshot, or the test has taken a snapshot inside it."""
+        """Release the spare snapshot if it is still open and innermost.
+
+        It may have ended with an outer snapshot, or the test may have taken a snapshot inside it.
+        """
         spare, self._spare = self._spare, None
         if spare is not None and self._store is not None and self._store.snapshots[-1:] == (spare,):
             self._store.release(spare)
 
     def _drop_if_unused(self, owner: Hashable) -> None:
-        """End a layer without writes or nested snapshots. Most fixtures never touch the store."""
+        """Close the layer of `owner` if it has no writes and no nested snapshots, as for most fixtures, which never access the store."""
         layer = self._layer_of(owner)
         still_writing = any(writer == owner for writer, _ in self._writers)
         if self._store is None or layer is None or still_writing:
@@ -198,11 +203,11 @@ class Layers:
             self._end(layer.snapshot)
 
     def _has_ended(self, layer: Layer | None) -> bool:
-        """Return whether the layer's snapshot has ended because a test restored one further out."""
+        """Return whether the layer's snapshot has ended because a test restored a snapshot further out."""
         return layer is not None and self._store is not None and layer.snapshot not in self._store.snapshots
 
     def _undo_after_foreign_restore(self) -> None:
-        """Restore the innermost snapshot, because a layer ended when a test restored its own snapshot further out."""
+        """Restore the innermost snapshot after a test has restored its own snapshot and thereby ended a layer further in."""
         assert self._store is not None
         self._end_spare()
         innermost = self._store.snapshots[-1:]
@@ -210,7 +215,7 @@ class Layers:
             self._store.restore(innermost[0])
 
     def _set_aside(self, level: int) -> list[Layer]:
-        """Set aside the layers from `level` inwards, starting with the innermost; return them outermost first."""
+        """Set aside all layers from `level` inwards, innermost first; return them outermost first."""
         assert self._store is not None or not self._open
         if self._open[level:]:
             self._end_spare()

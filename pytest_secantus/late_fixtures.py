@@ -1,7 +1,7 @@
-"""The fixtures that `secantus_db` requests dynamically instead of declaring them.
+"""The late fixtures: fixtures that `secantus_db` requests dynamically instead of declaring them as arguments.
 
-Each declared fixture costs every test about 50 microseconds. But if the suite parametrizes a fixture, pytest must know about it before the
-test runs.
+Each declared fixture costs every test about 50 microseconds. A fixture that the suite parametrizes must be declared nevertheless, because
+pytest needs its parameters before the test runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
 
 
 def _requested(manager: Any, definition: pytest.Item) -> list[str]:
-    """Return the names in `LATE`, and the names of all fixtures that the suite's overrides of these fixtures request."""
+    """Return the names in `LATE`, and the names of all fixtures that the suite's overrides of the late fixtures request."""
     names = list(LATE)
     for name in names:
         for fixture in manager.getfixturedefs(name, definition) or ():
@@ -25,7 +25,7 @@ def _requested(manager: Any, definition: pytest.Item) -> list[str]:
 
 
 def declare_parametrized(metafunc: pytest.Metafunc) -> None:
-    """For a test with `secantus_db`, declare the late fixtures that the suite parametrizes, by a marker or by an overriding fixture."""
+    """For a test with `secantus_db`, declare the late fixtures that the suite parametrizes through a marker or an overriding fixture."""
     marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
     names = {name.strip() for given in marked for name in (given.split(",") if isinstance(given, str) else given)}
     manager = metafunc.definition.session._fixturemanager

@@ -1,7 +1,7 @@
-"""Locks between the processes of a run, by locked files.
+"""File locks between the processes of a test run.
 
-They use only system calls. A lock made of `threading`'s parts, such as those of the package filelock, breaks if eventlet patches the
-process after it was made.
+The locks use only system calls. A lock that is based on `threading`, like the one in the package filelock, breaks if eventlet patches the
+process after the lock is created.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from types import TracebackType
 
 
 class FileLock:
-    """A lock that one process at a time holds. The operating system releases it when the process ends, even if it was killed.
+    """A lock that only one process can hold. The operating system releases it when the process ends, even if the process is killed.
 
-    There is no timeout: in a test that has stopped the clock, it would never expire.
+    Acquiring has no timeout, because a timeout would never expire in a test that has stopped the clock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,11 +25,11 @@ class FileLock:
         self._owner = 0
 
     def acquire(self) -> None:
-        """Wait for the lock and take it. The file is created if necessary, and stays."""
+        """Block until the lock is acquired. Create the file if necessary; it is never deleted."""
         self._take(fcntl.LOCK_EX)
 
     def release(self) -> None:
-        """Release the lock, if it was taken. A fork of its owner only closes its copy."""
+        """Release the lock, if it is acquired. A fork of the owner only closes its copy of the file descriptor."""
         if self._descriptor == -1:
             return
         descriptor, self._descriptor = self._descriptor, -1
@@ -38,7 +38,7 @@ class FileLock:
         os.close(descriptor)
 
     def is_held(self) -> bool:
-        """Return whether a living process holds the lock, through whichever object."""
+        """Return whether any object in any living process holds the lock."""
         try:
             self._take(fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,6 +1,6 @@
 """The decision about which logins of redirected clients the server checks. This module does not import pymongo.
 
-A suite with credentials was written for a server that has users. If the suite creates the users itself, our server has them too and
+A suite with credentials was written for a server that has users. If the suite creates these users itself, our server also has them and
 checks logins as MongoDB does. If the users are created outside the suite, for example by a container's start script, our server has no
 users and accepts every login.
 """
@@ -26,7 +26,7 @@ class Logins:
 
     @property
     def unchecked(self) -> int:
-        """The number of clients with credentials that were not checked."""
+        """The number of clients whose credentials were not checked."""
         return len(self._unchecked)
 
     def leave_out(self) -> None:
@@ -35,7 +35,7 @@ class Logins:
         self._unchecked[id(client)] = client
 
     def is_accepted(self, credentials: Any) -> bool:
-        """Return whether these credentials were accepted before. Creating users later does not revoke the acceptance."""
+        """Return whether these credentials were accepted before. An acceptance remains valid if users are created later."""
         accepted = _identity(credentials) in self._accepted
         if accepted:
             self._count(credentials)

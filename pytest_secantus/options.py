@@ -1,7 +1,7 @@
 """The plugin's options: their declaration, and their parser, which returns one frozen `Options`.
 
-Every invalid option is a usage error whose message names the option. (Every pytest run imports this module. A dataclass or a named tuple
-would take a quarter of the plugin's whole import time.)
+Every invalid option is a usage error whose message names the option. `Options` is neither a dataclass nor a named tuple, because either
+would take a quarter of the plugin's import time, and every pytest run imports this module.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Address = tuple[str, int]
 
 
 def address(host: str, port: int) -> Address:
-    """Normalize an address; all names of the loopback interface become the same host."""
+    """Normalize an address, so that all names of the loopback interface become the same host."""
     host = host.lower()
     return ("localhost" if host in LOOPBACK else host, port)
 
@@ -74,24 +74,24 @@ class Options:
         active: ``--secantus``: run the server and isolate every test, even without our fixtures.
         uri: an external server to use instead of our own.
         settings: the server's settings, by the names of `secantus_server.settings.Settings`.
-        keep_definitions: keep the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
+        keep_definitions: retain the definitions of collections and indexes that tests create; they reappear, empty, at their next use.
         check_logins: check the logins of redirected clients even while the server has no users.
         dump: the directory for dumps of the databases after failed tests, or None.
-        dump_format: the format of these dumps.
+        dump_format: the format of the dumps.
         pause: whether to wait after each failure, with the server running.
-        console: whether to wait after each failure, and show the test in the console.
+        console: whether to wait after each failure, and show the test in the web console.
         reset: the parts of a test before which the databases are reset: `examples` of Hypothesis, `subtests`.
         guards_threads: whether to warn about threads that write after their test has ended.
         block: whether tests that request none of our fixtures are blocked from the server.
         follows_clock: whether the server's clock follows time-machine and freezegun.
-        process: whether to run the server in a child process; `auto` does so if this process is patched or tests are forked.
+        process: whether to run the server in a child process; `auto` does so if this process is patched or tests run in forks.
         transport: how pymongo clients of this process reach a server that runs in this process.
-        auth: the users of a server that requires authentication; the URI contains the credentials of the first one.
+        auth: the users of a server that requires authentication; the URI contains the credentials of the first user.
         tls: whether clients use TLS; `mutual` also requires client certificates.
         forks: whether pytest-forked runs each test in a fork.
         fail_on: the plan checks of every test, with their thresholds.
         report: the HTML file of the report, or None for no report.
-        shadow: the URI of a second server whose answers are compared, or None.
+        shadow: the URI of a second server whose replies are compared with ours, or None.
     """
 
     active: bool
@@ -222,7 +222,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
 
 
 def read_failures(config: pytest.Config, given: Namespace, uri: str | None) -> dict[str, Any]:
-    """Return the options about failed tests, by the names of `Options`."""
+    """Return the options for the handling of failed tests, by their names in `Options`."""
     return {
         "dump": read_dump(given.secantus_dump, config, uri),
         "dump_format": read_dump_format(given.secantus_dump_format, given.secantus_dump),
@@ -232,12 +232,12 @@ def read_failures(config: pytest.Config, given: Namespace, uri: str | None) -> d
 
 
 def choose(config: pytest.Config, given: str | None, name: str) -> str:
-    """Return the command-line value, or else the ini value."""
+    """Return the command-line value of an option, or its ini value if it is not on the command line."""
     return given if given is not None else str(config.getini(name))
 
 
 def read_isolation(text: str, uri: str | None) -> Isolation:
-    """Return the isolation mode. The default for an external server is `namespace`, since it has no snapshots."""
+    """Return the isolation mode. The default is `restore`, but `namespace` for an external server, which has no snapshots."""
     mode = text or ("namespace" if uri else "restore")
     if mode not in ISOLATIONS:
         raise pytest.UsageError(f"secantus_isolation is {mode!r}; it must be one of {', '.join(ISOLATIONS)}")
@@ -247,14 +247,14 @@ def read_isolation(text: str, uri: str | None) -> Isolation:
 
 
 def read_truth(name: str, text: str, otherwise: bool) -> bool:
-    """Return whether an option says yes; `otherwise` if it is not given."""
+    """Parse a yes/no option. Return `otherwise` if the option is not set."""
     if text and text.lower() not in TRUTHS:
         raise pytest.UsageError(f"{name} is {text!r}; it must be yes or no")
     return TRUTHS[text.lower()] if text else otherwise
 
 
 def read_own_truth(name: str, text: str, uri: str | None) -> bool:
-    """Return whether an option (default no) says yes. The option is not available with an external server.
+    """Parse a yes/no option that is not available with an external server. The default is no.
 
     Raises:
         pytest.UsageError: the value is neither yes nor no, or is yes with an external server.
@@ -266,7 +266,7 @@ def read_own_truth(name: str, text: str, uri: str | None) -> bool:
 
 
 def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
-    """Return the plan checks with their thresholds; import their module only if there are any."""
+    """Return the plan checks with their thresholds. Import the module of the checks only if any are requested."""
     if not words:
         return {}
     if uri:
@@ -277,10 +277,10 @@ def read_fail_on(words: list[str], uri: str | None) -> dict[str, int]:
 
 
 def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
-    """Return the HTML file of the report, or None. A relative path starts at the directory in which pytest was started.
+    """Return the HTML file of the report, or None. A relative path is relative to the directory in which pytest was started.
 
     Raises:
-        pytest.UsageError: the file cannot be written, or its suffix is not that of a report: it may be a test file named by mistake.
+        pytest.UsageError: the file cannot be written, or its suffix is wrong, for example because a test file was given by mistake.
     """
     if text is None:
         return None
@@ -296,7 +296,7 @@ def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Pat
 
 
 def check_writable(path: Path) -> None:
-    """Raise a usage error unless a file can be written."""
+    """Raise pytest.UsageError unless a file can be written."""
     existed = path.exists()
     try:
         path.open("a").close()
@@ -307,7 +307,7 @@ def check_writable(path: Path) -> None:
 
 
 def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespace) -> dict[str, Any]:
-    """Parse the server's settings. Import the settings module only if there are any. xdist workers adjust a fixed port themselves."""
+    """Parse the server's settings. Import the settings module only if any are given. xdist workers adjust a fixed port later."""
     chosen = read_compat(compat, uri)
     if not lines:
         return chosen
@@ -351,14 +351,14 @@ def check_compat(text: object) -> str:
 
 
 def read_search(text: str, uri: str | None) -> dict[str, Any]:
-    """Return the setting that enables search indexes, if the option requests it."""
+    """Return the setting that enables search indexes, or no setting if the option does not request them."""
     return {"search": True} if read_own_truth("secantus_search", text, uri) else {}
 
 
 def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path | None:
-    """Return the directory for dumps after failed tests, and create it; None for no dumps.
+    """Return the directory for dumps after failed tests, and create it. Return None if dumps are not requested.
 
-    A relative path starts in the working directory.
+    A relative path is relative to the working directory.
 
     Raises:
         pytest.UsageError: the directory cannot be written, or the server is an external one.
@@ -397,7 +397,7 @@ def read_pause(given: Namespace) -> bool:
     """Return whether to wait after each failure.
 
     Raises:
-        pytest.UsageError: the tests run in several processes, which have no terminal.
+        pytest.UsageError: the tests run in several processes, which have no access to the terminal.
     """
     if given.secantus_pause and (getattr(given, "numprocesses", None) or getattr(given, "tx", None)):
         raise pytest.UsageError("--secantus-pause cannot be combined with -n: the workers have no terminal")
@@ -405,7 +405,7 @@ def read_pause(given: Namespace) -> bool:
 
 
 def read_console(given: Namespace) -> bool:
-    """Return whether to wait after each failure, and show the test in the console.
+    """Return whether to show each failed test in the web console and wait.
 
     Raises:
         pytest.UsageError: the tests run in several processes, or the console's packages are not installed.
@@ -424,7 +424,7 @@ def read_console(given: Namespace) -> bool:
 
 
 def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
-    """Check the values of `secantus_reset`: the kinds of test parts (`examples`, `subtests`) before each of which the databases are reset.
+    """Validate and return the kinds of test parts (`examples`, `subtests`) before which `secantus_reset` resets the databases.
 
     Raises:
         pytest.UsageError: a kind is unknown, or the isolation mode has no snapshots.
@@ -438,7 +438,7 @@ def read_reset(kinds: list[str], isolation: Isolation) -> tuple[str, ...]:
 
 
 def read_clock(text: str, uri: str | None) -> bool:
-    """Return whether the server's clock follows the libraries that move the test's time."""
+    """Return whether the server's clock follows the libraries that move the test's time (time-machine and freezegun)."""
     if text not in {"", "system", "follow"}:
         raise pytest.UsageError(f"secantus_clock is {text!r}; it must be system or follow")
     if text == "follow" and uri:
@@ -447,7 +447,7 @@ def read_clock(text: str, uri: str | None) -> bool:
 
 
 def read_process(text: str) -> Process:
-    """Return whether to run the server in a child process."""
+    """Return the value of the option that decides whether the server runs in a child process."""
     when = text or "auto"
     if when not in PROCESSES:
         raise pytest.UsageError(f"secantus_process is {when!r}; it must be one of {', '.join(PROCESSES)}")
@@ -463,7 +463,7 @@ def read_transport(text: str) -> Transport:
 
 
 def read_auth(lines: list[str], uri: str | None) -> tuple[User, ...]:
-    """Parse the users; import their module only if there are any.
+    """Parse the users of the server. Import the module for users only if any are given.
 
     Raises:
         pytest.UsageError: a user is invalid, or the server is an external one.
@@ -484,7 +484,7 @@ def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:
     """Return whether clients use TLS, and whether they need certificates.
 
     Raises:
-        pytest.UsageError: the value is unknown, certificates cannot be made, or another option contradicts it.
+        pytest.UsageError: the value is unknown, certificates cannot be created, or the value contradicts a different option.
     """
     tls = text or "no"
     if tls not in TLS:
@@ -503,7 +503,7 @@ def read_tls(text: str, uri: str | None, settings: list[str]) -> Tls:
 
 
 def read_names(names: list[str]) -> tuple[str, ...]:
-    """Return the environment variables to set."""
+    """Return the names of the environment variables to set."""
     for name in names:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise pytest.UsageError(f"secantus_env: {name!r} is not the name of an environment variable")
@@ -511,7 +511,7 @@ def read_names(names: list[str]) -> tuple[str, ...]:
 
 
 def read_redirect(given: Namespace, ini: list[str]) -> frozenset[Address]:
-    """Return the addresses to redirect: those on the command line, or else those in the ini file.
+    """Return the addresses to redirect, from the command line or else from the ini file.
 
     Raises:
         pytest.UsageError: an address is invalid, or the command line has addresses, which have no effect without ``--secantus``.
@@ -532,7 +532,7 @@ def read_address(text: str) -> Address:
 
 
 def read_seed(paths: list[Path], uri: str | None, isolation: Isolation) -> tuple[Path, ...]:
-    """Check that the seed files and directories exist and are not to be loaded into an existing database, then return them."""
+    """Return the seed paths. Raise a usage error if one is missing, or if they would be loaded into an existing external database."""
     if paths and uri and isolation == "none":
         raise pytest.UsageError("secantus_seed with secantus_uri and isolation none would load into an existing database")
     for path in paths:
@@ -549,7 +549,7 @@ def read_database(name: str) -> str:
 
 
 def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
-    """Return ``:memory:`` or a directory, which is created on first use. A relative path starts at pytest's root directory."""
+    """Return ``:memory:`` or a directory, which is created on first use. A relative path is relative to pytest's root directory."""
     if uri and text:
         raise pytest.UsageError("secantus_storage cannot be combined with secantus_uri")
     if text in {"", MEMORY}:
@@ -564,9 +564,9 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
 
 
 def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
-    """Validate a connection string with the driver's parser, and return it; None stays None.
+    """Validate a connection string with the driver's parser, and return it. If `uri` is None, return None.
 
-    DNS records are only resolved later, by clients.
+    DNS records are not resolved here but later, by clients.
     """
     if uri is None or re.match(r"mongodb\+srv://.", uri):
         return uri
@@ -580,9 +580,9 @@ def read_uri(uri: str | None, where: str = "secantus_uri") -> str | None:
 
 
 def read_shadow(text: str, uri: str | None, given: Namespace) -> str | None:
-    """Return the URI of the shadow, or None.
+    """Return the URI of the shadow (the second server for ``--secantus-shadow``), or None.
 
-    A later check tests whether it answers, because the suite may have to patch the process first.
+    Whether the shadow responds is checked later, because the suite may have to patch the process before the driver is imported.
 
     Raises:
         pytest.UsageError: the value is not a URI, or the plugin cannot see the commands of tests.

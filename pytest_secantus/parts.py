@@ -21,9 +21,9 @@ Begin = Callable[[str], None]
 
 @contextmanager
 def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
-    """Within the block, call `begin` with the kind of each part of a test when that part begins.
+    """Within the block, call `begin` at the start of each part of a test, with the kind of the part.
 
-    A subtest within another is not a part.
+    A subtest inside another subtest does not count as a part.
     """
     notice_subtests(item, begin)
     hypothesis: Any = getattr(getattr(item, "obj", None), "hypothesis", None)
@@ -40,7 +40,10 @@ def parts_noticed(item: pytest.Item, begin: Begin) -> Generator[None]:
 
 @contextmanager
 def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[None]:
-    """Call `begin` when the method of a unittest class begins. By then, its `setUp` has run as part of pytest's test function."""
+    """Call `begin` when the method of a unittest class begins. `setUp` has already run by then.
+
+    This needs a separate wrapper, because pytest's test function also contains `setUp`.
+    """
     function: Any = item
     instance = getattr(item, "instance", None)
     method = getattr(item, "obj", None)
@@ -60,14 +63,17 @@ def method_noticed(item: pytest.Item, begin: Callable[[], None]) -> Generator[No
 
 
 def notice_subtests(item: pytest.Item, begin: Begin) -> None:
-    """Wrap the functions that create subtests, on objects that live only as long as the test: the fixture's value and the test case."""
+    """Wrap the functions that create subtests so that they call `begin`.
+
+    The functions are replaced on the fixture's value and on the test case, because both objects exist only during the test.
+    """
     for owner, name in ((getattr(item, "funcargs", {}).get("subtests"), "test"), (getattr(item, "instance", None), "subTest")):
         if hasattr(owner, name):
             setattr(owner, name, within_each(getattr(owner, name), begin))
 
 
 def before_each(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
-    """Wrap the function of an example so that `begin` is called before each call."""
+    """Wrap the test function of a Hypothesis test so that `begin` is called before each example."""
     if inspect.iscoroutinefunction(function):
 
         @wraps(function)
@@ -86,7 +92,7 @@ def before_each(function: Callable[..., Any], begin: Begin) -> Callable[..., Any
 
 
 def within_each(subtest: Callable[..., AbstractContextManager[Any]], begin: Begin) -> Callable[..., AbstractContextManager[Any]]:
-    """Wrap the function that creates subtests so that `begin` is called when an outermost subtest begins."""
+    """Wrap a function that creates subtests so that `begin` is called at the start of each outermost subtest."""
     nested = 0
 
     @wraps(subtest)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def wants_process(options: Options) -> bool:
     """Return whether to start the server in a child process.
 
-    `auto` does so if gevent or eventlet has patched this process, or if pytest-forked runs the tests. If the process is patched later, the
-    server stays in this process: it uses nothing that the patch replaces.
+    With `auto`, it is started in a child process if gevent or eventlet has patched this process, or if pytest-forked runs the tests. If
+    this process is patched later, the server remains in it. This is safe, because the server uses nothing that the patch replaces.
     """
     return options.process == "yes" or (options.process == "auto" and (options.forks or is_patched()))
 

@@ -1,4 +1,4 @@
-"""``--secantus-pause``: wait after a failure with the server running, so that the user can inspect it."""
+"""The option ``--secantus-pause``: after a failure, wait with the server running so that the user can inspect it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pause(node: pytest.Item | pytest.Collector, report: pytest.TestReport, uri: 
 
 @contextmanager
 def shown_terminal(config: pytest.Config) -> Iterator[pytest.TerminalReporter]:
-    """Provide the terminal without output capturing within the block."""
+    """Disable pytest's output capture within the block, and provide the terminal reporter."""
     plugins = config.pluginmanager
     terminal = cast("pytest.TerminalReporter", plugins.get_plugin("terminalreporter"))
     capture = cast("CaptureManager | None", plugins.get_plugin("capturemanager"))
@@ -43,7 +43,7 @@ def shown_terminal(config: pytest.Config) -> Iterator[pytest.TerminalReporter]:
 
 
 def reason(report: pytest.TestReport) -> str:
-    """Return the first line of the error of a failed test."""
+    """Return the first line of a failed test's error."""
     crash = getattr(report.longrepr, "reprcrash", None)
     text = crash.message if crash is not None else str(report.longrepr)
     return str(text).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""The plan checks: they report commands of a test that would become slow on a larger database."""
+"""The plan checks, which report commands of a test that would become slow on a larger database."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SHOWN_SOURCES = 3
 
 @dataclass
 class Finding:
-    """Commands of one shape that a check reports.
+    """A group of commands with the same shape that a check reports.
 
     Arguments:
         check: the check's name.
-        what: what the commands do, in words.
+        what: describes what the commands do.
         records: the commands.
         remedy: how to fix the problem; may have several lines.
     """
@@ -35,7 +35,7 @@ class Finding:
     remedy: str
 
     def text(self) -> str:
-        """Return the finding for a report."""
+        """Return the text of the finding for a report."""
         first = self.records[0]
         count = sum(record.name != "getMore" for record in self.records)
         times = f", {count} times" if count > 1 else ""
@@ -48,14 +48,14 @@ class Finding:
 
 
 def place_of(record: CommandRecord) -> str:
-    """Return the source of a command: the line in the project, and the test's line that led to it."""
+    """Return the source location of a command: the line in the project, and the line in the test from which it was called."""
     if record.site is None or record.site == record.source:
         return record.source or ""
     return f"{record.site} (from {record.source})"
 
 
 def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> list[Finding]:
-    """Return the findings of the checks about a test's commands.
+    """Run the plan checks on a test's commands, and return their findings.
 
     Arguments:
         checks: the names of checks with their thresholds.
@@ -65,7 +65,7 @@ def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> li
 
 
 def _is_of_the_server(record: CommandRecord) -> bool:
-    """Return whether a command is on a database or collection of the server itself."""
+    """Return whether a command accesses a database or collection that the server uses internally."""
     return record.database in _SYSTEM or record.namespace.partition(".")[2].startswith("system.")
 
 
@@ -93,7 +93,7 @@ def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Fi
 
 
 def remedy_of(record: CommandRecord, title: str) -> str:
-    """Return the lines that create the missing indexes."""
+    """Return the commands that create the missing indexes, one per line."""
     if not record.advice:
         return "No index serves this command as it is written: change its filter."
     return f"{title}:\n" + "\n".join(f"    {line}" for line in record.advice)
@@ -126,7 +126,7 @@ _CHECKS: dict[str, Callable[[list[CommandRecord], int], Iterator[Finding]]] = {
 
 
 def message_of(findings: list[Finding]) -> str:
-    """Return the message of a test that fails because of the findings."""
+    """Return the failure message for a test with these findings."""
     names = dict.fromkeys(finding.check for finding in findings)
     quoted = ", ".join(f'"{name}"' for name in names)
     head = f"secantus_fail_on: {len(findings)} finding{'' if len(findings) == 1 else 's'}; the marker {ALLOW_MARKER}({quoted}) would allow"

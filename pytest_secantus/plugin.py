@@ -1,4 +1,4 @@
-"""pytest's hooks. Each hook only delegates to the module that implements its subject."""
+"""The plugin's pytest hooks. Each hook delegates to the module that implements its subject."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options."""
+    """Declare the plugin's options."""
     add_options(parser)
 
 
@@ -81,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def start_for_suite(worker: Worker) -> None:
-    """Start for ``--secantus``; report a server that cannot start as a usage error."""
+    """Start the server for ``--secantus``. If it cannot start, raise a usage error."""
     try:
         worker.start_for_suite()
     except CannotStart as error:
@@ -90,7 +90,7 @@ def start_for_suite(worker: Worker) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let the suite parametrize the fixtures that `secantus_db` requests."""
+    """Declare the fixtures that `secantus_db` requests dynamically, if the suite parametrizes them."""
     if "secantus_db" in metafunc.fixturenames:
         declare_parametrized(metafunc)
 
@@ -105,7 +105,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With ``--secantus``, check the driver. By now any code that patches the process has run: see `pytest_secantus.imports`."""
+    """With ``--secantus``, check the driver. This is late enough, because all code that patches the process has run (see
+    `pytest_secantus.imports`).
+    """
     worker = guard_of(session.config).worker
     try:
         if worker.for_suite:
@@ -116,7 +118,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Return one line with the server's address, or with the event that will start the server, and with the isolation of tests."""
+    """Return a line with the isolation mode and the server's address. If the server has not started, name the event that will start it."""
     worker = guard_of(config).worker
     options = worker.options
     if options.active and getattr(config.option, "numprocesses", None):
@@ -132,7 +134,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def told_of_sockets(options: Options) -> str:
-    """Return a note that clients use sockets because the plugin does not know this version of pymongo; an empty text otherwise."""
+    """Return a note if clients use sockets because the plugin does not know this pymongo version. Otherwise return an empty text."""
     if options.transport != "direct" or options.uri:
         return ""
     from pytest_secantus.direct import installed_version, is_known
@@ -142,13 +144,13 @@ def told_of_sockets(options: Options) -> str:
 
 
 def without_credentials(uri: str) -> str:
-    """Return a connection string without its credentials, for the log."""
+    """Return a connection string with its credentials removed, for the log."""
     return re.sub(r"//[^/]*@", "//", uri)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Begin the test."""
+    """Start to track the test's writes and commands."""
     guard = guard_of(item.config)
     guard.begin_test(item)
     watch_of(item.config).begin_test(item)
@@ -161,14 +163,14 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
 def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """Fail a test whose server has died, or whose markers are invalid, before any of its fixtures is set up."""
+    """Before any fixture is set up, fail a test whose server has died or whose markers are invalid."""
     guard_of(item.config).check_server()
     watch_of(item.config).check_marker(item)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Reset the databases within the test, if the options require it. Fail the test if it passes but a plan check reports something."""
+    """Reset the databases within the test if the options require it. Fail a passed test if a plan check reports any of its commands."""
     watch, of_guard = watch_of(item.config), guard_of(item.config).call(item)
     try:
         of_watch = watch.call(item)
@@ -197,7 +199,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
-    """Attribute a fixture's writes to its scope."""
+    """Attribute a fixture's writes to the fixture, or to the test if the fixture has function scope."""
     of_guard = guard_of(request.config).fixture_setup(fixturedef, request)
     of_watch = watch_of(request.config).fixture_setup(fixturedef)
     if of_guard is None and of_watch is None:
@@ -207,13 +209,13 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-    """Undo a fixture's writes."""
+    """Undo a fixture's writes after its teardown."""
     guard_of(request.config).fixture_finished(fixturedef)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add a hint to the report of a test whose client looked for a server at another address."""
+    """Add a hint to the report of a test whose client tried to reach a server at the wrong address."""
     report = yield
     if call.excinfo is not None:
         add_hint(item.config, report, call.excinfo.value)
@@ -225,7 +227,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
-    """Add the same hint for a module that looked for a server during its import. Pause after a failed test if an option says so."""
+    """Pause after a failed test if an option requires it. If a module failed during its import, add a hint about a wrong server address."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
         add_hint(node.config, report, call.excinfo.value)
     elif isinstance(report, pytest.TestReport):
@@ -233,7 +235,7 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest
 
 
 def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:
-    """Add a hint if the error is about an unreachable server while ours is running."""
+    """Add a hint to a report if the error is about an unreachable server while our server is running."""
     worker = guard_of(config).worker
     if worker.running and report.outcome == "failed":
         from pytest_secantus.hints import TITLE, hint
@@ -243,13 +245,13 @@ def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectRe
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Return the readable name of a fault, or None for any other value."""
+    """Return the readable id of a fault, or None for any other value."""
     return str(val.id) if type(val).__module__ == "pytest_secantus.faults" and hasattr(val, "id") else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Send xdist's controller the data for the summary."""
+    """In an xdist worker, send the data for the summary to the controller."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["secantus_logins"] = guard_of(session.config).worker.logins
         output["secantus_report"] = watch_of(session.config).part()
@@ -258,7 +260,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Add the data that an xdist worker sent for the summary."""
+    """Merge the summary data that an xdist worker sent."""
     output = getattr(node, "workeroutput", {})
     guard_of(node.config).worker.logins_elsewhere += output.get("secantus_logins", 0)
     watch_of(node.config).add_part(output.get("secantus_report"))
@@ -267,7 +269,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print one line with the number of clients whose logins were not checked, if there are any."""
+    """If any logins were not checked, print one line with the number of such clients."""
     if (count := guard_of(config).worker.logins) > 0:
         from pytest_secantus.hints import logins_line
 

@@ -1,4 +1,4 @@
-"""Reads in a loop that a single command could replace, for the plan check n_plus_one."""
+"""Detection of reads in a loop that one command could replace, for the plan check n_plus_one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _POSITION: Final = re.compile(r"(?:\.(?:skip|limit)\([?\d]+\))+$")
 
 
 class Loop(NamedTuple):
-    """Reads of one shape, sent from one source line.
+    """Reads of the same shape that were sent from one source line.
 
     Arguments:
         records: all of these reads.
-        times: the largest number of them that one thread has sent.
+        times: the largest number of these reads that a single thread has sent.
         threads: the number of threads in which such a loop was found.
     """
 
@@ -30,14 +30,14 @@ class Loop(NamedTuple):
 
     @property
     def what(self) -> str:
-        """A description of the loop."""
+        """A description of the loop for a report."""
         values = "the same" if self.repeats else "other"
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
         return f"the same command {self.times} times from one line{where}, with {values} values"
 
     @property
     def repeats(self) -> bool:
-        """Whether all reads are the same, including their values."""
+        """Whether all reads are identical, including their values."""
         return len({record.text for record in self.records}) == 1
 
     @property
@@ -69,7 +69,7 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
 
 
 class _Writes:
-    """An index of the writes of a test, used to find the reads that depend on them."""
+    """An index of a test's writes, which finds the reads that depend on them."""
 
     def __init__(self, records: list[CommandRecord]) -> None:
         self._of: dict[str, list[CommandRecord]] = {}
@@ -79,7 +79,7 @@ class _Writes:
                 self._of.setdefault(record.database if of_all else record.namespace, []).append(record)
 
     def without_dependent(self, reads: list[CommandRecord], threshold: int) -> list[CommandRecord]:
-        """Return the reads of one loop that could run before the loop: those that do not depend on what the loop has written."""
+        """Return the reads of a loop that could run before the loop, because they do not depend on the loop's writes."""
         if len(reads) < threshold or not any(name in self._of for name in (reads[0].database, reads[0].namespace)):
             return reads
         # Reads are compared per task, because several tasks that write and read stand for separate clients. The first read of a task may
@@ -94,7 +94,10 @@ class _Writes:
         return kept
 
     def _depends(self, read: CommandRecord, before: CommandRecord | None, are_clients: bool) -> bool:
-        """Return whether a read depends on writes since the previous read: it repeats that read, or looks up the written documents."""
+        """Return whether a read depends on writes since the previous read.
+
+        It does if it is identical to the previous read, or if it looks up the written documents.
+        """
         if before is None and not are_clients:
             return False
         writes = list(self._between(before, read))
@@ -114,7 +117,7 @@ class _Writes:
 
 
 def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
-    """Return a pattern for each field and constant in the query of a read, in mongosh syntax."""
+    """Return regular expressions that match the fields and constants in a read's query, in mongosh syntax."""
     shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
     pieces = shape.split("?")
     match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)

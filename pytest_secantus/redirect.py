@@ -1,8 +1,9 @@
-"""The redirection of pymongo clients from certain addresses to our server.
+"""The redirection of pymongo clients from given addresses to our server.
 
-With it, a suite written for a mongod on ``localhost:27017`` runs unchanged, and in parallel. A client keeps and reports the options it
-was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for features that
-our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` handles the credentials.
+With it, a suite written for a mongod on ``localhost:27017`` runs unchanged, and in parallel. A client retains and reports the options
+that it was given: addresses, replica set name, credentials, timeouts and others. Only its connections lead to our server. Options for
+features that our server lacks are removed: TLS, load balancing, and authentication other than SCRAM. `logins.py` decides about the
+credentials.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ MECHANISMS = frozenset({"DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256"})
 
 
 class Uri(NamedTuple):
-    """The components of a connection string that a redirect needs."""
+    """The components of a connection string that a redirect uses."""
 
     scheme: str
     login: str
@@ -35,7 +36,7 @@ class Uri(NamedTuple):
     options: str
 
     def kept_options(self, login: bool) -> list[str]:
-        """Return the options that our server supports. Options that concern authentication are included only if `login`."""
+        """Return the options that our server supports. Include options for authentication only if `login` is true."""
         return [option for option in self.options.split("&") if option and not is_foreign_option(option.partition("=")[0], login)]
 
     def mechanisms(self) -> Iterator[str]:
@@ -47,7 +48,7 @@ class Uri(NamedTuple):
 
 
 def parse_uri(uri: str) -> Uri:
-    """Split a connection string into its components. Do not validate it, because the driver reports invalid strings."""
+    """Split a connection string into its components, without validating it: the driver reports invalid strings."""
     scheme, _, rest = uri.partition("://")
     rest, _, options = rest.partition("?")
     place, _, database = rest.partition("/")
@@ -56,7 +57,7 @@ def parse_uri(uri: str) -> Uri:
 
 
 def is_foreign_option(name: str, login: bool) -> bool:
-    """Return whether an option concerns a feature that our server lacks, or a login that is not kept."""
+    """Return whether to remove an option: our server lacks the feature, or the option concerns authentication and `login` is false."""
     name = name.lower()
     return name in NOT_OURS or name.startswith(("tls", "ssl", "srv")) or (name in LOGIN and not login)
 
@@ -75,10 +76,10 @@ class Redirect:
     """The addresses to redirect, and their target.
 
     Arguments:
-        taken: the addresses.
+        taken: the addresses to redirect.
         target: our server's ``host:port``.
-        in_place: whether clients keep their addresses, and only their connections are redirected. Otherwise the address that a client is
-            given is replaced, and its replica set name removed. That is for an external server, which reports its own hosts.
+        in_place: whether clients retain their addresses, so that only their connections are redirected. If false, the client's address is
+            replaced and its replica set name removed. This is required for an external server, because it reports its own hosts.
         checks_logins: check every login, even while the server has no users.
         tls: the client options for a server that requires TLS. They replace the TLS options that a redirected client was given.
 
@@ -102,11 +103,11 @@ class Redirect:
         return address(host, port or DEFAULT_PORT) in self._taken
 
     def destination(self, asked: Any) -> Any:
-        """Return the address to connect to instead of `asked`, in the driver's form."""
+        """Return the address to connect to instead of `asked`, in the type that the driver uses for addresses."""
         return self._ours if self.takes(*asked[:2]) else asked
 
     def keeps_login(self, host: str | Sequence[str] | None, options: dict[str, Any]) -> bool:
-        """Return whether a client should keep its credentials, because our server supports its authentication mechanism."""
+        """Return whether a client should retain its credentials, because our server supports its authentication mechanism."""
         given = [value for name, value in options.items() if name.lower() == "authmechanism" and value is not None]
         for entity in [host] if isinstance(host, str) else host or ():
             given += parse_uri(entity).mechanisms() if "://" in entity else ()
@@ -119,11 +120,11 @@ class Redirect:
         return bool(hosts) and all(place == address(*self._ours) for one in hosts for place in addresses(one, port or DEFAULT_PORT))
 
     def host(self, host: str | Sequence[str] | None, port: int | None, login: bool = False) -> str | list[str] | None:
-        """Return the host argument to use instead, or None if no given address is redirected.
+        """Return the replacement for a client's `host` argument, or None if none of its addresses is redirected.
 
         Arguments:
             host, port: the client's arguments.
-            login: keep the credentials.
+            login: retain the credentials.
         """
         asked = [host] if isinstance(host, str) else list(host or ["localhost"])
         uris = [parse_uri(entity) if "://" in entity else None for entity in asked]
@@ -163,9 +164,9 @@ class Redirect:
         return is_foreign_option(name, login) or (not self.in_place and name.lower() == "replicaset")
 
     def _without_foreign(self, uri: Uri, login: bool) -> str:
-        """Return a connection string without unsupported options.
+        """Return a connection string without options for features that our server lacks.
 
-        If it names a DNS record, the record is replaced by a host of that name.
+        A DNS seed list (mongodb+srv) is replaced by a host of the same name.
         """
         place = f"{uri.login}@{uri.hosts}" if login and uri.login else uri.hosts
         return join("mongodb" if uri.scheme == "mongodb+srv" else uri.scheme, place, uri.database, uri.kept_options(login))
@@ -176,16 +177,16 @@ class Redirect:
 
 
 def join(scheme: str, hosts: str, database: str, options: list[str]) -> str:
-    """Return the connection string with these parts."""
+    """Return the connection string that consists of these parts."""
     return f"{scheme}://{hosts}/{database}" + (f"?{'&'.join(options)}" if options else "")
 
 
 @contextmanager
 def clients_redirected(redirect: Redirect) -> Iterator[None]:
-    """Patch pymongo's two client classes, and with them every subclass, within the block.
+    """Patch pymongo's two client classes, and thereby all of their subclasses, within the block.
 
     Raises:
-        UnknownDriver: connections are to be redirected, but this version of pymongo opens them by unknown functions.
+        UnknownDriver: this version of pymongo opens connections through unknown functions, which cannot be redirected.
     """
     from pymongo import AsyncMongoClient, MongoClient
 

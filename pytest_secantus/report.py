@@ -1,6 +1,6 @@
-"""The data of a report: collected in each process, merged in the process that writes it.
+"""The data of a report, which each process collects and one process merges and writes.
 
-All data are plain JSON values, since xdist's workers send theirs to the controller.
+All data are plain JSON values, because xdist workers send their data to the controller.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CommandRow(TypedDict):
 
 
 class TestPage(TypedDict):
-    """A test: its id, outcome and duration, the number, time and rows of its commands, and the findings of the plan checks."""
+    """The report data of one test: its id, outcome, duration, and commands, with the findings of the plan checks."""
 
     id: str
     outcome: str
@@ -51,7 +51,7 @@ class TestPage(TypedDict):
 
 
 class Shape(TypedDict):
-    """The statistics of all commands with one shape."""
+    """The statistics of all commands that have the same shape, that is, differ only in their constants."""
 
     namespace: str
     shape: str
@@ -89,7 +89,7 @@ class IndexRow(TypedDict):
 
 
 class Report(TypedDict):
-    """The data of a process or of a run. Entries with equal dictionary keys are merged when reports are combined."""
+    """The report data of one process or of the whole run. Entries with equal dictionary keys are merged when reports are combined."""
 
     tests: dict[str, TestPage]
     shapes: dict[str, Shape]
@@ -100,12 +100,12 @@ class Report(TypedDict):
 
 
 def new_report() -> Report:
-    """Return a report without data."""
+    """Return an empty report."""
     return {"tests": {}, "shapes": {}, "advice": {}, "indexes": {}, "other_commands": 0, "other_ms": 0.0}
 
 
 def page_of(report: Report, test: str) -> TestPage:
-    """Return the page of a test; add it if it is missing."""
+    """Return the page of a test. Add an empty page if the test has none."""
     empty: TestPage = {
         "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
     }  # fmt: skip
@@ -113,7 +113,7 @@ def page_of(report: Report, test: str) -> TestPage:
 
 
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
-    """Add the commands of a test."""
+    """Add the commands of a test to the report."""
     page = page_of(report, test)
     for record in records:
         page["commands"] += 1
@@ -129,14 +129,14 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
 
 
 def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
-    """Add commands that belong to no test: those of fixtures with a wider scope, of teardowns, and of imports."""
+    """Add commands that belong to no test: commands of wider-scope fixtures, of teardowns, and of imports."""
     for record in records:
         report["other_commands"] += 1
         report["other_ms"] += record.duration_ms
 
 
 def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
-    """Add the use of indexes at the end of a test."""
+    """Add the usage of indexes, measured at the end of a test, to the report."""
     for usage in usages:
         key = f"{usage.namespace} {usage.name} {usage.key}"
         new: IndexRow = {
@@ -201,7 +201,7 @@ def _keep(kept: list[str], more: Iterable[str]) -> None:
 
 
 def merge(report: Report, part: Report) -> None:
-    """Add the data of another process."""
+    """Merge the report data of a second process into `report`."""
     report["tests"].update(part["tests"])
     report["other_commands"] += part["other_commands"]
     report["other_ms"] += part["other_ms"]
@@ -227,7 +227,7 @@ def _sum(mine: Any, other: Any, names: Iterable[str]) -> None:
 
 
 def summary_of(report: Report) -> dict[str, Any]:
-    """Return the data of the page and the JSON file: totals, and lists in the order in which they are shown."""
+    """Return the data of the HTML page and the JSON file: totals, and lists in display order."""
     tests = list(report["tests"].values())
     seconds = sum(test["seconds"] for test in tests)
     ms = sum(test["ms"] for test in tests) + report["other_ms"]

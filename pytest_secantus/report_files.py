@@ -1,4 +1,4 @@
-"""The report's files: one HTML page that loads nothing from elsewhere, and the same data as JSON."""
+"""The report's files: a self-contained HTML page, and the same data as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLACE = "/*DATA*/null"
 
 
 def page_text(data: str) -> str:
-    """Return the HTML page with its data, which is JSON text in ASCII."""
+    """Return the HTML page with `data`, an ASCII text in JSON format, embedded."""
     head, _, tail = TEMPLATE.read_text(encoding="utf-8").partition(PLACE)
     # Within a script element, only `</` and `<!--` could end the data early.
     return head + data.replace("<", "\\u003c") + tail

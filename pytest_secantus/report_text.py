@@ -1,4 +1,4 @@
-"""The report's summary in the terminal."""
+"""The report's summary for the terminal."""
 
 from __future__ import annotations
 

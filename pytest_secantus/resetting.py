@@ -1,7 +1,7 @@
-"""Resets within a test: explicit ones, and those before each Hypothesis example and each subtest.
+"""Resets within a test: explicit resets, and automatic resets before each Hypothesis example or subtest.
 
-Each kind has a base: a snapshot that later resets restore. For explicit resets, it is the state in which the test function began. For
-the other kinds, it is the state in which the first example or subtest began.
+Each kind of reset has a base snapshot, which later resets of this kind restore. The base of explicit resets is the state in which the
+test function began. For examples and subtests, it is the state in which the first example or subtest began.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class Resets:
         self._bases: dict[str, Any] = {}
 
     def begin(self, kind: str) -> None:
-        """Take the snapshot that resets of a kind restore, unless it is still open. (A restore of an outer snapshot may have ended it.)"""
+        """Take the base snapshot for a kind of reset, unless it is still open. (A restore of an outer snapshot may have ended it.)"""
         if self._bases.get(kind) not in self._store.snapshots:
             self._bases[kind] = self._store.snapshot()
 
     def begin_again(self, kind: str) -> None:
-        """If a kind of resets has a base snapshot, replace it with a new one."""
+        """Replace the base snapshot for a kind of reset with a new one. Do nothing if the kind has no base snapshot."""
         if kind in self._bases:
             self._bases[kind] = self._store.snapshot()
 
     def reset(self, kind: str) -> None:
-        """Restore the base snapshot of a kind of resets. If it has no open base, take one."""
+        """Restore the base snapshot for a kind of reset. If no base snapshot is open, take one."""
         if (base := self._bases.get(kind)) in self._store.snapshots:
             self._store.restore(base)
         else:
@@ -53,7 +53,7 @@ class Resets:
 
 
 class Resetting:
-    """Performs the resets of the tests of one process.
+    """Performs the resets in the tests of one process.
 
     Arguments:
         is_running: whether a test function is running.
@@ -65,7 +65,7 @@ class Resetting:
         self._is_running = is_running
 
     def begin(self) -> None:
-        """Record that the test function runs next."""
+        """Record that the test function will run next."""
         self._is_running = True
         if self._resets is not None:
             self._resets.begin(BY_HAND)
@@ -76,7 +76,7 @@ class Resetting:
 
     @contextmanager
     def call(self, item: pytest.Item) -> Generator[None]:
-        """Run the test function within the block, and reset the databases before each of its parts that the option names."""
+        """Within the block, in which the test function runs, reset the databases before each part that the option names."""
         resets, kinds = self._current(), self._worker.options.reset
 
         def begin(kind: str) -> None:
@@ -87,9 +87,10 @@ class Resetting:
             yield
 
     def resetter(self) -> Callable[[], None]:
-        """Return the function of the fixture `secantus_reset`.
+        """Return the function that the fixture `secantus_reset` provides.
 
-        Its base is the state when the test function begins, or, if the function requests the fixture dynamically, the state at that moment.
+        The function restores the state at the beginning of the test function. If the test function requests the fixture dynamically, the
+        state at the time of the request is restored instead.
         """
         resets = self._current()
         if self._is_running:

@@ -1,4 +1,4 @@
-"""`secantus_client_as`: clients of a test that are logged in as given users, or as users with given roles."""
+"""The fixture `secantus_client_as`: clients that are logged in as given users, or as users with given roles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pytest_secantus.worker import Worker
 
 
 class ClientsAs:
-    """A factory of the clients of one test.
+    """A factory for the clients of one test.
 
     Arguments:
-        marked: the users of the test's markers.
+        marked: the users in the test's markers.
     """
 
     def __init__(self, worker: Worker, marked: Sequence[User]) -> None:
@@ -27,7 +27,7 @@ class ClientsAs:
         self._clients: list[MongoClient[dict[str, Any]]] = []
 
     def __call__(self, *who: str, **options: Any) -> MongoClient[dict[str, Any]]:
-        """Return a client, which is closed at the end of the test.
+        """Return a client, which will be closed at the end of the test.
 
         Arguments:
             who: the name of a user of secantus_auth, or roles such as "read@shop", for which a user is created.
@@ -38,11 +38,11 @@ class ClientsAs:
         return client
 
     def uri(self, *who: str) -> str:
-        """Return the connection string for a client as this user or with these roles. The arguments are those of `__call__`."""
+        """Return the connection string for a client with this user or these roles. The arguments are those of `__call__`."""
         return self._worker.uri_as(self._user(who))
 
     def close(self) -> None:
-        """Close the clients."""
+        """Close all clients that this factory has created."""
         while self._clients:
             self._clients.pop().close()
 

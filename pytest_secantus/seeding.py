@@ -1,7 +1,7 @@
-"""Seeds: read initial test data from a source and write it into a database.
+"""Seeds: initial test data that is read from a source and written into a database.
 
-A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database
-and collection. `write` inserts them; `save` writes a directory that is itself a source.
+A source is a file, a directory or a Python callable. Each is read into `Contents`: raw documents, indexes and options by database and
+collection. `write` inserts them; `save` writes a directory that is itself a source.
 
     users.json           Extended JSON: an array of documents for the collection `users`, with users.metadata.json if it exists, or an
                          object of such arrays by collection
@@ -46,7 +46,7 @@ class SeedError(Exception):
 
 @dataclass
 class CollectionSeed:
-    """The contents of one collection."""
+    """The seed data of one collection: its documents, indexes and options."""
 
     documents: list[bytes] = field(default_factory=list)
     indexes: list[dict[str, Any]] = field(default_factory=list)
@@ -107,8 +107,8 @@ def read_path(path: Path) -> Contents:
 def seed_entries(directory: Path) -> set[Path]:
     """Return the seed files in a directory, without README, hidden files and mongodump's own metadata.
 
-    For a metadata file, the result contains the path of the dump that belongs to it, even if there is no dump, as for a view. Metadata
-    files of JSON files are left out.
+    A metadata file is represented by the path of its dump, even if no dump exists, as for a view. Metadata files of JSON files are
+    omitted.
     """
     found = set()
     for entry in directory.iterdir():
@@ -121,12 +121,12 @@ def seed_entries(directory: Path) -> set[Path]:
 
 
 def dump_of(metadata: Path) -> Path:
-    """Return the dump that a metadata file belongs to."""
+    """Return the path of the dump to which a metadata file belongs."""
     return metadata.with_name(metadata.name.removesuffix(METADATA) + ".bson")
 
 
 def read_file(path: Path) -> dict[str, CollectionSeed]:
-    """Read one file by its suffix; return its contents by collection."""
+    """Read a seed file in the format that its suffix names; return its contents by collection."""
     reader = READERS.get(path.suffix)
     if reader is None:
         raise SeedError(f"secantus_seed: the suffix of {path} is not one of {' '.join(READERS)}")
@@ -142,7 +142,7 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, CollectionSeed]:
-    """Read Extended JSON: an array of documents, or an object with arrays by collection."""
+    """Read an Extended JSON file, which contains either an array of documents or an object with one array per collection."""
     text = read_text(path)
     if not text.strip():
         raise ValueError("it is empty; write [] for a collection without documents")
@@ -156,7 +156,7 @@ def read_json(path: Path) -> dict[str, CollectionSeed]:
 
 
 def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
-    """Read Extended JSON with one document per line; skip empty lines."""
+    """Read an Extended JSON file with one document per line; skip empty lines."""
     documents = []
     for number, line in enumerate(read_text(path).split("\n"), 1):
         try:
@@ -167,7 +167,7 @@ def read_json_lines(path: Path) -> dict[str, CollectionSeed]:
 
 
 def read_yaml(path: Path) -> dict[str, CollectionSeed]:
-    """Read YAML with the same structure as `read_json`; ``$oid`` and other Extended JSON keys have their Extended JSON meaning."""
+    """Read a YAML file with the same structure as in `read_json`. Extended JSON keys such as ``$oid`` retain their meaning."""
     try:
         import yaml
     except ImportError as error:
@@ -180,7 +180,7 @@ def read_yaml(path: Path) -> dict[str, CollectionSeed]:
 
 
 def from_yaml(value: Any) -> Any:
-    """Convert YAML values for BSON: Extended JSON objects become the values that they represent, and days become dates."""
+    """Convert YAML values for BSON: Extended JSON objects become the values that they represent, and dates become datetimes."""
     if isinstance(value, dict):
         return extended_json.object_hook({key: from_yaml(item) for key, item in value.items()})
     if isinstance(value, list):
@@ -199,12 +199,12 @@ def read_bson(path: Path) -> dict[str, CollectionSeed]:
 
 
 def metadata_of(path: Path) -> Path:
-    """Return the metadata file that belongs to a file of documents."""
+    """Return the path of the metadata file that belongs to a file of documents."""
     return path.with_name(path.stem + METADATA)
 
 
 def describe_seed(seed: CollectionSeed, path: Path) -> None:
-    """Add the indexes and options from a file's metadata file, if there is one."""
+    """Add the indexes and options from the metadata file of `path` to a seed, if the file exists."""
     metadata = metadata_of(path)
     described = json_util.loads(read_text(metadata), json_options=extended_json.OPTIONS) if metadata.exists() else {}
     if not isinstance(described, dict):
@@ -272,7 +272,7 @@ def save(contents: Contents, directory: Path) -> None:
 
 
 def write(contents: Contents, client: Client, database: str) -> None:
-    """Insert contents; documents for the test's own database go into `database`.
+    """Insert contents into the server. Collections without a database name go into `database`.
 
     Raises:
         SeedError: the server rejects a document or an index.
@@ -288,14 +288,16 @@ def write(contents: Contents, client: Client, database: str) -> None:
 
 
 def reason(error: PyMongoError) -> str:
-    """Return the server's message without the driver's additional details; for a bulk write, the message of the first error."""
+    """Return the server's error message without the details that the driver adds. For a bulk write, return the message of the first
+    error.
+    """
     details = (error.details if isinstance(error, OperationFailure) else None) or {}
     mistakes = details.get("writeErrors") or [details]
     return str(mistakes[0].get("errmsg", error))
 
 
 def write_collection(database: Database[dict[str, Any]], name: str, seed: CollectionSeed) -> None:
-    """Create a collection if it does not exist, and insert documents and indexes."""
+    """Insert the documents and indexes of one collection. Create the collection if it does not exist."""
     if (seed.options or not seed.documents) and name not in database.list_collection_names():
         database.create_collection(name, check_exists=False, **seed.options)
     if seed.documents:

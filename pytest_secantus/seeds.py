@@ -1,6 +1,7 @@
-"""The seed that the store contains. It is loaded once, kept as a layer, and exchanged when the next test needs another seed.
+"""The seed that the store currently contains. Each seed is loaded once and retained as a snapshot layer.
 
-Under xdist, one worker reads a source and shares the contents through the run's directory.
+When the next test needs a different seed, the layers are exchanged. Under xdist, one worker reads a source and shares its contents
+through the directory of the test run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Seeds:
-    """Loads the seeds of one worker's tests, and exchanges the loaded seed when a test needs another one.
+    """Loads the seeds of one worker's tests, and exchanges the loaded seed when a test needs a different one.
 
     Arguments:
         options: the options of the run.
@@ -50,7 +51,7 @@ class Seeds:
         self._loaded: set[Hashable] = set()
 
     def load_base(self) -> None:
-        """Load the seeds of the ini option `secantus_seed` for the session. With a namespace per test, `fill` does so instead."""
+        """Load the seeds in the ini option `secantus_seed` for the session. With one namespace per test, `fill` loads them instead."""
         if self._options.isolation != "namespace":
             for path in self._options.seed:
                 self._write(self.contents(path), self._options.database)
@@ -71,7 +72,7 @@ class Seeds:
             self._write_all(sources, self._options.database)
 
     def fill(self, sources: Sequence[Source], database: str) -> None:
-        """Load the base and these sources into one test's own database.
+        """Load the base seeds and these sources into the database of one test.
 
         Raises:
             SeedError: a source cannot be loaded, or names a database, which all tests would share.
@@ -97,7 +98,7 @@ class Seeds:
         return [source for source in sources if not (isinstance(source, Path) and base & {source.resolve(), *source.resolve().parents})]
 
     def _exchange(self, owner: Hashable, sources: Sequence[Source]) -> None:
-        """Remove the layer of the current seed. Restore the layer of `owner`, or load its sources the first time."""
+        """Replace the layer of the current seed with the layer of `owner`. If that layer does not exist yet, load its sources."""
         layers = self._layers
         if owner == self._current and (owner is None or layers.is_open(owner)):
             return
@@ -129,7 +130,7 @@ class Seeds:
         write(contents, self._client(), database)
 
     def _read(self, source: Source) -> Contents:
-        """Read a path, or let a callable fill a temporary database."""
+        """Return the contents of a path. For a callable, let it fill a temporary database, and return the contents of that database."""
         if isinstance(source, Path):
             return read_path(source)
         client, layers = self._client(), self._layers
@@ -142,6 +143,8 @@ class Seeds:
             client.drop_database(scratch)
 
     def _share(self, source: Source) -> Contents:
-        """Read a source, or use the contents that another worker has stored in the run's directory."""
+        """Return a source's contents from the run's directory if a different worker has stored them; otherwise read the source and store
+        them.
+        """
         name = "seed-" + hashlib.sha256(describe(source).encode()).hexdigest()[:16]
         return read_path(self._run_directory().once(name, lambda directory: save(self._read(source), directory)))

@@ -1,7 +1,8 @@
 """The main program of the server's child process, which `child.py` starts.
 
-File descriptor 0 is the *door*, a socket. The test process and each of its forks pass the sockets of their channels through it. The
-process exits once no process holds the other end of the door, or once its parent changes: both mean that the test process has ended.
+File descriptor 0 is the *door*, a socket through which the test process and each of its forks pass the sockets of their channels. This
+process exits when no process has the opposite end of the door open, or when its parent changes. In either case the test process has
+ended.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ PARENT_CHECK_S = 1.0
 class Process:
     """Runs the server in this process, and serves the channels through which other processes call it.
 
-    Threads: each channel has one. The lock `_calls` serializes calls and guards all other attributes.
+    Threads: each channel has one thread. The lock `_calls` serializes calls and guards all other attributes.
 
     Arguments:
-        owner: the process that started this one. Snapshots that another process, such as a crashed fork, leaves open are undone.
+        owner: the process that started this one. Snapshots that any other process, such as a crashed fork, leaves open are undone.
     """
 
     def __init__(self, owner: int) -> None:
@@ -45,7 +46,7 @@ class Process:
         self._is_over = False
 
     def serve(self, channel: Channel) -> None:
-        """Answer the calls on a channel until it is closed. The channel's first message is the caller's process id."""
+        """Execute the calls that arrive on a channel until it is closed. The channel's first message is the caller's process id."""
         try:
             if loads(channel.receive(), self._objects) != self._owner:
                 with self._calls:
@@ -72,7 +73,7 @@ class Process:
                 return self._refuse(error)
 
     def _refuse(self, error: BaseException) -> bytes:
-        """Return the reply that raises an error in the caller. If the error is unexpected, also print it."""
+        """Return the reply that raises an error in the caller. Also print the error if it is unexpected."""
         if self._server is None:
             self._is_over = True
         elif not isinstance(error, CommandError):
@@ -112,7 +113,7 @@ class Process:
         gc.freeze()
 
     def _leave(self, channel: Channel) -> None:
-        """Undo the writes made since the first snapshot that a closed channel left open."""
+        """Undo all writes since the outermost snapshot that a closed channel left open."""
         opened = self._forks.pop(channel, [])
         if opened and self._server is not None and not self._is_over:
             open_now = self._server.snapshots
@@ -122,7 +123,7 @@ class Process:
 
 
 def main() -> NoReturn:
-    """Serve until the test process has ended."""
+    """Serve calls until the test process has ended."""
     # Ignore Ctrl-C, which is meant for the test process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()

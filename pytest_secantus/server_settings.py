@@ -1,4 +1,4 @@
-"""The server's settings from the ini option `secantus_settings`, and each xdist worker's share of ports and memory."""
+"""The server settings in the ini option `secantus_settings`, and each xdist worker's share of ports and memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parse_settings(lines: list[str]) -> dict[str, Any]:
 
 
 def convert(name: str, text: str, kind: type) -> Any:
-    """Convert a text to a setting's type. An empty or quoted text is a string.
+    """Convert a text to the type of a setting. For a string, remove the quotes around the text.
 
     Raises:
         ValueError: the text is not a valid value.
@@ -76,8 +76,8 @@ def is_worker(environ: Mapping[str, str] = os.environ) -> bool:
 def settings_of_worker(settings: Mapping[str, Any], in_memory: bool, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the settings of this process's server.
 
-    The first worker uses a fixed port itself, and the others use the ports after it. The workers share the memory limit of in-memory stores
-    equally, unless `cache_size_mb` sets the limit of each worker.
+    The first xdist worker uses a fixed port itself, and the following workers use the ports after it. The workers share the memory limit
+    of in-memory stores equally, unless `cache_size_mb` sets the limit of each worker.
     """
     mine = {"port": 0, **settings}
     workers = int(environ.get(WORKERS, "1"))

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 def check_shadow(config: pytest.Config) -> None:
-    """Check that the shadow answers. (Only the controller checks it: in an xdist worker, a usage error would be a crash.)
+    """Check that the shadow responds. In an xdist worker, do nothing, because a usage error would crash it; the controller checks
+    instead.
 
     Raises:
-        pytest.UsageError: the shadow does not answer.
+        pytest.UsageError: the shadow does not respond.
     """
     uri = guard_of(config).worker.options.shadow
     if uri is not None and not config.option.help and not hasattr(config, "workerinput"):
@@ -26,7 +27,7 @@ def check_shadow(config: pytest.Config) -> None:
 
 
 def shadow_of(config: pytest.Config) -> ShadowWatch | None:
-    """Return the shadow of this configuration, or None if it has none. Create it on first use."""
+    """Return the `ShadowWatch` of this configuration, or None if no shadow is used. Create it on first use."""
     guard = guard_of(config)
     uri = guard.worker.options.shadow
     if uri is None:

@@ -1,4 +1,4 @@
-"""The client that all tests share."""
+"""The pymongo client that all tests share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pymongo import MongoClient
 
 
 class SharedClient(MongoClient[dict[str, Any]]):
-    """A client whose `close` does nothing: an application that receives it may close it while other tests still use it."""
+    """A client whose `close` does nothing, because an application may close it while further tests still use it."""
 
     def close(self) -> None:
-        """Do nothing: the fixture closes the client."""
+        """Do nothing, because the fixture closes the client."""
 
     def close_for_good(self) -> None:
-        """Close the client after the last test."""
+        """Close the client. Called after the last test."""
         super().close()

@@ -1,8 +1,8 @@
-"""The deferral of exceptions that signal handlers raise, to keep them out of the server's code.
+"""The deferral of exceptions from signal handlers, so that they are not raised inside the server's code.
 
-A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise an exception in the middle
-of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. The handler still runs immediately. Its
-exception interrupts the command, and is raised when the command has ended.
+A command of a direct client runs in the client's thread. If that is the main thread, a signal handler may raise an exception in the
+middle of the server's code: KeyboardInterrupt on Ctrl-C, or the failure of a test by pytest-timeout. With the deferral, the handler still
+runs immediately, but its exception only interrupts the command, and is raised after the command has ended.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Handler:
     """A signal handler whose exception is deferred while a command runs.
 
     Arguments:
-        inner: the handler that the suite has set.
-        deferral: tells whether a command is running.
+        inner: the handler that the suite has installed.
+        deferral: knows whether a command is running.
     """
 
     def __init__(self, inner: Callable[[int, FrameType | None], Any], deferral: Deferral) -> None:
@@ -30,7 +30,7 @@ class Handler:
         self._deferral = deferral
 
     def __call__(self, number: int, frame: FrameType | None) -> Any:
-        """Call the handler."""
+        """Call the handler. If it raises an exception while a command runs, defer the exception."""
         # Pytest then reports the line that the signal interrupted.
         __tracebackhide__ = True
         deferral = self._deferral
@@ -51,7 +51,7 @@ class Deferral:
     """Defers the exceptions of signal handlers that run in the main thread during a command.
 
     Arguments:
-        interrupt: interrupts the command that a thread runs.
+        interrupt: interrupts the command that a thread is running.
     """
 
     def __init__(self, interrupt: Callable[[int], None]) -> None:
@@ -63,10 +63,10 @@ class Deferral:
         self.pending: BaseException | None = None
 
     def deliver(self) -> None:
-        """Raise the exception of a handler that ran during the command that has just ended.
+        """Raise the exception of a signal handler that ran during the last command, if there is one.
 
         Raises:
-            BaseException: the exception.
+            BaseException: the deferred exception.
         """
         __tracebackhide__ = True
         error, self.pending = self.pending, None
@@ -74,12 +74,12 @@ class Deferral:
             raise error
 
     def wrapped(self, handler: Any) -> Any:
-        """Return the handler to set in place of another one. Return a handler that is not a function unchanged."""
+        """Return a wrapper of a handler that defers its exceptions. Return a handler that is not a function unchanged."""
         return Handler(handler, self) if callable(handler) and not isinstance(handler, (Handler, signal.Handlers)) else handler
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Wrap all present signal handlers, and those that are set within the block. Call this in the main thread.
+        """Within the block, wrap all current signal handlers, and all handlers that are installed later. Call this in the main thread.
 
         Raises:
             ValueError: this is not the main thread.
@@ -103,12 +103,12 @@ class Deferral:
 
 
 def unwrapped(handler: Any) -> Any:
-    """Return the handler that the suite has set, without our wrapper."""
+    """Return the handler that the suite has installed, without the wrapper."""
     return handler.inner if isinstance(handler, Handler) else handler
 
 
 def each_handler(change: Callable[[Any], Any], set_handler: Callable[..., Any], get_handler: Callable[..., Any]) -> None:
-    """Apply `change` to each signal handler, and set the result if it differs."""
+    """Apply `change` to every signal handler, and install the result if it differs."""
     for number in signal.valid_signals():
         before = get_handler(number)
         if (after := change(before)) is not before:

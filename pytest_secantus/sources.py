@@ -1,7 +1,7 @@
-"""The source lines that send commands.
+"""The source lines from which commands are sent.
 
 Just before the driver sends a message, the stack of the thread or task that runs the command contains the test's line, whichever
-libraries are in between. The message's id links it to the record that the server keeps of the command.
+libraries are in between. The message's id links this line to the server's record of the command.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Lines(NamedTuple):
 
 
 def is_own(filename: str) -> bool:
-    """Return whether a file belongs to the project: not to a library, the plugin, or code compiled from a string."""
+    """Return whether a file belongs to the project, and not to a library, to the plugin, or to code compiled from a string."""
     if filename.startswith(("<", *OURS, *LIBRARIES)):
         return False
     return "site-packages" not in filename and "dist-packages" not in filename
@@ -91,7 +91,7 @@ class Sources:
         self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
 
     def begin(self, test_file: str) -> None:
-        """Forget all lines. From now on, lines of this file are the test's."""
+        """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""
         if self._test_file in self._kinds:
             self._kinds[self._test_file] = PROJECT
         self._test_file = test_file
@@ -103,7 +103,7 @@ class Sources:
         return messages_noted(self.note)
 
     def note(self, message: bytes) -> None:
-        """Record the source lines that are sending a message."""
+        """Record the source lines from which the current message is sent."""
         try:
             # One call that skips the driver's frames is cheaper than following each frame's link.
             frame = sys._getframe(DRIVER_DEPTH)
@@ -115,13 +115,13 @@ class Sources:
         self._found[_request_id(message, 4)[0]] = places, is_test, get_ident(), _task()
 
     def of(self, request_id: int) -> Lines:
-        """Return the project's lines that sent a message, each as `file:line`; no lines if they are unknown."""
+        """Return the project's source lines that sent a message, each as `file:line`. Return no lines if they are unknown."""
         places, is_test, thread, task = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0, 0))
         shown = tuple(self._shown(*place) for place in places)
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _awaiting(self) -> Place | None:
-        """Return the line where the test awaits a task that directly runs a coroutine of the driver, as `asyncio.gather` does, or None."""
+        """Return the line where the test awaits a task that directly runs a driver coroutine, as `asyncio.gather` does, or None."""
         asyncio = sys.modules.get("asyncio")
         loop = None if asyncio is None else asyncio._get_running_loop()
         if asyncio is None or loop is None:

@@ -1,4 +1,4 @@
-"""The interface of the server that the layers use, for type checking only; no module imports it at run time."""
+"""The server interface that snapshot layers use. It serves only type checking, so no module imports it at run time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ Handle = Any
 
 
 class SnapshotStore(Protocol):
-    """The snapshot operations that layers need from a server."""
+    """The snapshot operations that layers require from a server."""
 
     @property
     def snapshots(self) -> tuple[Handle, ...]:
         """The open snapshots, outermost first."""
 
     def snapshot(self) -> Handle:
-        """Open a snapshot inside the others."""
+        """Open a snapshot inside all open snapshots, and return it."""
 
     def renew(self, snapshot: Handle) -> bool:
-        """Let a snapshot represent the present state, if it is the innermost one and nothing was written since. Return whether it does.
+        """Make a snapshot represent the current state, if it is the innermost one and nothing was written since. Return whether this
+        succeeded.
 
         A store may lack this method.
         """
 
     def restore(self, snapshot: Handle) -> None:
-        """Undo the writes since a snapshot. The snapshots inside it end; the snapshot itself stays open."""
+        """Undo the writes since a snapshot. The snapshots inside it end, but the snapshot itself remains open."""
 
     def keep_definitions(self) -> None:
-        """Make later restores keep the definitions of the collections and indexes that they remove."""
+        """Make all later restores retain the definitions of the collections and indexes that they remove."""
 
     def release(self, snapshot: Handle) -> None:
-        """End a snapshot and the snapshots inside it, but keep the writes."""
+        """End a snapshot and the snapshots inside it without undoing any writes."""
 
     def written_since(self, snapshot: Handle) -> bool:
         """Return whether anything was written since the snapshot was taken."""
@@ -42,4 +43,4 @@ class SnapshotStore(Protocol):
         """
 
     def put_back(self, aside: Any) -> None:
-        """Reopen the snapshots that `set_aside` ended, inside the open ones, and replay the writes made in each."""
+        """Reopen the snapshots that `set_aside` ended as the innermost ones, and replay the writes made in each."""

@@ -1,7 +1,7 @@
-"""``secantus_thread_guard``: warns about a thread that still writes after its test has ended, and names that test.
+"""The option ``secantus_thread_guard``: warn about a thread that still writes after its test has ended, and name that test.
 
-A listener of pymongo is called in the thread that runs a command. At the end of each test, the threads that the test has started and not
-stopped are recorded. If one of them writes later, the test that is running then gets a warning.
+pymongo calls a listener in the thread that runs a command. At the end of each test, the threads that the test has started but not stopped
+are recorded. If one of these threads writes later, a warning is issued in the test that is running at that time.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ IDLE: Final = (("concurrent/futures/thread.py", "_worker"), ("multiprocessing/po
 
 
 class LeftThreadWarning(pytest.PytestWarning):
-    """A thread that an earlier test left running has written."""
+    """The warning about a write from a thread that an earlier test left running."""
 
 
 class ThreadGuard:
-    """The threads that each test left running, and what these threads write.
+    """The threads that each test left running, and the later writes of these threads.
 
     Threads: any thread calls `note_write`; the containers' single operations are atomic.
     """
@@ -42,7 +42,9 @@ class ThreadGuard:
         self._is_over = False
 
     def register(self) -> None:
-        """Listen to the clients that are created from now on. pymongo cannot remove a listener."""
+        """Register the listener for all clients that are created from now on. It cannot be unregistered, because pymongo cannot remove a
+        listener.
+        """
         from pymongo import monitoring
 
         guard = self
@@ -63,11 +65,11 @@ class ThreadGuard:
         monitoring.register(Listener())
 
     def close(self) -> None:
-        """Stop recording."""
+        """Stop recording writes."""
         self._is_over = True
 
     def note_write(self, command: str, target: str) -> None:
-        """Record a write if an earlier test left the current thread running."""
+        """Record a write, if an earlier test left the current thread running."""
         thread = threading.current_thread()
         if not self._is_over and (test := self._left.get(thread)) is not None:
             self._messages[
@@ -76,7 +78,7 @@ class ThreadGuard:
             ] = None
 
     def end_test(self, test: str) -> list[str]:
-        """Record the threads that a test has left running. Return messages about writes of threads that earlier tests left.
+        """Record the threads that a test has left running. Return messages about writes from threads that earlier tests left running.
 
         Arguments:
             test: the node id.
@@ -91,7 +93,7 @@ class ThreadGuard:
 
     @contextmanager
     def wider(self) -> Generator[None]:
-        """Exempt the threads that a fixture of a wider scope starts within the block."""
+        """Exempt threads that start within the block from the guard, because they belong to a fixture that outlives the test."""
         before = set(threading.enumerate())
         try:
             yield
@@ -101,7 +103,7 @@ class ThreadGuard:
 
 
 def is_idle(frame: FrameType | None) -> bool:
-    """Return whether a thread waits for work in a pool."""
+    """Return whether a thread is waiting for work in a thread pool."""
     inner = True
     while frame is not None:
         code = frame.f_code

@@ -23,7 +23,7 @@ EXISTS = 51003
 
 
 class Role(NamedTuple):
-    """A role of a database."""
+    """A role, with the database to which it applies."""
 
     role: str
     db: str
@@ -48,7 +48,7 @@ class User(NamedTuple):
 
 
 def parse_users(lines: Iterable[str]) -> tuple[User, ...]:
-    """Parse lines of `name password role@database ...`; words may be quoted, and one may be `authSource=database`.
+    """Parse lines of `name password role@database ...`. Words may be quoted. One word may be `authSource=database`.
 
     Raises:
         ValueError: a line is not a valid user; the message says why.
@@ -83,13 +83,13 @@ def make_user(words: Sequence[object]) -> User:
 
 
 def parse_role(text: str, db: str) -> Role:
-    """Parse `role@database`; without a database, the role is in the user's database."""
+    """Parse `role@database`. Without a database, the role applies to the database in which the user authenticates."""
     role, _, given = text.partition("@")
     return Role(role, given or db)
 
 
 def create_users(client: MongoClient[dict[str, Any]], users: Iterable[User]) -> None:
-    """Create users. Change those that already exist, which happens only with an isolation other than `restore`.
+    """Create users. Update users that already exist, which is possible only with an isolation mode other than `restore`.
 
     Raises:
         OperationFailure: a role does not exist.

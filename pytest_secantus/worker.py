@@ -1,6 +1,7 @@
-"""The state of one pytest process: its options, its server and everything that depends on the server. This module is independent of pytest.
+"""The state of one pytest process: its options, its server, and everything that depends on the server. This module is independent of
+pytest.
 
-The server starts on first use, by a fixture or ``--secantus``. Expensive modules are imported only then.
+The server starts on first use, through a fixture or ``--secantus``. Expensive modules are imported only at that time.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ OLDEST_DRIVER = (4, 9)
 
 
 class Worker:
-    """The state of one pytest process: its options, its server, and what depends on the server."""
+    """The state of one pytest process: its options, its server, and everything that depends on the server."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -75,7 +76,7 @@ class Worker:
 
     @property
     def server_here(self) -> SecantusDBServer | None:
-        """The running server, if it is in this process."""
+        """The running server if it is in this process, otherwise None."""
         return cast("SecantusDBServer", self._server) if hasattr(self._server, "connect_directly") else None
 
     @property
@@ -84,7 +85,7 @@ class Worker:
         return self.uri_as(self.options.auth[0] if self.options.auth else None)
 
     def uri_as(self, user: User | None) -> str:
-        """Return the connection string with a user's credentials, or without credentials."""
+        """Return the connection string with a user's credentials, or without credentials if `user` is None."""
         uri = self.server.uri if self._tls is None else self._tls.add_to(self.server.uri)
         return uri if user is None else user.add_to(uri)
 
@@ -94,7 +95,7 @@ class Worker:
         return self._tls
 
     def start(self) -> None:
-        """Start the server unless it is running, and load the base seeds.
+        """Start the server if it is not running, and load the base seeds.
 
         Raises:
             CannotStart: the driver, the storage directory or a seed is unusable.
@@ -111,10 +112,10 @@ class Worker:
             raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def check_external(self) -> None:
-        """Check that an external server answers. (Not done at the start, because it imports the driver; see `imports`.)
+        """Check that an external server responds. `start` does not check this, because the check imports the driver (see `imports`).
 
         Raises:
-            CannotStart: the server does not answer.
+            CannotStart: the server does not respond.
         """
         if self.options.uri is not None:
             cast("ExternalServer", self.server).check()
@@ -136,7 +137,7 @@ class Worker:
             raise
 
     def _connect_directly(self) -> None:
-        """Let the clients of this process reach the server without sockets, if the server runs in this process and the options allow it."""
+        """Connect the clients of this process to the server without sockets, if it runs in this process and the options allow it."""
         options = self.options
         if options.transport == "direct" and not options.auth and options.tls == "no" and self.server_here is not None:
             from pytest_secantus.direct import DirectClients
@@ -151,9 +152,9 @@ class Worker:
             call()
 
     def _fill(self) -> None:
-        """Set the release and the clock, create the users, load the seeds and attach the layers.
+        """Set the release and the clock, create the users, load the seeds, and attach the snapshot layers.
 
-        Users and seeds import the driver; see `imports`.
+        Creating users and loading seeds imports the driver (see `imports` for the consequences).
         """
         self._present()
         self.follow_clock()
@@ -169,7 +170,9 @@ class Worker:
 
     @contextmanager
     def answering_like(self, release: str | None) -> Generator[None]:
-        """Emulate a release of MongoDB within the block, even if the server starts within the block. None means the release of the run."""
+        """Make the server emulate a release of MongoDB within the block, even if the server starts within it. None means the release of
+        the run.
+        """
         before, self._release = self._release, release
         try:
             self._present()
@@ -180,7 +183,7 @@ class Worker:
                 self._present()
 
     def _present(self) -> None:
-        """Make a running server emulate the chosen release. Only our own server can emulate a release."""
+        """Make a running server emulate the chosen release. Do nothing for an external server, which cannot emulate a release."""
         if self._server is None or self.is_left_to_parent or (self._release is None and not self._has_other_release):
             return
         from secantus_server.version import MONGODB_8_2
@@ -190,7 +193,7 @@ class Worker:
         self._has_other_release = self._release is not None
 
     def follow_clock(self) -> None:
-        """With ``secantus_clock = follow``, set the server's clock to the test's. From the first call on, the server's clock follows it."""
+        """With ``secantus_clock = follow``, set the server's clock to the test's time, and make it follow that time from now on."""
         if not self.options.follows_clock:
             return
         if self._follower is None:
@@ -205,10 +208,10 @@ class Worker:
         self._follower = None
 
     def _create_users(self) -> None:
-        """Create the users of secantus_auth. The first one, which has the role root, is created without authentication.
+        """Create the users of secantus_auth. The first user has the role root, and is created without authentication.
 
         Raises:
-            CannotStart: a role does not exist, or the server refuses a user for another reason.
+            CannotStart: a role does not exist, or the server refuses a user for a different reason.
         """
         from pymongo import MongoClient
         from pymongo.errors import OperationFailure
@@ -225,16 +228,16 @@ class Worker:
 
     @property
     def serves_forks(self) -> bool:
-        """Whether forks of this process may also use the server."""
+        """Whether forks of this process can also use the server."""
         return getattr(self._server, "serves_forks", False)
 
     def death(self) -> str | None:
-        """Describe how the server's child process ended. Return None if it runs, or there is no child process."""
+        """Describe how the server's child process ended. Return None while it is running, and if the server has no child process."""
         died: str | None = getattr(self._server, "death", lambda: None)()
         return died
 
     def replace_server(self) -> None:
-        """Start another server in place of one that has died, on the same port and with the base seeds."""
+        """Start a new server on the same port to replace a server that has died, and load the base seeds."""
         server = cast("ChildServer", self.server)
         self.bereft |= self.layers.owners_below(SEED_RANK)
         self.layers.detach()
@@ -248,7 +251,7 @@ class Worker:
         self._tell_started()
 
     def start_for_suite(self) -> None:
-        """Start for ``--secantus``: set the environment variables, and redirect the clients of other servers to this one."""
+        """Start the server for ``--secantus``, set the environment variables, and redirect clients to this server."""
         from pytest_secantus.environment import variables_set
         from pytest_secantus.imports import when_imported
 
@@ -259,7 +262,9 @@ class Worker:
             self._cleanup.enter_context(when_imported("pymongo", self._redirect_clients))
 
     def _redirect_clients(self) -> None:
-        """Redirect connections. If the server is external or the driver unknown, replace the addresses that clients are given."""
+        """Redirect the connections of clients. If the server is external or the driver unknown, replace the addresses given to clients
+        instead.
+        """
         from pytest_secantus.driver import UnknownDriver
         from pytest_secantus.redirect import Redirect, clients_redirected
 
@@ -274,7 +279,9 @@ class Worker:
             self._cleanup.enter_context(clients_redirected(self.redirect))
 
     def stop(self) -> None:
-        """End everything that was started. The worker can be started again. The main process also removes the directories of dead runs."""
+        """Stop everything that was started, so that the worker can be started again. The main process also removes the directories of
+        dead runs.
+        """
         from pytest_secantus.xdist import MAIN, identify, sweep_if_there
 
         self._cleanup.close()
@@ -284,18 +291,18 @@ class Worker:
 
     @property
     def logins(self) -> int:
-        """The number of redirected clients whose credentials were not checked, here and in xdist workers that have ended."""
+        """The number of redirected clients whose credentials were not checked, in this process and in xdist workers that have ended."""
         return self.logins_elsewhere + (self.redirect.logins.unchecked if self.redirect is not None else 0)
 
     def leave_to_parent(self) -> None:
-        """Detach from the server in a fork: the parent owns it and isolates the tests."""
+        """Detach from the server in a fork, because the parent owns the server and isolates the tests."""
         self.is_left_to_parent = self.running
         self.layers.detach()
         self._client = None
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
-        """The plugin's own client. Tests cannot reach it, so none can close it."""
+        """The plugin's own client. Tests have no access to it, so that they cannot close it."""
         if self._client is None:
             from pytest_secantus.driver import OWN_NAME
             from pytest_secantus.imports import signals_held
@@ -311,12 +318,12 @@ class Worker:
 
     @property
     def has_seeds(self) -> bool:
-        """Whether a test has loaded seeds. A later test may need others in their place."""
+        """Whether a test has loaded seeds, which a later test may have to replace."""
         return self._seeds is not None
 
     @property
     def seeds(self) -> Seeds:
-        """The seeds loaded so far."""
+        """The object that loads and exchanges the seeds."""
         if self._seeds is None:
             from pytest_secantus.seeds import Seeds
 
@@ -331,7 +338,7 @@ class Worker:
 
     @property
     def run_directory(self) -> RunDirectory:
-        """The directory that the processes of this run share. On first use, enter it and remove dead runs."""
+        """The directory that the processes of this run share. The first access creates it and removes the directories of dead runs."""
         if self._run_directory is None:
             from pytest_secantus.xdist import RunDirectory, identify
 
@@ -342,7 +349,7 @@ class Worker:
         return self._run_directory
 
     def new_database_name(self) -> str:
-        """Return an unused database name for one test. On an external server, note it in the run's journal first."""
+        """Return an unused database name for one test. For an external server, first record the name in the run's journal."""
         from pytest_secantus.xdist import identify
 
         self._names += 1
@@ -403,7 +410,7 @@ class Worker:
             directory.close()
 
     def target(self) -> str:
-        """Return the server's ``host:port``, to which clients are redirected."""
+        """Return the ``host:port`` of the server to which clients are redirected."""
         if self.options.uri is not None:
             from pytest_secantus.redirect import parse_uri
 
@@ -411,7 +418,7 @@ class Worker:
         return f"127.0.0.1:{self.server.port}"
 
     def _told(self) -> str:
-        """Return the options that affect the server's start, as text for an error message."""
+        """Return the options that affect the server's start, formatted for an error message."""
         settings = ", ".join(f"{name} = {value}" for name, value in self.options.settings.items())
         return f"secantus_storage = {self.options.storage}" + (f", secantus_settings {settings}" if settings else "")
 
@@ -421,7 +428,7 @@ class Worker:
         return default_base() if self.options.storage == MEMORY else Path(self.options.storage)
 
     def _drop_left_over(self, journals: list[Path]) -> None:
-        """Drop the databases that a killed process created on the same external server, or the same shadow."""
+        """Drop the databases that a killed process left on the same external server, or on the same shadow."""
         for journal in journals:
             noted = [line.split("\t") for line in journal.read_text(encoding="utf-8").splitlines()]
             uris = {uri for uri, _ in noted}
@@ -439,14 +446,14 @@ class Worker:
 
 
 def seed_error() -> type[Exception]:
-    """Return the error of a seed that cannot be loaded."""
+    """Return the exception class for a seed that cannot be loaded."""
     from pytest_secantus.seeding import SeedError
 
     return SeedError
 
 
 def start_errors() -> tuple[type[Exception], ...]:
-    """Return the errors of a server that cannot start. Called only on failure, because it imports the server."""
+    """Return the exception classes for a server that cannot start. Call this only after a failure, because it imports the server."""
     from secantus_server.server import START_ERRORS
 
     return START_ERRORS

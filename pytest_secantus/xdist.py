@@ -1,8 +1,8 @@
 """Cooperation of parallel pytest processes: this process's identity, a shared directory, and work done once for all processes.
 
-Every process of a run holds a lock on its file in the run's directory; the operating system releases the lock when the process ends,
-even if the process was killed. A directory without a held lock belongs to a finished run, and the next run removes it. Workers leave
-the removal to the process that started them, because one may finish before another has begun.
+Every process of a run locks its own file in the run's directory. The operating system releases the lock when the process ends, even if
+the process was killed. A directory without a locked file therefore belongs to a finished run, and the next run removes it. Workers do not
+remove their directory, because a worker may finish before the next one starts; the process that started them removes it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ JOURNAL = ".databases"
 
 @dataclass(frozen=True)
 class Identity:
-    """This process's run and worker: `worker` is ``gw0`` and so on under xdist, otherwise ``main``."""
+    """The identity of this process: its run, and its worker. `worker` is ``gw0`` and so on under xdist, otherwise ``main``."""
 
     worker: str
     run: str
 
 
 def identify(environ: Mapping[str, str] = os.environ) -> Identity:
-    """Read the identity from xdist's environment variables, which are set before a worker's configuration begins."""
+    """Read the identity from xdist's environment variables, which are set before a worker is configured."""
     run = environ.get("PYTEST_XDIST_TESTRUNUID")
     return Identity(environ.get("PYTEST_XDIST_WORKER", MAIN), run or uuid.uuid4().hex)
 
@@ -43,7 +43,7 @@ def default_base() -> Path:
 
 
 class RunDirectory:
-    """The directory of one run, as used by one of its processes. `token` is a short id of the run."""
+    """The shared directory of one run, opened by one of its processes. `token` is a short id of the run."""
 
     def __init__(self, base: Path, identity: Identity) -> None:
         self._base = base
@@ -58,9 +58,9 @@ class RunDirectory:
         self._certificates = self.path / f"{process}-tls"
 
     def open(self) -> list[Path]:
-        """Create the directory if necessary, enter it, then remove dead runs.
+        """Create the run's directory if necessary, lock this process's file in it, and remove the directories of dead runs.
 
-        Return the journals of dead runs. They name databases on an external server.
+        Return the journals of dead runs, which list databases on an external server.
         """
         self._base.mkdir(parents=True, exist_ok=True, mode=0o700)
         with base_lock(self._base):
@@ -69,7 +69,10 @@ class RunDirectory:
             return sweep(self._base)
 
     def close(self) -> None:
-        """Leave the run, after this process's databases have been dropped. Remove the directory unless workers share it."""
+        """Unlock this process's file in the run's directory. Remove the directory unless workers share it.
+
+        Call this after the databases of this process have been dropped.
+        """
         self.clear_storage()
         shutil.rmtree(self._certificates, ignore_errors=True)
         with base_lock(self._base):
@@ -79,7 +82,7 @@ class RunDirectory:
                 sweep_run(self.path)
 
     def storage(self) -> Path:
-        """Return a data directory for this process's server only."""
+        """Return a data directory that only this process's server uses."""
         return self._storage
 
     def certificates(self) -> Path:
@@ -87,13 +90,13 @@ class RunDirectory:
         return self._certificates
 
     def clear_storage(self) -> None:
-        """Remove the data files of this process's server, which has ended."""
+        """Remove the data files of this process's server, which has stopped."""
         shutil.rmtree(self._storage, ignore_errors=True)
 
     def once(self, name: str, build: Callable[[Path], None]) -> Path:
-        """Return the directory `name`. The first process that needs it fills it with `build`, and the others wait.
+        """Return the directory `name`. The first process that requests it fills it with `build`, while all other processes wait.
 
-        An error from `build` is raised in its caller, and the next process tries again.
+        If `build` raises an error, this call raises it, and the next process calls its own `build`.
         """
         finished = self.path / name
         with FileLock(self.path / f"once-{name}{LOCK}x"):
@@ -104,25 +107,28 @@ class RunDirectory:
         return finished
 
     def note_database(self, uri: str, name: str) -> None:
-        """Record a database in the journal before it is created on an external server."""
+        """Record the name of a database in the journal. Call this before the database is created on an external server."""
         with self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"{uri}\t{name}\n")
 
 
 def base_lock(base: Path) -> FileLock:
-    """Return the lock that is held while a run is entered, left or removed, so that no process removes a run that is being created."""
+    """Return the lock that is acquired while a run's directory is opened, closed or removed.
+
+    It prevents a process from removing the directory of a run that is just being created.
+    """
     return FileLock(base / "sweep.lock")
 
 
 def sweep_if_there(base: Path) -> None:
-    """Remove dead runs if the parent directory exists. Otherwise do nothing."""
+    """Remove the directories of dead runs, if their parent directory exists."""
     if base.exists():
         with base_lock(base):
             sweep(base)
 
 
 def sweep(base: Path) -> list[Path]:
-    """Remove the directories of dead runs, except those with journals. Return the journals."""
+    """Remove the directories of dead runs, except those that contain journals. Return the journals."""
     journals: list[Path] = []
     for run in sorted(base.glob("run-*")):
         journals += sweep_run(run)
@@ -130,7 +136,7 @@ def sweep(base: Path) -> list[Path]:
 
 
 def sweep_run(run: Path) -> list[Path]:
-    """Remove a run's directory if none of its processes is alive and it has no journal; return its journals."""
+    """Remove a run's directory if none of its processes is alive and it contains no journal. Return its journals."""
     if any(FileLock(path).is_held() for path in run.glob(f"*{LOCK}")):
         return []
     journals = sorted(run.glob(f"*{JOURNAL}"))

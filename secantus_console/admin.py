@@ -1,4 +1,4 @@
-"""`secantusdb-admin`: the console for a server that runs elsewhere."""
+"""The program `secantusdb-admin`, which runs the web console for any running server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ URI_VARIABLE: Final = "SECANTUS_ADMIN_URI"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the console until it is interrupted; return the exit code."""
+    """Serve the console until the program is interrupted; return the exit code."""
     given = _parser().parse_args(arguments)
     if not is_installed():
         print(f"secantusdb-admin: {INSTALL}", file=sys.stderr)
@@ -74,7 +74,7 @@ def _serve(uri: str, given: argparse.Namespace) -> int:
 
 
 def _reason(error: OSError | OverflowError) -> str:
-    """Return the reason why a socket cannot listen. Omit the address, which Python's message may repeat."""
+    """Return the reason why a socket cannot listen, without the address, which Python's message may repeat."""
     if isinstance(error, OverflowError):
         return "the port must be between 0 and 65535"
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)

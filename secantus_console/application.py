@@ -1,4 +1,4 @@
-"""The console as an ASGI application: it runs the handlers and answers as HTML or JSON."""
+"""The console as an ASGI application, which runs the handlers and responds with HTML or JSON."""
 
 from __future__ import annotations
 
@@ -41,18 +41,20 @@ _Result = TypeVar("_Result")
 
 
 class _Threads:
-    """The thread pool that renders the pages. Starlette's own pool takes twice as long to hand over a call and its result."""
+    """The thread pool that renders the pages. It replaces Starlette's own pool, which takes twice as long to transfer a call and its
+    result.
+    """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="secantus-console-page")
 
     async def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
-        """Return the result of a call in one of the threads. The event loop runs meanwhile."""
+        """Run a function in a thread of the pool without blocking the event loop, and return the result."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
 
 def build(console: Console, sessions: Sessions) -> Guard:
-    """Return the application."""
+    """Return the ASGI application of the console."""
     renderer, threads = Renderer(console), _Threads()
     routes = [Route(entry.path, _endpoint(entry, console, renderer, threads), methods=[entry.method]) for entry in ROUTES]
     routes += [
@@ -72,7 +74,9 @@ async def _static(request: Request) -> Response:
 
 
 def _enter(renderer: Renderer, sessions: Sessions, threads: _Threads) -> Callable[[Request], Any]:
-    """Return the page for a browser without a session. On this page the user can ask for a new token, which is printed in the terminal."""
+    """Return the endpoint for a browser without a session. On its page, the user can request a new token, which is printed in the
+    terminal.
+    """
 
     async def enter(request: Request) -> Response:
         if request.method == "POST":
@@ -95,7 +99,7 @@ def _not_found(renderer: Renderer) -> Callable[[Request, Exception], Any]:
 
 
 def _endpoint(entry: Entry, console: Console, renderer: Renderer, threads: _Threads) -> Callable[[Request], Any]:
-    """Return the function that answers the requests of a route."""
+    """Return the function that handles the requests to a route."""
 
     async def endpoint(request: Request) -> Response:
         session: Session = request.scope["session_of_console"]
@@ -124,7 +128,7 @@ def _endpoint(entry: Entry, console: Console, renderer: Renderer, threads: _Thre
 
 
 def _check_form(entry: Entry, console: Console, session: Session, request: Request, fields: dict[str, str]) -> None:
-    """Check the form's token, and that the console may write if the route writes.
+    """Check the form's token, and refuse a route that writes if the console is read-only.
 
     Raises:
         NotAllowed: the token is missing or wrong, or the console is read-only.

@@ -1,4 +1,4 @@
-"""Line charts over time as SVG. Colours are classes of the stylesheet, because inline styles are not allowed."""
+"""Line charts over time as SVG. Colours are set by stylesheet classes, because the page's security policy forbids inline styles."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LINES: Final = 3
 
 
 def chart(title: str, lines: Mapping[str, Points]) -> Markup:
-    """Return a chart.
+    """Return a line chart as SVG.
 
     Arguments:
-        title: what the chart shows, for screen readers.
-        lines: the points of each line; a point is a time in milliseconds and a value.
+        title: describes the chart for screen readers.
+        lines: the points of each line. A point is a time in milliseconds and a value.
     """
     times = [time for points in lines.values() for time, _value in points]
     if len(set(times)) < 2:
@@ -57,7 +57,7 @@ def _y(value: float, top: float) -> float:
 
 
 def nice(value: float) -> float:
-    """Return a number rounded up to 1, 2 or 5 times a power of 10."""
+    """Round a number up to 1, 2 or 5 times a power of 10, for the scale of an axis."""
     step = 1.0
     while step < value:
         for factor in (2, 5, 10):
@@ -68,12 +68,12 @@ def nice(value: float) -> float:
 
 
 def reading(value: float) -> str:
-    """Format the latest value of a line. Only a small number that is not whole has a decimal."""
+    """Format the latest value of a line. Only small non-integer values have a decimal place."""
     return f"{value:,.0f}" if value.is_integer() or value >= 100 else f"{value:.1f}"
 
 
 def short(value: float) -> str:
-    """Format a number with a letter for thousands, millions or billions."""
+    """Format a number with a suffix for thousands, millions or billions."""
     for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:g}{letter}"

@@ -1,7 +1,7 @@
-"""The console's child process next to a server. It reads its configuration from standard input, and ends when standard input ends.
+"""The main program of the console's child process, which the server's process starts. It exits when its standard input is closed.
 
-The lines of standard input are JSON: first the options, then, for a paused test, `{"test": ...}`. Standard output carries
-`{"resume": true}` and further one-time tokens, one JSON document per line.
+The lines of standard input are JSON. The first line contains the options, and later lines contain a paused test, `{"test": ...}`.
+Standard output contains `{"resume": true}` and further one-time tokens, one JSON document per line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LISTENER: Final = 3
 
 
 def main() -> None:
-    """Serve until the parent closes standard input or ends; then exit immediately."""
+    """Serve until the parent closes standard input or exits, then exit immediately."""
     start = json.loads(sys.stdin.readline())
     listener = socket.socket(fileno=LISTENER)
     host, port = start["host"], listener.getsockname()[1]

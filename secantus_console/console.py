@@ -1,4 +1,4 @@
-"""The state of a console: its client, its options, and the samples of its charts."""
+"""The state of a console: its client, its options, and the samples for its charts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELECTION_TIMEOUT_MS: Final = 4000
 
 
 class Console:
-    """The state of a console: its options, its client, and the samples of its charts.
+    """The state of a console: its options, its client, and the samples for its charts.
 
     Arguments:
         options: the options.
@@ -40,7 +40,7 @@ class Console:
         self.server = ", ".join(f"{host}:{port}" if port else str(host) for host, port in nodes) or "the server"
 
     def connect(self, user: str | None = None, password: str | None = None, source: str | None = None) -> MongoClient[dict[str, Any]]:
-        """Return a client for the given user, or for the user of the connection string.
+        """Return a client for the given user, or for the user in the connection string.
 
         Raises:
             InputError: the connection string is invalid.
@@ -60,5 +60,5 @@ class Console:
             raise InputError(f"The connection string is invalid: {error}") from None
 
     def close(self) -> None:
-        """Close the client."""
+        """Close the console's client."""
         self.client.close()

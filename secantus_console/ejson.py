@@ -1,4 +1,4 @@
-"""Extended JSON for reading and editing: relaxed, but with the exact type of each number.
+"""Extended JSON for display and editing: the relaxed form, but with the exact type of each number.
 
 An int32 is `5`, an int64 `{"$numberLong": "5"}`, a double `5.0`. Saving an unedited document therefore does not change it.
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
@@ -32,15 +32,16 @@ _TEXTS: Final[dict[type, Callable[[Any], str]]] = {
 
 
 def dumps(value: Any) -> str:
-    """Return a value as Extended JSON on one line."""
+    """Return a value as one line of Extended JSON."""
     return json.dumps(plain(value), ensure_ascii=False)
 
 
 def pretty(value: Any, margin: str = "\n") -> str:
-    """Return a value as Extended JSON, with a line for each field and array element. A value such as `{"$oid": ...}` stays on one line.
+    """Return a value as Extended JSON, with one line for each field and array element. A value such as `{"$oid": ...}` occupies only one
+    line.
 
     Arguments:
-        margin: a line end and the indentation of the value.
+        margin: a line end, followed by the indentation of the value.
     """
     text = _TEXTS.get(type(value))
     if text is not None:
@@ -55,7 +56,7 @@ def pretty(value: Any, margin: str = "\n") -> str:
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to JSON's types."""
+    """Convert a value to types that JSON can represent."""
     if isinstance(value, Mapping):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -71,7 +72,7 @@ def plain(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """Return a value as canonical Extended JSON, which keeps every type."""
+    """Return a value as canonical Extended JSON, which preserves every type."""
     return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
 
 
@@ -79,7 +80,7 @@ def loads(text: str, what: str) -> Any:
     """Parse Extended JSON.
 
     Arguments:
-        what: the name of the text for the error message.
+        what: describes the text in the error message.
 
     Raises:
         InputError: the text is not Extended JSON, or BSON cannot represent the value.
@@ -103,7 +104,7 @@ def loads(text: str, what: str) -> Any:
 
 
 def document(text: str, what: str) -> dict[str, Any]:
-    """Parse a document.
+    """Parse a document in Extended JSON.
 
     Raises:
         InputError: the text is not a document.
@@ -115,7 +116,7 @@ def document(text: str, what: str) -> dict[str, Any]:
 
 
 def documents(text: str, what: str) -> list[dict[str, Any]]:
-    """Parse documents: one document, an array of documents, or one document per line.
+    """Parse documents in Extended JSON: one document, an array of documents, or one document per line.
 
     Raises:
         InputError: the text contains anything else.

@@ -1,15 +1,15 @@
-"""Errors that a page shows to its user."""
+"""Errors that the console shows to its user."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Invalid input; the message says what to correct."""
+    """The error for invalid input. The message says what to correct."""
 
 
 class NotAllowed(Exception):
-    """The console is not allowed to do this; the message says why."""
+    """The error for an action that the console or its user may not perform. The message gives the reason."""
 
 
 class NotThere(Exception):
-    """The requested page or document does not exist."""
+    """The error for a requested page or document that does not exist."""

@@ -1,4 +1,4 @@
-"""The packages of the extra `[console]`: whether they are installed."""
+"""The check whether the packages of the optional dependency group `[console]` are installed."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ INSTALL: Final = 'The console needs packages that are not installed: run pip ins
 
 
 def is_installed() -> bool:
-    """Return whether the packages of the extra are installed."""
+    """Return whether the packages of the group `[console]` are installed."""
     return all(find_spec(name) is not None for name in PACKAGES)

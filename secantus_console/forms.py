@@ -1,4 +1,4 @@
-"""Parsing of a form request's body."""
+"""The parser for the bodies of form requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TYPE: Final = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Read the fields of a form.
+    """Read and return the fields of a form.
 
     Raises:
         InputError: the body is too long, or is not a form.

@@ -1,4 +1,5 @@
-"""The check before every page: the Host and Origin headers, the session cookie, and the headers of each response.
+"""The security layer around every page: it checks the Host and Origin headers and the session cookie, and adds security headers to
+responses.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
@@ -36,7 +37,7 @@ _RAW_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value i
 
 
 class Guard:
-    """Refuses requests that are not allowed, and passes the others to the application.
+    """Refuses forbidden requests, and passes all allowed requests to the application.
 
     Arguments:
         app: the application that receives allowed requests.
@@ -51,7 +52,7 @@ class Guard:
         self._cookie = f"{COOKIE}{options.port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse one request, or pass it on."""
+        """Refuse a request, or pass it to the application."""
         if scope["type"] != "http":
             # No page uses websockets, and a lifespan message has no headers.
             if scope["type"] == "lifespan":
@@ -69,7 +70,7 @@ class Guard:
         await (answer or self._app)(scope, receive, send_with_headers)
 
     def _answer(self, scope: Scope) -> Response | None:
-        """Return the response to a refused request, or to one with a token.
+        """Return the response to a request that is refused or that contains a one-time token.
 
         For any other request, store its session in the scope and return None.
         """
@@ -98,10 +99,11 @@ class Guard:
         return answer
 
     def _is_ours(self, host: str) -> bool:
-        """Return whether a Host header names this console. This refuses pages of other sites whose name resolves to our address.
+        """Return whether a Host header names this console. This prevents DNS rebinding, in which a different site resolves its name to
+        our address.
 
-        A console on a loopback address accepts only loopback names. A console on another address accepts that name, this machine's name and
-        any IP address, since another site's name cannot be an IP address.
+        A console on a loopback address accepts only loopback names. A console on any other address accepts that name, this machine's
+        name, and any IP address, because the name of a different site cannot be an IP address.
         """
         name, port = _split(host)
         if port != self._options.port:
@@ -112,7 +114,9 @@ class Guard:
         return address is not None or name in ("localhost", self._options.host.lower(), socket.gethostname().lower())
 
     def _is_same_origin(self, headers: Headers) -> bool:
-        """Return whether the headers allow that this site sent the request. Links from other sites may lead to pages."""
+        """Return whether the headers show that this site, and not a different one, sent the request. A link from any site to a page is
+        allowed.
+        """
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{headers['host']}":
             return False
@@ -121,7 +125,7 @@ class Guard:
 
 
 def _split(host: str) -> tuple[str, int]:
-    """Return the name and the port of a Host header; the port is -1 if the header is invalid."""
+    """Return the name and the port in a Host header. The port is -1 if the header is invalid."""
     name, separator, port = host.rpartition(":")
     if not separator or host.endswith("]"):
         name, port = host, "80"

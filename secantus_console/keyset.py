@@ -1,8 +1,9 @@
-"""Keyset pagination of a sorted query: a page begins after the sort key of the last document of the previous page.
+"""Keyset pagination of a sorted query: each page starts after the sort key of the previous page's last document.
 
-A condition on a field selects too much if the field is an array, because any element may satisfy it. Therefore each condition selects a
-superset, and documents whose own sort key is not after the last one are skipped. A condition compares values of one type only,
-so a page continues with the types that follow in MongoDB's order:
+A condition on a field selects too many documents if the field is an array, because any element may satisfy it. Therefore each condition
+selects a superset, and documents whose own sort key is not after the last sort key are skipped.
+
+A condition compares only values of one type. Therefore a page continues with the types that follow in MongoDB's order:
 https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 """
 
@@ -53,10 +54,10 @@ _NO_IDS: Final = frozenset(["undefined", "array"])
 
 @dataclass(frozen=True)
 class Position:
-    """The sort key of a page's last document.
+    """The sort key of the last document on a page.
 
     Arguments:
-        key: the bytes of the sort key; documents are ordered by these bytes.
+        key: the sort key as bytes, by which documents are ordered.
         values: the values of the first two sort fields, each as `{"v": value}`, or `{}` for an empty array, whose sort key is undefined.
     """
 
@@ -64,15 +65,15 @@ class Position:
     values: tuple[Filter, ...]
 
     def packed(self) -> dict[str, Any]:
-        """Return the position as a document, for a permalink."""
+        """Convert the position to a document, for a permalink."""
         return {"key": self.key.hex(), "values": list(self.values)}
 
     @staticmethod
     def unpacked(document: Filter) -> Position:
-        """Return the position from a permalink's document.
+        """Convert a document from a permalink to a position.
 
         Raises:
-            InputError: the document was not made by `packed`.
+            InputError: the document does not have the form that `packed` returns.
         """
         try:
             values = tuple({"v": value["v"]} if value else {} for value in document["values"])
@@ -84,7 +85,7 @@ class Position:
 
 
 class Order:
-    """The total order of a query's documents: the query's sort, with `_id` as the tiebreaker.
+    """The total order of a query's results: the query's sort, with `_id` as the tiebreaker.
 
     Arguments:
         sort: the sort document.
@@ -114,15 +115,17 @@ class Order:
         return Position(self._pattern.key(raw), tuple(_foremost(value, path, way < 0) for path, way in self._parts[:2]))
 
     def sorted(self, documents: list[RawBSONDocument]) -> list[RawBSONDocument]:
-        """Return documents in this order."""
+        """Return the documents sorted in this order."""
         return sorted(documents, key=lambda document: self._pattern.key(bytes(document.raw)))
 
     def prefix_key(self, document: RawBSONDocument) -> bytes:
-        """Return the sort key of a document without `_id`."""
+        """Return the sort key of a document, without the part for `_id`."""
         return self._prefix_pattern.key(bytes(document.raw))
 
     def tie_filter(self, document: RawBSONDocument) -> Filter:
-        """Return a filter that selects at least the documents whose sort key without `_id` equals that of the given document."""
+        """Return a filter that selects all documents whose sort key, except for `_id`, equals that of the given document. It may select
+        more.
+        """
         (path, _way), *_others = self._parts
         return _equal(path, self.position(document).values[0])
 
@@ -131,7 +134,9 @@ class Order:
         return self._pattern.key(bytes(document.raw)) > position.key
 
     def filters(self, position: Position) -> list[Filter]:
-        """Return filters, to be run in sequence, that select the documents after a position. They may also select some before it."""
+        """Return filters that together select all documents after a position. Run them in sequence; they may also select some earlier
+        documents.
+        """
         (path, way), *others = self._parts
         value = position.values[0]
         if path == "_id":
@@ -148,11 +153,11 @@ class Order:
 def read_page(
     order: Order, position: Position | None, size: int, find: Callable[[Filter | None, int], list[RawBSONDocument]]
 ) -> tuple[list[RawBSONDocument], Position | None]:
-    """Return the documents of a page, and the position after which the next page begins, or None if this is the last page.
+    """Return the documents of a page, and the position after which the next page starts. The position is None for the last page.
 
     Arguments:
-        position: the position after which the page begins; None for the first page.
-        size: the number of documents.
+        position: the position after which the page starts; None for the first page.
+        size: the number of documents on the page.
         find: runs the query in the given order, with an additional filter and a limit.
     """
     if position is None:
@@ -168,7 +173,7 @@ def read_page(
 
 
 def _read(order: Order, position: Position, size: int, find: Callable[[int], list[RawBSONDocument]]) -> list[RawBSONDocument]:
-    """Return up to `size` documents after a position. Read additional documents in place of those that must be skipped."""
+    """Return up to `size` documents after a position. If documents must be skipped, read more to replace them."""
     limit = size
     while True:
         found = find(limit)
@@ -179,7 +184,9 @@ def _read(order: Order, position: Position, size: int, find: Callable[[int], lis
 
 
 def _beyond(path: str, wrapped: Filter, way: int, *, strict: bool) -> Iterator[Filter]:
-    """Yield the conditions for values that follow a value in a direction. The first ones are for values of the same type."""
+    """Yield conditions that select the values after a given value in sort direction `way`. The first conditions select values of the same
+    type.
+    """
     kind, value = _kind(wrapped), wrapped.get("v")
     is_nan = kind == "number" and value != value
     if kind in ("number", "string", "object", "binData", "objectId", "bool", "date", "timestamp") and not is_nan:
@@ -200,7 +207,7 @@ def _beyond(path: str, wrapped: Filter, way: int, *, strict: bool) -> Iterator[F
 
 
 def _equal(path: str, wrapped: Filter) -> Filter:
-    """Return a condition for equal values."""
+    """Return a condition that selects values equal to the given one."""
     kind = _kind(wrapped)
     if kind in ("undefined", "null", "array", "other"):
         return {"$or": _whole(path, kind)}
@@ -219,7 +226,7 @@ def _whole(path: str, kind: str) -> list[Filter]:
 
 
 def _kind(wrapped: Filter) -> str:
-    """Return the type of a value, by its name in `_TYPES`."""
+    """Return the type of a value, as a name in `_TYPES`."""
     if not wrapped:
         return "undefined"
     name = type_name(decode(encode_bson(wrapped))["v"])
@@ -227,14 +234,14 @@ def _kind(wrapped: Filter) -> str:
 
 
 def _foremost(document: Filter, path: str, last: bool) -> Filter:
-    """Return the value by which a document is sorted at a path; for an array, its smallest or greatest element."""
+    """Return the value at a path that determines a document's sort position. For an array, it is the smallest or greatest element."""
     found = sorted(_leaves(document, path.split(".")), key=cmp_to_key(compare_values))
     value = found[-1 if last else 0]
     return {} if value is UNDEFINED else decode_bson(encode({"v": value}))
 
 
 def _leaves(value: Any, path: list[str]) -> list[Any]:
-    """Return the values at a path, with the elements in place of an array, and None where the path is missing."""
+    """Return the values at a path. Replace an array with its elements, and return None where the path is missing."""
     if not path:
         if type(value) is not list:
             return [value]

@@ -10,9 +10,9 @@ class ConsoleOptions:
     """The options of a console.
 
     Arguments:
-        uri: the connection string of the server; it is kept only in memory.
-        host: the address that the console listens on, as the user gave it.
-        port: the port that the console listens on.
+        uri: the connection string of the server. It is stored only in memory, because it may contain a password.
+        host: the address on which the console listens, in the form in which the user gave it.
+        port: the port on which the console listens.
         write: whether pages may change data or settings of the server.
         client_options: further options of `MongoClient`, such as the certificate authority.
         time_limit_ms: the time limit of each query.
@@ -27,6 +27,6 @@ class ConsoleOptions:
 
     @property
     def address(self) -> str:
-        """The host and port as they appear in a URL."""
+        """The host and port in the form that a URL requires."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"

@@ -1,4 +1,4 @@
-"""Reads the first documents of a query in an order that ends with `_id`, without sorting all matches by `_id`."""
+"""A reader of the first documents of a query, in an order that ends with `_id`, which avoids sorting all matches by `_id`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_console.keyset import Filter, Order
 
 
 class OrderedReader:
-    """Runs a query in a given order.
+    """Runs a query and returns its first documents in a given order.
 
     Arguments:
         collection: the collection, configured to return raw documents.
@@ -29,7 +29,7 @@ class OrderedReader:
         self._is_indexed: bool | None = None
 
     def read(self, condition: Filter | None, most: int) -> list[RawBSONDocument]:
-        """Return the first documents of the query that also satisfy a condition."""
+        """Return the first `most` documents of the query that also satisfy a condition."""
         query = self._both(condition)
         if not self._order.prefix:
             return self._by_id(query, most) if self._query else self._find(query, self._order.sort, most)
@@ -46,12 +46,12 @@ class OrderedReader:
         return list(self._collection.find(query, sort=list(sort.items()) or None, limit=most, max_time_ms=self._time_limit_ms))
 
     def _by_id(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first matches by `_id`. If all of them fit the page, they are sorted here instead of on the server."""
+        """Return the first matches in the order. If all matches fit on the page, sort them here instead of on the server."""
         found = self._find(query, {}, most)
         return self._order.sorted(found) if len(found) < most else self._find(query, self._order.sort, most)
 
     def _has_index(self) -> bool:
-        """Return whether an index begins with the order's fields (without `_id`), so that it supplies this order without a sort."""
+        """Return whether an index starts with the order's fields (without `_id`), so that no sort is necessary."""
         if self._is_indexed is None:
             wanted = list(self._order.prefix.items())
             turned = [(path, -way) for path, way in wanted]
@@ -61,9 +61,10 @@ class OrderedReader:
         return self._is_indexed
 
     def _by_groups(self, query: Filter, most: int) -> list[RawBSONDocument]:
-        """Return the first documents of the sort. Documents with equal sort keys are ordered by `_id`.
+        """Return the first documents in the order, by reading them in sort order and then sorting documents with equal sort keys by
+        `_id`.
 
-        Only the last group of documents with equal sort keys is read again.
+        Only the last group of documents with equal sort keys, which may be incomplete, is read again.
         """
         order = self._order
         found = self._find(query, order.prefix, most)

@@ -1,4 +1,4 @@
-"""The objects that the handler of a page receives and returns."""
+"""The objects that a page handler receives and returns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIRM: Final = "confirm"
 
 @dataclass
 class Page:
-    """A page: the data of its JSON form, and the template of its HTML.
+    """A page: the data for its JSON form, and the template for its HTML form.
 
     Arguments:
         template: the template's file name in templates/.
@@ -39,11 +39,11 @@ class Page:
 
 @dataclass
 class Moved:
-    """A redirect after a POST.
+    """A redirect in response to a POST request.
 
     Arguments:
         url: the target.
-        notice: a message about what was done.
+        notice: a message about the result of the request.
     """
 
     url: str
@@ -52,7 +52,7 @@ class Moved:
 
 @dataclass
 class Download:
-    """A file for the browser to save.
+    """A file that the browser saves.
 
     Arguments:
         name: the file name.
@@ -70,7 +70,7 @@ Answer = Page | Moved | Download
 
 @dataclass
 class Call:
-    """One request to a page.
+    """A request to a page.
 
     Arguments:
         console: the console.
@@ -84,7 +84,7 @@ class Call:
 
     @property
     def client(self) -> MongoClient[dict[str, Any]]:
-        """The client of the user who has logged in, or the console's own."""
+        """The client of the user who has logged in. Without a login, it is the console's own client."""
         return self.session.client or self.console.client
 
     @property
@@ -93,7 +93,7 @@ class Call:
         return self.console.options.time_limit_ms
 
     def text(self, name: str, default: str = "") -> str:
-        """Return a parameter, or the default if it is missing."""
+        """Return the value of a parameter, or the default if it is missing."""
         return self.fields.get(name, default).strip() or default
 
     def number(self, name: str, default: int, least: int, most: int) -> int:
@@ -127,10 +127,10 @@ class Call:
         return value
 
     def required(self, name: str) -> str:
-        """Return a parameter that must be given.
+        """Return the value of a required parameter.
 
         Raises:
-            InputError: it is missing.
+            InputError: the parameter is missing.
         """
         value = self.text(name)
         if not value:
@@ -162,7 +162,7 @@ class Call:
             raise InputError(f"The name of the collection is invalid: {error}.") from None
 
     def check_typed(self, name: str) -> None:
-        """Check that the user typed the given name to confirm.
+        """Check that the user typed the given name as a confirmation.
 
         Raises:
             InputError: the user typed something else.
@@ -176,11 +176,11 @@ Handler = Callable[[Call], Answer]
 
 @dataclass(frozen=True)
 class Entry:
-    """A route from a URL path to its handler.
+    """A route: a URL path with its handler.
 
     Arguments:
         path: the URL path.
-        handler: the function that answers requests.
+        handler: the function that handles requests.
         method: GET or POST.
         writes: whether the route is refused if the console is read-only.
     """
@@ -192,10 +192,10 @@ class Entry:
 
 
 def shown(path: str, handler: Handler) -> Entry:
-    """Return the route of a page."""
+    """Return the GET route of a page."""
     return Entry(path, handler)
 
 
 def posted(path: str, handler: Handler, *, writes: bool = True) -> Entry:
-    """Return the route of a form."""
+    """Return the POST route of a form."""
     return Entry(path, handler, "POST", writes)

@@ -1,4 +1,4 @@
-"""Rendering of templates. Every value is escaped."""
+"""Rendering of the HTML templates. Every value is escaped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB")
 
 
 class Renderer:
-    """Renders pages.
+    """Renders pages as HTML.
 
     Arguments:
         console: the console to which the pages belong.
@@ -52,7 +52,7 @@ class Renderer:
         """Return the HTML of a page.
 
         Arguments:
-            fields: the parameters of the request, to fill the forms.
+            fields: the parameters of the request, with which the forms are filled.
             path: the path of the request.
             query: the query string of the request.
         """
@@ -74,7 +74,7 @@ class Renderer:
 
 
 def url(path: str, **parameters: Any) -> str:
-    """Return a URL with those parameters that are not empty."""
+    """Return a URL with a path and parameters. Omit empty parameters."""
     given = [f"{name}={_quoted(str(value))}" for name, value in parameters.items() if value not in (None, "")]
     return f"{path}?{'&'.join(given)}" if given else path
 
@@ -95,7 +95,7 @@ def count(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Format a time span in its two largest units."""
+    """Format a duration in its two largest units."""
     if not isinstance(seconds, int | float):
         return "–"
     if seconds < 1:

@@ -1,4 +1,4 @@
-"""The samples of serverStatus that the charts show."""
+"""Samples of the serverStatus counters, from which the charts are drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_INTERVAL_MS: Final = 900
 
 @dataclass(frozen=True)
 class Sample:
-    """The counters at one moment.
+    """The values of the counters at one point in time.
 
     Arguments:
         time_ms: the server's time.
@@ -42,14 +42,14 @@ CHARTS: Final[tuple[tuple[str, str, bool, dict[str, str]], ...]] = (
 
 
 class Samples:
-    """The latest samples."""
+    """A buffer of the latest samples."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the samples
         self._samples: deque[Sample] = deque(maxlen=MAX_SAMPLES)
 
     def add(self, status: Mapping[str, Any]) -> None:
-        """Store the counters in a reply to serverStatus."""
+        """Store the counters in a serverStatus reply as a sample."""
         values = {}
         for *_others, lines in CHARTS:
             for place in lines.values():
@@ -62,7 +62,7 @@ class Samples:
                 self._samples.append(Sample(time_ms, values))
 
     def lines(self, place: str, rate: bool) -> list[tuple[int, float]]:
-        """Return the points of a line. A point is a time in milliseconds, and a value or a rate per second."""
+        """Return the points of a chart line. Each point is a time in milliseconds, with the value or the rate per second at that time."""
         with self._lock:
             found = [(sample.time_ms, sample.values[place]) for sample in self._samples if place in sample.values]
         if not rate:

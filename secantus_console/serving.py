@@ -1,4 +1,4 @@
-"""Serves a console on a listening socket, in this thread or in a new one."""
+"""The HTTP server of a console, which runs on a listening socket in the current thread or in a new thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _END_TIMEOUT_S: Final = 5
 
 
 class Serving:
-    """A running HTTP server for a console.
+    """The HTTP server of a console.
 
     Arguments:
         console: the console.
@@ -49,7 +49,7 @@ class Serving:
         self._thread: threading.Thread | None = None
 
     def run(self) -> None:
-        """Answer requests until another thread calls `stop`, or a signal arrives."""
+        """Handle requests until another thread calls `stop`, or a signal arrives."""
         try:
             self._server.run([self._listener])
         finally:
@@ -57,12 +57,12 @@ class Serving:
             self._console.close()
 
     def start(self) -> None:
-        """Answer requests in a new thread."""
+        """Handle requests in a new thread."""
         self._thread = threading.Thread(target=self.run, name="secantus-console", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering, and wait for the thread."""
+        """Stop handling requests, and wait for the thread."""
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(_END_TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Sessions of the console's users. A one-time token opens a session; a cookie identifies it afterwards."""
+"""The sessions of the console's users. A one-time token opens a session, and a cookie identifies the session afterwards."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TOKEN_INTERVAL_S: Final = 2.0
 
 @dataclass
 class Session:
-    """One browser's session.
+    """The session of one browser.
 
     Arguments:
         key: the value of the session's cookie.
-        csrf: the token that its POST requests must contain.
+        csrf: the token that the session's POST requests must contain.
         client: the client of the logged-in user, or None for the console's own client.
         user: the name of the logged-in user.
-        notices: messages to show on its next page.
+        notices: messages to show on the session's next page.
     """
 
     key: str
@@ -37,7 +37,7 @@ class Session:
 
 
 class Sessions:
-    """The open sessions and the token that opens the next one.
+    """The open sessions, and the one-time token that opens the next session.
 
     Arguments:
         announce: called with each new token, to print its address in the terminal.
@@ -54,7 +54,7 @@ class Sessions:
         self._renewed = float("-inf")
 
     def enter(self, token: str) -> Session | None:
-        """Open a session if the token is the current one-time token, which then becomes invalid. Otherwise return None."""
+        """Open and return a session if `token` is the current one-time token, and invalidate the token. Otherwise return None."""
         with self._lock:
             if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
                 return None
@@ -68,7 +68,7 @@ class Sessions:
         return session
 
     def find(self, key: str | None) -> Session | None:
-        """Return the session of a cookie's value, or None."""
+        """Return the session that a cookie identifies, or None."""
         with self._lock:
             return self._open.get(key) if key else None
 
@@ -79,7 +79,7 @@ class Sessions:
         self._close(session)
 
     def renew(self) -> bool:
-        """Announce a new token, which replaces an unused one. Return False if the previous one is too recent."""
+        """Announce a new one-time token, which replaces the previous one. Return False if the previous token is too recent."""
         with self._lock:
             now = self._monotonic()
             if now - self._renewed < TOKEN_INTERVAL_S:
@@ -91,7 +91,7 @@ class Sessions:
         return True
 
     def close(self) -> None:
-        """End all sessions. Close their clients too: an open client's monitor threads would delay the exit of the process."""
+        """End all sessions and close their clients, because the monitor threads of an open client would delay the exit of the process."""
         with self._lock:
             open_now = list(self._open.values())
             self._open.clear()

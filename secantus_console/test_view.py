@@ -1,4 +1,4 @@
-"""The test at which a pytest run has paused, as described by the run's process."""
+"""The paused test of a pytest run, as described by the pytest process."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class TestView:
-    """The paused test.
+    """The test at which a pytest run is paused.
 
     Arguments:
-        resume: resumes the run.
+        resume: resumes the test run.
     """
 
     def __init__(self, resume: Callable[[], None]) -> None:
@@ -21,17 +21,17 @@ class TestView:
 
     @property
     def state(self) -> dict[str, Any] | None:
-        """The description of the paused test; None while tests run."""
+        """The description of the paused test, or None while tests are running."""
         with self._lock:
             return self._state
 
     def show(self, state: dict[str, Any] | None) -> None:
-        """Set the test to show; None for no test."""
+        """Set the paused test to show, or None if no test is paused."""
         with self._lock:
             self._state = state
 
     def resume(self) -> bool:
-        """Resume the run; return False if it is not paused."""
+        """Resume the test run. Return False if it is not paused."""
         with self._lock:
             if self._state is None:
                 return False

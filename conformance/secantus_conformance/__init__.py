@@ -1,1 +1,3 @@
-"""secantus-conformance: runs independent test suites against any server with MongoDB's wire protocol, and reports which tests pass."""
+"""secantus-conformance: runs independent test suites against any server that speaks MongoDB's wire protocol, and reports which tests
+pass.
+"""

@@ -1,4 +1,4 @@
-"""`python -m secantus_conformance`, the same as the script `secantus-conformance`."""
+"""The entry point `python -m secantus_conformance`, which is equivalent to the script `secantus-conformance`."""
 
 from secantus_conformance.cli import main
 

@@ -1,4 +1,4 @@
-"""The comparison of a run with a baseline, usually a run against a real mongod."""
+"""The comparison of a test run with a baseline, which is usually a run against a real mongod."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _LISTED = 20
 
 
 def compare(run: Run, baseline: Run) -> tuple[str, ...]:
-    """Return notes on how far a run agrees with a baseline, with the first tests whose verdicts differ."""
+    """Return notes on the agreement between a run and its baseline, including the first tests whose verdicts differ."""
     theirs = {result.id: result for result in baseline.results}
     both = [(result, theirs[result.id]) for result in run.results if result.id in theirs]
     ran = [(mine, other) for mine, other in both if mine.eligible and other.eligible]

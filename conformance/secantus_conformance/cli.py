@@ -1,6 +1,6 @@
-"""The command line `secantus-conformance`, with the subcommands of `_COMMANDS`.
+"""The command line interface `secantus-conformance`, with the subcommands in `_COMMANDS`.
 
-Exit codes: 0 success, 1 tests failed, 2 the request cannot be carried out (one sentence says why).
+Exit codes: 0 success, 1 tests failed, 2 the request cannot be carried out (a one-sentence message gives the reason).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _COMMANDS = (fetch, run, cases, drivers, odms, peers, twin, selfcheck, null, doc
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argument parser that reports an error in one sentence."""
+    """An argument parser that reports an error as one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the message and exit with code 2."""
+        """Print the error message and exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Turn SIGTERM into KeyboardInterrupt, so that servers, workers and suites are stopped too."""
+    """Convert SIGTERM to KeyboardInterrupt within the block, so that servers, workers and suites are also stopped."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -52,7 +52,7 @@ def _termination_as_interrupt() -> Iterator[None]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Return the exit code."""
+    """Parse the command line and run the subcommand. Return the exit code."""
     parsed = build_parser().parse_args(arguments)
     try:
         with _termination_as_interrupt():

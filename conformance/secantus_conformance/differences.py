@@ -1,7 +1,7 @@
 """Known differences: tests that a server does not pass, each with the reason.
 
-The lists of the bundled server are `differences.toml` and, for drivers' own suites, `driver_differences.toml`. A known difference
-that starts to pass is a failure until its line is removed, so the list cannot become outdated.
+The bundled server's lists are `differences.toml` and, for the drivers' own suites, `driver_differences.toml`. If a listed test passes, it
+counts as a failure until its line is removed, so that the list cannot become outdated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KEYS = {"reason", "says", "tests", "categories", "groups"}
 
 @dataclass(frozen=True)
 class Difference:
-    """One entry of a list, which covers the tests that meet all of its conditions.
+    """An entry in a list of known differences. It covers the tests that meet all of its conditions.
 
     Arguments:
         says: phrases. The entry covers a failure only if its message contains one of them.
@@ -35,7 +35,7 @@ class Difference:
     groups: frozenset[Group]
 
     def covers(self, result: Result) -> bool:
-        """Return whether the entry covers a test."""
+        """Return whether the entry covers a test result."""
         if (self.categories and result.category not in self.categories) or (self.groups and result.group not in self.groups):
             return False
         if result.verdict is Verdict.PASSED:
@@ -69,7 +69,7 @@ def _tail(unknown: list[str]) -> str:
 
 
 def apply_differences(result: Result, differences: list[Difference]) -> Result:
-    """Return a result with its verdict changed: a listed failure becomes a known difference, and a listed pass becomes a failure."""
+    """Return a result with its verdict adjusted. A listed failure becomes a known difference, and a listed pass becomes a failure."""
     entry = next((difference for difference in differences if difference.covers(result)), None)
     if entry is None or result.verdict in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
@@ -79,5 +79,5 @@ def apply_differences(result: Result, differences: list[Difference]) -> Result:
 
 
 def unused(results: Iterable[Result], differences: list[Difference]) -> list[Difference]:
-    """Return the entries that cover no test of a run."""
+    """Return the entries that cover no result of a run."""
     return [difference for difference in differences if not any(difference.covers(result) for result in results)]

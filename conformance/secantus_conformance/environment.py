@@ -1,4 +1,4 @@
-"""Facts about the server that are determined before any test runs: version, topology, parameters, test commands."""
+"""Facts about the server that are determined before any test runs: version, topology, parameters, and whether test commands are enabled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Environment:
-    """A server, for evaluating `runOnRequirements`. `uri` connects to the whole deployment, `direct_uri` to a single node."""
+    """The properties of a server, used to evaluate `runOnRequirements`.
+
+    `uri` connects to the whole deployment, `direct_uri` to a single node.
+    """
 
     uri: str
     direct_uri: str
@@ -42,12 +45,12 @@ class Environment:
         return urlsplit(self.uri).netloc.rpartition("@")[2].split(",")
 
     def uri_of(self, address: Address) -> str:
-        """Return the URI of one node with the same credentials and options, except `replicaSet`, which contradicts a direct connection."""
+        """Return the URI of one node with the same credentials and options. Omit `replicaSet`, which contradicts a direct connection."""
         host, port = address
         return self._with_hosts(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     def uri_of_first_host(self) -> str:
-        """Return the URI of the first host."""
+        """Return the URI of the first host in the deployment's URI."""
         return self._with_hosts(self.hosts[0])
 
     def _with_hosts(self, hosts: str) -> str:
@@ -57,15 +60,15 @@ class Environment:
         return urlunsplit(parts._replace(netloc=f"{user}{at}{hosts}", path=parts.path or "/", query=urlencode(query)))
 
     def describe(self) -> dict[str, str]:
-        """Describe the server for reports."""
+        """Return a description of the server for reports."""
         version = ".".join(map(str, self.version))
         return {"version": version, "topology": self.topology, "product": self.product or f"MongoDB {version}"}
 
 
 def discover(uri: str, timeout: float = 10.0) -> Environment:
-    """Return the facts about a server.
+    """Connect to a server and return its properties.
 
-    Raise UsageError if no server answers or the URI is malformed.
+    Raise UsageError if no server responds or the URI is malformed.
     """
     try:
         parse_uri(uri)
@@ -114,7 +117,7 @@ def _parameters(client: MongoClient[Any]) -> dict[str, Any]:
 
 
 def _version(build: dict[str, Any]) -> tuple[int, ...]:
-    """Return the server's version. Some servers report it only as text, without the array."""
+    """Return the server's version. Parse it from the text, if the server does not report it as an array."""
     parts = build.get("versionArray") or [int(part) for part in re.findall(r"\d+", str(build.get("version", "")))]
     return tuple(parts[:3])
 
@@ -125,6 +128,6 @@ def _product(build: dict[str, Any]) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the driver's message without its settings and topology description."""
+    """Return the text of a driver error without the driver's settings and topology description."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
     return re.split(r" \(configured timeouts|, Timeout: |, full error", said)[0].rstrip(".")[:300]

@@ -1,4 +1,4 @@
-"""Extended JSON as the suites use it: relaxed or canonical, with naive dates, and 64-bit integers as Int64.
+"""Extended JSON in the form that the suites use: relaxed or canonical, with naive dates, and 64-bit integers as Int64.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md
 """
@@ -21,7 +21,7 @@ def loads(text: str) -> Any:
 
 
 def show(value: Any, limit: int = 4000) -> str:
-    """Format a value for readers: as relaxed Extended JSON if possible, otherwise as repr. Truncate it to `limit` characters."""
+    """Format a value for display, as relaxed Extended JSON if possible and otherwise as repr. Truncate it to `limit` characters."""
     try:
         text = json_util.dumps(value, json_options=_SHOW, indent=1, ensure_ascii=False)
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The ways in which a test ends early. Each has a `kind`, a single word for reports and the self-check."""
+"""The exceptions that end a test early. Each has a `kind`, which is a single word for reports and the self-check."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from secantus_conformance.model import Skip
 
 
 class UsageError(Exception):
-    """An error of the user, described in one sentence, which is printed unchanged. The exit code is 2."""
+    """An error by the user. Its one-sentence message is printed unchanged, and the exit code is 2."""
 
 
 class AssertionFailed(Exception):
-    """The server, or the driver on top of it, did not do what the test expects.
+    """The error if the server, or the driver that uses it, did not do what the test expects.
 
     Kinds: result, error, event, log, outcome, assertion, unexpected-error, unexpected-success.
     """
@@ -21,10 +21,10 @@ class AssertionFailed(Exception):
 
 
 class BadTest(Exception):
-    """The test file uses something that the format does not define; the runner does not guess.
+    """The error if a test file uses something that the format does not define, because the runner must not guess its meaning.
 
-    Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation,
-    unsupported-argument, missing-argument, bad-argument.
+    Kinds: schema-version, malformed, undefined-entity, entity-type, duplicate-entity, unsupported-operation, unsupported-argument,
+    missing-argument, bad-argument.
     """
 
     def __init__(self, kind: str, message: str) -> None:
@@ -33,7 +33,7 @@ class BadTest(Exception):
 
 
 class SkipTest(Exception):
-    """The test cannot run in this environment, which is not a failure."""
+    """The signal that a test cannot run in this environment, which does not count as a failure."""
 
     def __init__(self, kind: Skip, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The tests that pass against a server that stores nothing and reports success, as measured by the command `null`."""
+"""The free passes: tests that pass against a server that stores nothing and reports success. The command `null` determines them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATH = Path(__file__).with_name("free_passes.json")
 
 
 def free_passes() -> frozenset[str]:
-    """Return the names of the tests that pass for free; empty if `null` has not been run."""
+    """Return the names of the tests that are free passes, or an empty set if `null` has not been run."""
     return frozenset(json.loads(PATH.read_text(encoding="utf-8"))) if PATH.exists() else frozenset()
 
 

@@ -25,7 +25,7 @@ class Verdict(str, Enum):
 
 
 class Group(str, Enum):
-    """The subject of a test. Groups are reported separately, because they differ in size."""
+    """What a test measures. Groups are reported separately, because they differ in size."""
 
     SERVER = "server behaviour"
     FAULTS = "fault injection"
@@ -49,7 +49,7 @@ SECOND_RUN = "Passed only on a second run"
 class TestCase:
     """One test of a suite: where it is defined, and its category and group.
 
-    `index` is its position in the file. `text` replaces the file's content if there is no file, as for a mutant.
+    `index` is its position in the file. For a test without a file, such as a mutant, `text` contains what the file would contain.
     """
 
     __test__ = False
@@ -67,8 +67,8 @@ class TestCase:
 class Result:
     """The verdict of one test.
 
-    `kind` names the reason in one word (see `failures`), `reason` in a sentence. `expected` and `actual`
-    are the two sides of a failed assertion, as text.
+    `kind` is the reason in one word (see `failures`), and `reason` is a sentence. `expected` and `actual` are the two values of a failed
+    assertion, as text.
     """
 
     id: str
@@ -82,16 +82,16 @@ class Result:
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
+        """Return the result as a dictionary of JSON values."""
         return {**self.__dict__, "group": self.group.value, "verdict": self.verdict.value, "seconds": round(self.seconds, 4)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Result:
-        """Build a result from JSON values. Raise KeyError or ValueError for data that `to_json` did not write."""
+        """Build a result from JSON values. Raise KeyError or ValueError for data in a form that `to_json` does not write."""
         return cls(**{**data, "group": Group(data["group"]), "verdict": Verdict(data["verdict"])})
 
     def with_verdict(self, verdict: Verdict, reason: str) -> Result:
-        """Return the same result with another verdict."""
+        """Return a copy of the result with a different verdict and reason."""
         return replace(self, verdict=verdict, reason=reason)
 
     @property
@@ -102,7 +102,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Run:
-    """The results of a run, with its suite and its server."""
+    """The results of a test run, with the names of its suite and its server."""
 
     title: str
     suite: dict[str, str]

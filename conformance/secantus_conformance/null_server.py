@@ -1,4 +1,4 @@
-"""A server that stores nothing and reports success. A test that passes against it proves nothing about a server.
+"""A server that stores nothing and reports success. A test that passes against it therefore proves nothing about a server.
 
 Run as `python -m secantus_conformance.null_server --port N`.
 """
@@ -21,10 +21,10 @@ Document = dict[str, Any]
 
 
 class NullHandler(socketserver.StreamRequestHandler):
-    """Answers the requests of one connection."""
+    """Replies to the requests on one connection."""
 
     def handle(self) -> None:
-        """Answer until the client disconnects."""
+        """Reply to requests until the client disconnects."""
         while len(header := self.rfile.read(_HEADER.size)) == _HEADER.size:
             length, request, _, code = _HEADER.unpack(header)
             body = self.rfile.read(length - _HEADER.size)
@@ -45,12 +45,12 @@ class NullHandler(socketserver.StreamRequestHandler):
 
 
 def _query(body: bytes) -> Document:
-    """Return the command of an OP_QUERY. The document follows the flags, the collection's name and two integers."""
+    """Return the command in an OP_QUERY. Its document follows the flags, the collection name and two integers."""
     return dict(bson.decode(body[body.index(b"\0", 4) + 9 :]))
 
 
 def _message(body: bytes) -> tuple[int, Document, int]:
-    """Return the flags, the command, and the number of documents in document sequences of an OP_MSG."""
+    """Return an OP_MSG's flags, its command, and the number of documents in its document sequences."""
     flags = struct.unpack_from("<I", body)[0]
     position, command, written = 4, {}, 0
     end = len(body) - (4 if flags & 1 else 0)
@@ -114,7 +114,7 @@ _ANSWERS: dict[str, Document] = {
 
 
 class NullServer(socketserver.ThreadingTCPServer):
-    """A server that listens on the loopback interface."""
+    """The TCP server, which listens on the loopback interface."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -125,7 +125,7 @@ class NullServer(socketserver.ThreadingTCPServer):
 
 
 def main() -> None:
-    """Serve until it is killed."""
+    """Serve until the process is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     with NullServer(parser.parse_args().port) as server:

@@ -1,4 +1,4 @@
-"""Run pymongo's complete suite against servers that may stop responding. Each test file gets a new server."""
+"""Execution of pymongo's complete suite against servers that may stop responding. Each test file gets a new server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _FILE_SECONDS = 1200.0
 
 
 def run_pymongo(suite: PymongoSuite, folder: Path, server: CommandServer) -> Run:
-    """Run the suite against a server. If a file exceeds its time limit, its unfinished tests have no results, and a note names the file."""
+    """Run pymongo's suite against a server, file by file.
+
+    If a file exceeds its time limit, its unfinished tests have no results, and a note names the file.
+    """
     start = time.monotonic()
     results: list[Result] = []
     notes: list[str] = []

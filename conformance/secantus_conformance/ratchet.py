@@ -1,4 +1,4 @@
-"""The ratchet: the names of tests that have passed before and must keep passing. The file only grows."""
+"""The ratchet: a file with the names of tests that have passed before and must not fail again. Names are only added."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORDS = {Verdict.SKIPPED: "skipped", Verdict.KNOWN: "a known difference"}
 
 
 def read_ratchet(path: Path) -> list[str]:
-    """Return the names in a file. Raise UsageError if it is unreadable or empty."""
+    """Return the test names in a ratchet file. Raise UsageError if it is unreadable or empty."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
@@ -25,7 +25,7 @@ def read_ratchet(path: Path) -> list[str]:
 
 
 def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
-    """Return the tests that a file names. Raise UsageError if one does not exist, so that a renamed test cannot be lost."""
+    """Return the tests that a ratchet file lists. Raise UsageError if a listed test does not exist, for example because it was renamed."""
     names = set(read_ratchet(path))
     chosen = [test for test in tests if test.id in names]
     missing = sorted(names - {test.id for test in chosen})
@@ -37,14 +37,14 @@ def select_ratchet(tests: Iterable[TestCase], path: Path) -> list[TestCase]:
 
 
 def demand(result: Result) -> Result:
-    """Return the result of a test of the ratchet: a skipped test or a known difference becomes a failure."""
+    """Return the result of a test that the ratchet lists. A skipped test or a known difference becomes a failure."""
     if result.verdict not in (Verdict.SKIPPED, Verdict.KNOWN):
         return result
     return result.with_verdict(Verdict.FAILED, f"has passed before and is now {_WORDS[result.verdict]}: {result.reason}")
 
 
 def grow(path: Path, run: Run, slowest: float) -> int:
-    """Add the tests that passed in a run and took at most `slowest` seconds. Return the number of new ones."""
+    """Add the tests that passed in a run and took at most `slowest` seconds to a ratchet file. Return the number of added tests."""
     before = set(read_ratchet(path)) if path.exists() else set()
     passed = {result.id for result in run.results if result.verdict is Verdict.PASSED and result.seconds <= slowest}
     names = sorted(before | passed)

@@ -1,4 +1,4 @@
-"""The check whether a server meets a test's `runOnRequirements`."""
+"""The evaluation of a test's `runOnRequirements` for a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOPOLOGIES = {
 
 
 def unmet(requirements: list[dict[str, Any]], environment: Environment) -> str | None:
-    """Return None if any requirement is met or there are no requirements. Otherwise return why each is not met."""
+    """Return None if any requirement is met or no requirements are given. Otherwise return the reasons why none is met."""
     if not requirements:
         return None
     reasons = [_unmet(requirement, environment) for requirement in requirements]

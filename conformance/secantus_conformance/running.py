@@ -1,4 +1,4 @@
-"""Running tests on servers and collecting the results in a `Run`; shared by `run`, `null`, `cases` and the self-check."""
+"""Execution of tests on servers, with the results in a `Run`. The commands `run`, `null`, `cases` and `selfcheck` share this module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Plan:
 
     Arguments:
         suite: describes the tests in reports.
-        failures_matter: whether each failure gets its own line.
+        failures_matter: whether each failure gets a separate line.
         judge: makes the final adjustment of each result.
         retry: whether tests that fail in parallel run once more in isolation.
     """
@@ -55,7 +55,7 @@ def execute(plan: Plan, console: Console) -> Run:
 
 
 def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
-    """Run the failed tests again, one after the other on a server started for each. Return notes on those that now pass."""
+    """Run the failed tests again one at a time, each on a new server. Return notes on the tests that now pass."""
     bad = [case for case in plan.cases if results[case.id].verdict.is_bad]
     notes: list[str] = []
 
@@ -71,7 +71,7 @@ def _run_again(plan: Plan, results: dict[str, Result]) -> tuple[str, ...]:
 
 
 def named(description: dict[str, str], server: Server) -> dict[str, str]:
-    """Return the description of a server. The bundled one is named explicitly, because its replies do not identify it."""
+    """Return the description of a server, with an explicit name for the bundled server, because its replies do not identify it."""
     if not is_bundled(server):
         return description
     return {**description, "product": f"Secantus {_version()}, as MongoDB {description.get('version', '')}"}

@@ -1,4 +1,4 @@
-"""TOML, read with the standard library or, on older Python versions, its backport."""
+"""A reader of TOML files that uses the standard library or, on older Python versions, its backport."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""``--secantus-shadow``: each test's commands are sent to a second server as well, and the answers are compared."""
+"""The option ``--secantus-shadow``: each test's commands are also sent to a second server (the shadow), and the replies are compared."""

@@ -1,4 +1,4 @@
-"""The connection to the shadow: raw commands and replies, its sessions and transactions."""
+"""The connection to the shadow: raw commands and replies, sessions and transactions."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _LIMITS: Final = {"serverSelectionTimeoutMS": 5_000, "connectTimeoutMS": 5_000, 
 
 
 def connect(uri: str) -> MongoClient[Any]:
-    """Return a client of the shadow."""
+    """Return a pymongo client of the shadow."""
     given = uri.partition("?")[2].lower()
     limits: dict[str, Any] = {name: value for name, value in _LIMITS.items() if f"{name.lower()}=" not in given}
     return MongoClient(uri, appname=SHADOW_NAME, retryWrites=False, **limits)
 
 
 def check_shadow(uri: str) -> None:
-    """Check that the shadow answers.
+    """Check that the shadow responds.
 
     Raises:
-        pytest.UsageError: the shadow does not answer.
+        pytest.UsageError: the shadow does not respond.
     """
     try:
         with connect(uri) as client:
@@ -43,7 +43,7 @@ def check_shadow(uri: str) -> None:
 
 
 def places_of(uri: str) -> str:
-    """Return the hosts in a connection string, without credentials."""
+    """Return the hosts in a connection string, for messages that must not contain credentials."""
     from pytest_secantus.redirect import parse_uri
 
     return parse_uri(uri).hosts or uri
@@ -68,17 +68,17 @@ class ShadowClient:
 
     @staticmethod
     def now_ms() -> int:
-        """Return the time of our clock."""
+        """Return the time of this machine's clock in milliseconds."""
         return Clock().system_ms()
 
     def run(self, db: str, command: dict[str, Any], session: bytes = b"") -> bytes:
         """Run a command and return the reply, even if it is an error.
 
         Arguments:
-            session: the id of the session, such as that of the test's client.
+            session: the session id to use, for example that of the test's client.
 
         Raises:
-            PyMongoError: the shadow has not answered.
+            PyMongoError: the shadow has not replied.
         """
         reply = self._client[db].command(
             dict(command), check=False, codec_options=_RAW, session=self._session(session), read_preference=ReadPreference.PRIMARY
@@ -91,18 +91,18 @@ class ShadowClient:
         return self._sessions[name]
 
     def is_in_transaction(self, session: bytes) -> bool:
-        """Return whether a session has a transaction."""
+        """Return whether a session has an open transaction."""
         return session in self._sessions and self._sessions[session].in_transaction
 
     def begin_transaction(self, session: bytes) -> None:
-        """Begin a transaction. If one is open in the session, end it first."""
+        """Start a transaction. If the session has an open transaction, end that first."""
         chosen = self._session(session)
         if chosen.in_transaction:
             chosen.abort_transaction()
         chosen.start_transaction()
 
     def end_transaction(self, session: bytes, name: str) -> bytes:
-        """Commit or abort a transaction, and return the reply.
+        """Commit or abort the transaction of a session, and return the reply.
 
         Arguments:
             name: the command that ends the transaction.
@@ -117,7 +117,7 @@ class ShadowClient:
         return encode({"ok": 1.0})
 
     def end_sessions(self) -> None:
-        """End the sessions, and with them their transactions."""
+        """End all sessions, which also aborts their transactions."""
         for session in self._sessions.values():
             session.end_session()
         self._sessions = {}
@@ -131,13 +131,13 @@ class ShadowClient:
         return decode(self.run(db, command))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the shadow."""
         self.end_sessions()
         self._client.close()
 
 
 def _ms_of(local_time: Any, otherwise_ms: int) -> int:
-    """Return the milliseconds of a naive UTC datetime."""
+    """Convert a naive UTC datetime to milliseconds since the Unix epoch. Return `otherwise_ms` if the value is not a datetime."""
     from calendar import timegm
 
     return otherwise_ms if local_time is None else timegm(local_time.timetuple()) * 1000 + local_time.microsecond // 1000

@@ -1,4 +1,4 @@
-"""The contents of the shadow, which are made equal to those of our server when a test begins, and after a restore within the test."""
+"""The copying of our server's contents to the shadow, at the beginning of a test and after each restore within the test."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _BATCH_BYTES: Final = 8 * 1024 * 1024
 
 
 class NotLoaded(Exception):
-    """The shadow has refused one of our collections, indexes or documents."""
+    """The error if the shadow refuses one of our collections, indexes or documents."""
 
 
 class Contents:
-    """Makes the collections on the shadow equal to those of our server.
+    """Makes the collections on the shadow identical to those on our server.
 
     Arguments:
-        client: the shadow.
-        names: maps our database names to the shadow's.
+        client: the client of the shadow.
+        names: maps our database names to the names on the shadow.
         note_database: called with the name of each database before it is created.
     """
 
@@ -42,18 +42,18 @@ class Contents:
         self._touched: set[str] = set()
 
     def touch(self, db: str) -> None:
-        """Record that a command may change a database."""
+        """Record that a command may change a database, so that the next `load` loads the database again."""
         self._know(db)
         self._touched.add(db)
 
     def documents(self) -> Iterator[bytes]:
-        """Yield the documents that were loaded."""
+        """Yield the documents that were loaded into the shadow."""
         for collections in self._loaded.values():
             for one in collections:
                 yield from one.documents
 
     def load(self, collections: list[DumpedCollection]) -> None:
-        """Make the shadow contain exactly these collections. Databases that already do are not loaded again.
+        """Make the shadow contain exactly these collections. Databases that already contain them are not loaded again.
 
         Raises:
             NotLoaded: the shadow refuses a collection, an index or a document.
@@ -78,7 +78,7 @@ class Contents:
             self._loaded[db] = parts
 
     def drop_all(self) -> None:
-        """Drop the databases."""
+        """Drop all databases that were created on the shadow."""
         for db in sorted(self._known):
             self._client.drop(self._names.of(db))
         self._known.clear()
@@ -108,14 +108,14 @@ class Contents:
 
 
 def decode_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a collection as the driver's types."""
+    """Return the options of a collection, converted to the driver's types."""
     plain: dict[str, Any] = dict(RawBSONDocument(encode(options)))
     plain.pop("uuid", None)
     return plain
 
 
 def batches(documents: list[bytes]) -> Iterator[list[bytes]]:
-    """Split documents into batches that fit into one message each."""
+    """Split documents into batches, each of which fits into one message."""
     batch: list[bytes] = []
     size = 0
     for document in documents:

@@ -1,4 +1,4 @@
-"""The cursors that are open on both servers."""
+"""Pairs of cursors: one on our server, and its counterpart on the shadow."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _MOST_BATCHES: Final = 100
 
 @dataclass
 class PairedCursor:
-    """A cursor on both servers, with its results so far.
+    """A cursor on both servers, with the results that each has returned so far.
 
     Arguments:
         name: the command that opened the cursor.
         text: that command in mongosh syntax.
         sent: that command as sent to the shadow.
         db: the database's name on the shadow.
-        session: the id of its session, or an empty value.
-        order: how far the order of its results is defined.
+        session: the id of the cursor's session, or an empty value.
+        order: how far the order of the results is defined.
         is_open: whether the cursor is open on our server.
-        their_id: its id on the shadow, or 0 if it is exhausted there.
-        write_count: how many writes were sent before it was opened.
+        their_id: the cursor's id on the shadow, or 0 if it is exhausted there.
+        write_count: the number of writes that were sent before the cursor was opened.
     """
 
     name: str
@@ -49,20 +49,20 @@ class PairedCursor:
     theirs: list[Any] = field(default_factory=list)
 
     def take_ours(self, reply: dict[str, Any], database: str) -> None:
-        """Add the results in our server's reply."""
+        """Add the results in our server's reply to this cursor's results."""
         cursor = reply["cursor"]
         self.is_open = bool(cursor["id"])
         self.ours += comparable_results(self.name, _batch_of(cursor), database)
 
     def take_theirs(self, reply: dict[str, Any]) -> None:
-        """Add the results in the shadow's reply."""
+        """Add the results in the shadow's reply to this cursor's results."""
         cursor = reply["cursor"]
         self.their_id = cursor["id"]
         self.collection = cursor["ns"].partition(".")[2]
         self.theirs += comparable_results(self.name, _batch_of(cursor), self.db)
 
     def read_rest(self, client: ShadowClient, aside: Aside) -> bool:
-        """Read the rest of the cursor on the shadow; return whether it was exhausted."""
+        """Read the remaining results from the shadow's cursor; return whether the cursor was exhausted."""
         for _ in range(_MOST_BATCHES):
             if not self.their_id:
                 return True
@@ -86,9 +86,9 @@ class PairedCursor:
         return self._compare_with_all(client, aside, found)
 
     def _compare_with_all(self, client: ShadowClient, aside: Aside, found: Mismatch) -> Mismatch | None:
-        """Compare results that are any N of a larger set, in no defined order.
+        """Compare results that are any N of a larger set, in undefined order.
 
-        Return None if all of our results occur in the full set of the shadow.
+        Return None if the complete set on the shadow contains all of our results.
         """
         command = without_cut(self.name, self.sent)
         if command is None:
@@ -103,7 +103,7 @@ class PairedCursor:
         return missing_result(self.ours, everything.theirs, self.order, aside, self.path)
 
     def compare_part(self, client: ShadowClient, aside: Aside, write_count: int) -> Mismatch | None:
-        """Compare the results so far of a cursor that is not exhausted; return the first difference, or None."""
+        """Compare the results that a cursor has returned so far, if it is not exhausted. Return the first difference, or None."""
         comparison = Comparison(aside, self.order.loose_arrays)
         if all(comparison.mismatch(*pair, "") is None for pair in zip(self.ours, self.theirs, strict=False)):
             return None
@@ -114,7 +114,7 @@ class PairedCursor:
 
     @property
     def path(self) -> str:
-        """The path of the results in the reply."""
+        """The path of the results within the reply."""
         return "cursor.firstBatch"
 
 

@@ -1,4 +1,7 @@
-"""The results of the comparison with the shadow: collected per process, merged by the reporting process. All values are JSON values."""
+"""The results of the comparison with the shadow. Each process collects its results, and the reporting process merges them.
+
+All values are JSON values.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ _HIDDEN: Final = frozenset(["$clusterTime", "operationTime", "electionId", "opTi
 
 
 class Difference(TypedDict):
-    """A command that the two servers answered differently.
+    """A command to which the two servers replied differently.
 
     Arguments:
         command: the command in mongosh syntax.
-        path: the path of the first difference in the answers.
-        here, shadow: the values there.
-        answer_here, answer_shadow: the answers.
-        note: another possible reason for the difference, or an empty text.
+        path: the path of the first difference in the replies.
+        here, shadow: the values at this path.
+        answer_here, answer_shadow: the complete replies.
+        note: a further possible reason for the difference, or an empty text.
     """
 
     test: str
@@ -39,12 +42,12 @@ class Difference(TypedDict):
 
 
 class Findings(TypedDict):
-    """The differences of a process or of a run.
+    """The differences found in one process or in the whole run.
 
     Arguments:
         server: the shadow's version and address.
-        tests, commands: how many of each were compared.
-        more: the number of differences that were not kept, by test.
+        tests, commands: the number of compared tests and commands.
+        more: the number of further differences that were not stored, by test.
         left_out: the number of commands that were not sent, by reason.
         problems: the reasons why tests were not compared.
     """
@@ -59,12 +62,12 @@ class Findings(TypedDict):
 
 
 def new_findings() -> Findings:
-    """Return findings without data."""
+    """Return empty findings."""
     return {"server": "", "tests": 0, "commands": 0, "differences": [], "more": {}, "left_out": {}, "problems": []}
 
 
 def add_difference(findings: Findings, difference: Difference) -> None:
-    """Add a difference. If its test already has the maximum number, only count it."""
+    """Add a difference. If its test already has the maximum number of differences, only count it."""
     test = difference["test"]
     if sum(one["test"] == test for one in findings["differences"]) < MOST_OF_A_TEST:
         findings["differences"].append(difference)
@@ -75,7 +78,7 @@ def add_difference(findings: Findings, difference: Difference) -> None:
 def make_difference(
     test: str, database: str, command: str, mismatch: Mismatch, ours: dict[str, Any], theirs: dict[str, Any], note: str
 ) -> Difference:
-    """Return a difference of two answers."""
+    """Return the difference between two replies to a command."""
     return {
         "test": test,
         "database": database,
@@ -90,7 +93,7 @@ def make_difference(
 
 
 def merge_findings(findings: Findings, part: Findings) -> None:
-    """Add the findings of another process."""
+    """Merge the findings of a second process into `findings`."""
     findings["server"] = findings["server"] or part["server"]
     findings["tests"] += part["tests"]
     findings["commands"] += part["commands"]
@@ -103,22 +106,22 @@ def merge_findings(findings: Findings, part: Findings) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a value in mongosh syntax, or `(none)`."""
+    """Return a value in mongosh syntax, or `(none)` for a missing value."""
     return "(none)" if value is MISSING else cut(typed(value))
 
 
 def shown_answer(reply: dict[str, Any]) -> str:
-    """Return an answer in mongosh syntax, without the fields that concern only its server."""
+    """Return a reply in mongosh syntax, without fields that are specific to one server."""
     return shown({key: value for key, value in reply.items() if key not in _HIDDEN})
 
 
 def cut(text: str) -> str:
-    """Return a text, cut to the maximum length."""
+    """Truncate a text to the maximum length."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
 
 
 def lines_of(findings: Findings) -> list[str]:
-    """Return the lines to print on the terminal."""
+    """Return the lines about the findings to print in the terminal."""
     differences, problems = findings["differences"], findings["problems"]
     count = len(differences) + sum(findings["more"].values())
     answers = "no answer differs" if not count else f"{count:,} answer{'s' if count > 1 else ''} differ{'' if count > 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The replay of one test's commands on the shadow, in the order in which they ended on our server, and the comparison of the answers."""
+"""The replay of a test's commands on the shadow, in the order in which they ended on our server, and the comparison of the replies."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ NO_CURSOR: Final = "getMore and killCursors of cursors that the shadow does not 
 
 
 class Replay:
-    """Replays the commands of one test on the shadow, and compares the answers.
+    """Replays the commands of one test on the shadow, and compares the replies.
 
     Arguments:
         test: the node id.
-        keeps_definitions: whether our server remembers the collections that restores removed. The shadow then has them, but empty.
+        keeps_definitions: whether our server retains the definitions of collections that a restore removed. If so, such collections are
+            created, empty, on the shadow.
     """
 
     def __init__(self, client: ShadowClient, contents: Contents, names: Names, test: str, keeps_definitions: bool) -> None:
@@ -58,11 +59,11 @@ class Replay:
         self.compared = 0
 
     def run(self, beginning: list[DumpedCollection], entries: list[Tapped]) -> None:
-        """Make the shadow's contents equal to those at the test's beginning, and send the commands.
+        """Make the shadow's contents identical to our server's at the beginning of the test, then send the commands.
 
         Raises:
             NotLoaded: the shadow refuses the contents.
-            PyMongoError: the shadow does not answer.
+            PyMongoError: the shadow does not respond.
         """
         self._contents.load(beginning)
         for entry in entries:
@@ -84,7 +85,7 @@ class Replay:
             self.left_out[reason] += 1
 
     def _send(self, entry: TappedCommand, body: dict[str, Any], ours: dict[str, Any]) -> str | None:
-        """Send a command, compare the answers, and return None; or return the reason why the command cannot be sent."""
+        """Send a command and compare the replies. Return None, or the reason if the command cannot be sent."""
         if self._keeps_definitions and entry.name == "listCollections":
             return KEPT
         if abs(entry.clock_ms - entry.system_ms) > _MOVED_MS:
@@ -113,9 +114,9 @@ class Replay:
         return None
 
     def _enter_transaction(self, name: str, body: dict[str, Any], session: bytes) -> str | None:
-        """Begin the transaction of a statement that is the first of its transaction.
+        """Start a transaction if the statement is the first of its transaction.
 
-        Return the reason if the statement cannot be sent, else None.
+        Return None, or the reason if the statement cannot be sent.
         """
         if not self._client.has_transactions:
             self._is_over = True
@@ -127,7 +128,7 @@ class Replay:
         return None
 
     def _written_by(self, entry: TappedCommand, body: dict[str, Any]) -> set[str]:
-        """Return the databases that a command writes to."""
+        """Return the databases to which a command writes."""
         namespaces: list[Any] = []
         if entry.name == "bulkWrite":
             namespaces = [one.get("ns") for one in body.get("nsInfo", ()) if type(one) is dict]
@@ -137,7 +138,7 @@ class Replay:
         return found if entry.db == "admin" else found | {entry.db}
 
     def _run(self, entry: TappedCommand, db: str, sent: dict[str, Any], session: bytes) -> dict[str, Any]:
-        """Return the shadow's answer, with its ids replaced by ours."""
+        """Run a command on the shadow. Return the reply, with the shadow's ids replaced by ours."""
         before_ms = self._client.now_ms()
         reply = self._client.run(db, sent, session)
         ahead_ms = self._client.ahead_ms - entry.clock_ms
@@ -152,7 +153,7 @@ class Replay:
             self._report(entry.db, _text_of(entry, body), found, ours, theirs)
 
     def _continue(self, entry: TappedCommand, body: dict[str, Any], ours: dict[str, Any]) -> str | None:
-        """Read from a cursor on the shadow, or close it there. Return the reason if the shadow has no such cursor."""
+        """Read from a cursor on the shadow, or close it there. Return None, or the reason if the shadow has no such cursor."""
         if entry.name == "killCursors":
             ended = [self._cursors.pop(number) for number in body.get("cursors", ()) if number in self._cursors]
             for cursor in ended:
@@ -174,7 +175,7 @@ class Replay:
         return None
 
     def _follow(self, cursor: PairedCursor, entry: TappedCommand, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-        """Add the results of two answers to a cursor. When our server has returned all of them, compare them."""
+        """Add the results in two replies to a cursor. When our server has returned all of its results, compare them."""
         cursor.take_ours(ours, entry.db)
         cursor.take_theirs(theirs)
         if cursor.is_open:
@@ -188,7 +189,7 @@ class Replay:
             self._finish(cursor, cursor.db)
 
     def _finish(self, cursor: PairedCursor, db: str) -> None:
-        """Compare the results so far of a cursor that was not read to its end."""
+        """Compare the results so far of a cursor that was not exhausted."""
         if (found := cursor.compare_part(self._client, self._aside, self._write_count)) is not None:
             answers = ({"cursor": {"firstBatch": results}} for results in (cursor.ours, cursor.theirs))
             self._report(db, cursor.text, found, *answers)
@@ -198,7 +199,7 @@ class Replay:
 
 
 def _session_of(body: dict[str, Any]) -> bytes:
-    """Return the id of a command's session."""
+    """Return the session id in a command."""
     session = body.get("lsid")
     return bytes(session["id"]) if type(session) is dict and "id" in session else b""
 

@@ -1,4 +1,4 @@
-"""The comparison of replies, limited to what MongoDB's documentation specifies."""
+"""The comparison of replies, limited to the parts that MongoDB's documentation specifies."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ _OF_INDEXES: Final = frozenset(["v", "ns", "background", "textIndexVersion", "2d
 
 
 def compare_replies(name: str, ours: dict[str, Any], theirs: dict[str, Any], aside: Aside) -> Mismatch | None:
-    """Return the first difference of two replies, disregarding their cursors, or None.
-
-    Error messages, labels and times are not compared.
+    """Return the first difference between two replies, or None. Ignore their cursors, error messages, labels and times.
 
     Arguments:
         name: the command's name.
@@ -55,23 +53,23 @@ def _compare_write_errors(ours: dict[str, Any], theirs: dict[str, Any], comparis
 
 
 def _outcome_of(reply: dict[str, Any]) -> dict[str, Any]:
-    """Return the effect of a findAndModify."""
+    """Return the part of a findAndModify reply that describes the effect."""
     last = reply.get("lastErrorObject", {})
     return {"value": reply.get("value"), "lastErrorObject": {key: value for key, value in last.items() if key != "n"}}
 
 
 def _result_of(reply: dict[str, Any]) -> Any:
-    """Return a reply's outcome for display: its error, or 1."""
+    """Return the result in a reply, for display: its error, or 1 for success."""
     if reply.get("ok"):
         return {"ok": 1}
     return {"ok": 0, "code": reply.get("code"), "errmsg": reply.get("errmsg")}
 
 
 def comparable_results(name: str, results: list[Any], database: str) -> list[Any]:
-    """Remove the fields that differ between servers from the results of a listing. Return results of other commands unchanged.
+    """Return the results of a listing command without the fields that differ between servers. Return results of other commands unchanged.
 
     Arguments:
-        database: the database's name on the server of these results; it occurs in namespaces.
+        database: the database's name on the server that returned the results, because namespaces contain it.
     """
     if name == "listIndexes":
         return [{key: value for key, value in index.items() if key not in _OF_INDEXES} for index in results]

@@ -1,4 +1,4 @@
-"""The comparison of results whose order is only partly defined, or undefined."""
+"""The comparison of results whose order is undefined, or only partly defined."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Order(NamedTuple):
     """The extent to which the order of results is defined.
 
     Arguments:
-        keys: the paths of the sort; None if the order is undefined, or the results do not show it.
+        keys: the paths of the sort keys; None if the order is undefined, or cannot be verified from the results.
         is_cut: whether a limit or a skip removed documents by their position in that order.
-        loose_arrays: whether arrays in the results are unordered, too.
+        loose_arrays: whether arrays in the results are also unordered.
     """
 
     keys: tuple[str, ...] | None = None
@@ -74,7 +74,10 @@ def _order_of_pipeline(body: dict[str, Any], pipeline: list[dict[str, Any]], loo
 
 
 def _keys_of(body: dict[str, Any], sort: Any) -> tuple[str, ...] | None:
-    """Return the paths of a sort, or None if the results do not show the order: with a collation, equal keys cannot be recognized."""
+    """Return the paths of a sort's keys, or None if the results do not show their order.
+
+    With a collation, for example, equal sort keys cannot be recognized in the results.
+    """
     if type(sort) is not dict or not sort or body.get("collation") or "$natural" in sort:
         return None
     return tuple(sort) if all(type(direction) is not dict for direction in sort.values()) else None
@@ -84,7 +87,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
     """Return the first difference between the complete results of a command on both servers, or None.
 
     Arguments:
-        order: how far their order is defined.
+        order: how far the order of the results is defined.
         path: the path of the array in the reply.
     """
     comparison = Comparison(aside, order.loose_arrays)
@@ -100,7 +103,7 @@ def compare_results(ours: list[Any], theirs: list[Any], order: Order, aside: Asi
 
 
 def missing_result(ours: list[Any], theirs: list[Any], order: Order, aside: Aside, path: str) -> Mismatch | None:
-    """Return the first of our results that is not among the shadow's, or None. Only the shadow's results must be complete."""
+    """Return the first of our results that the shadow's results lack, or None. Only the shadow's results must be complete."""
     comparison = Comparison(aside, order.loose_arrays)
     left, others = _unmatched(ours, theirs, comparison)
     if not left:
@@ -110,7 +113,7 @@ def missing_result(ours: list[Any], theirs: list[Any], order: Order, aside: Asid
 
 
 def _unmatched(ours: list[Any], theirs: list[Any], comparison: Comparison) -> tuple[list[int], list[int]]:
-    """Return the positions of results without an equal one on the other side."""
+    """Return, for each server, the positions of the results without an equal result on the opposite server."""
     waiting: dict[str, list[int]] = {}
     for place, one in enumerate(theirs):
         waiting.setdefault(_masked(one), []).append(place)
@@ -126,7 +129,7 @@ def _unmatched(ours: list[Any], theirs: list[Any], comparison: Comparison) -> tu
 
 
 def _masked(value: Any) -> str:
-    """Return a text that is the same for equal results: without ids and times, and without the order of arrays."""
+    """Return a text that is identical for equal results. It omits ids and times, and ignores the order of arrays."""
     if type(value) is dict:
         return "{" + ",".join(f"{name}:{_masked(one)}" for name, one in value.items()) + "}"
     if type(value) is list:
@@ -137,7 +140,7 @@ def _masked(value: Any) -> str:
 def _is_allowed(
     ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], order: Order, comparison: Comparison
 ) -> bool:
-    """Return whether two lists of results of equal length differ only as their order permits."""
+    """Return whether the differences between two result lists of equal length are only differences that their order permits."""
     if order.keys is None:
         return not left_ours
 
@@ -161,7 +164,7 @@ def _at(document: Any, path: str) -> Any:
 
 
 def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs: list[int], comparison: Comparison, path: str) -> Mismatch:
-    """Return the difference to report. If a differing result has a counterpart, return the difference within the document."""
+    """Return the difference to report. If a differing result has a counterpart, return the difference between the two documents."""
     if len(ours) != len(theirs) and not (left_ours and left_theirs):
         return Mismatch(f"{path}.length", len(ours), len(theirs))
     if not left_ours:
@@ -175,9 +178,9 @@ def _shown(ours: list[Any], theirs: list[Any], left_ours: list[int], left_theirs
 
 
 def _counterpart(one: Any, theirs: list[Any], left: list[int], place: int) -> int | None:
-    """Return the position of the result to compare with, or None.
+    """Return the position of the shadow's result to compare a result with, or None.
 
-    It is the one with the same `_id`, else one at the same position, else any one that is left.
+    Prefer a result with the same `_id`, then one at the same position, then any unmatched result.
     """
     by_id: Callable[[Any], Any] = lambda document: document.get("_id", MISSING) if type(document) is dict else MISSING  # noqa: E731
     if by_id(one) is not MISSING:

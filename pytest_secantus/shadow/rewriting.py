@@ -1,6 +1,4 @@
-"""The selection of the commands to send to the shadow, and their rewriting: with the shadow's database names, and without
-server-specific fields.
-"""
+"""The selection and rewriting of commands for the shadow: with the shadow's database names, and without server-specific fields."""
 
 from __future__ import annotations
 
@@ -48,10 +46,10 @@ _NAME_BYTES: Final = 63
 
 
 def reason_to_leave_out(entry: TappedCommand, body: dict[str, Any], reply: dict[str, Any]) -> str | None:
-    """Return the reason why a command is not sent, in words fit for a list; None if it is sent.
+    """Return the reason why a command is not sent, as a phrase for a list, or None if it is sent.
 
     Arguments:
-        body, reply: the decoded command and our reply.
+        body, reply: the decoded command and our server's reply.
     """
     if entry.name not in SENT:
         return f"{entry.name} (it does not read or write data)"
@@ -94,35 +92,35 @@ def _field(document: Any, name: str) -> Any:
 
 
 class Names:
-    """The mapping of database names to names on the shadow that only this process uses.
+    """Maps database names to names on the shadow that only this process uses.
 
     Arguments:
-        prefix: the prefix of all these names.
+        prefix: the prefix of all names on the shadow.
     """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
 
     def of(self, db: str) -> str:
-        """Return the name of a database on the shadow."""
+        """Return the shadow's name for a database."""
         name = self._prefix + db
         if len(name.encode()) <= _NAME_BYTES:
             return name
         return self._prefix + hashlib.sha256(db.encode()).hexdigest()[:16]
 
     def of_namespace(self, namespace: Any) -> Any:
-        """Return a namespace's name on the shadow. Return a value of another type unchanged."""
+        """Return the shadow's name for a namespace. Return any value that is not a namespace unchanged."""
         if type(namespace) is not str or "." not in namespace:
             return namespace
         db, _, collection = namespace.partition(".")
         return f"{self.of(db)}.{collection}"
 
     def command(self, name: str, command: bytes) -> dict[str, Any]:
-        """Return a command for the shadow's client. Embedded documents keep the bytes that were sent.
+        """Return a command in the form in which the shadow's client sends it. Embedded documents retain their original bytes.
 
         Arguments:
             name: the command's name.
-            command: its BSON.
+            command: the command's BSON.
         """
         sent = {key: value for key, value in RawBSONDocument(command).items() if key not in _OF_CLIENT}
         if name == "renameCollection":
@@ -134,7 +132,7 @@ class Names:
         return sent
 
     def _stage(self, stage: Any) -> Any:
-        """Return a pipeline stage, changed to write to the database on the shadow if it writes to a named database."""
+        """Return a pipeline stage. If the stage writes to a named database, replace the name with the shadow's."""
         if not isinstance(stage, RawBSONDocument):
             return stage
         plain = decode(bytes(stage.raw))

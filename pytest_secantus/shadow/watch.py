@@ -1,6 +1,6 @@
 """The shadow of one process. The commands of each test are recorded, and sent to the shadow before the test's writes are undone.
 
-By then, the test has received its answers, so the shadow changes neither the answers nor their timing.
+By then, the test has received its replies, so the shadow affects neither the replies nor their timing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class ShadowWatch:
         return cast("SecantusDBServer", self._worker.server)
 
     def begin_test(self, item: pytest.Item) -> None:
-        """Begin to record the commands of a test."""
+        """Start to record the commands of a test."""
         self._test = item.nodeid
         if self._worker.running and not self._worker.death():
             self._begin()
@@ -64,7 +64,7 @@ class ShadowWatch:
         self._beginning = self._server.dump(with_kept=True)
 
     def end_test(self) -> None:
-        """Send the commands of the test to the shadow, and compare the answers."""
+        """Send the recorded commands of the test to the shadow, and compare the replies."""
         test, self._test = self._test, None
         beginning, self._beginning = self._beginning, None
         if test is None or beginning is None or os.getpid() != self._pid:
@@ -104,7 +104,7 @@ class ShadowWatch:
                 add_difference(findings, difference)
 
     def _client_of_run(self) -> ShadowClient:
-        """Return the client. Connect on first use."""
+        """Return the client of the shadow. Connect on first use."""
         if self._client is None:
             self._client = ShadowClient(self._uri)
             self.findings["server"] = f"the server {self._client.version} at {places_of(self._uri)}"
@@ -114,7 +114,7 @@ class ShadowWatch:
         return self._client
 
     def _close(self) -> None:
-        """Drop the databases on the shadow, and disconnect. (Called when the server stops at the end of the run.)"""
+        """Drop the databases on the shadow, and disconnect. Called when the server stops at the end of the run."""
         client, self._client = self._client, None
         if client is None or os.getpid() != self._pid:
             return
@@ -131,7 +131,7 @@ class ShadowWatch:
             merge_findings(self.findings, part)
 
     def write(self, terminal: pytest.TerminalReporter) -> None:
-        """Write the shadow's section to the terminal."""
+        """Print the section about the shadow in the terminal."""
         terminal.section("Secantus shadow", sep="-")
         for line in lines_of(self.findings):
             terminal.line(line)

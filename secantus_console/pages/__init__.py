@@ -1,4 +1,4 @@
-"""The pages, one subject per file."""
+"""The pages of the console, one module per subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages for users and roles. The console sends passwords to the server and does not store them."""
+"""The pages for users and roles. The console sends passwords only to the server, and never stores them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def create_user(call: Call) -> Answer:
 
 
 def set_roles(call: Call) -> Answer:
-    """Replace the roles of a user."""
+    """Replace all roles of a user."""
     name = call.required("user")
     call.database.command("updateUser", name, roles=_roles(call))
     return Moved("/users", f"Changed the roles of {name}.")
@@ -43,7 +43,7 @@ def drop_user(call: Call) -> Answer:
 
 
 def _roles(call: Call) -> list[Any]:
-    """Return the roles in a form, as the array that the commands expect."""
+    """Return the roles in a form as the array that the server's commands expect."""
     value = ejson.loads(call.text("roles", "[]"), "The roles")
     if not isinstance(value, list):
         raise InputError('The roles must be an array, such as ["readWrite", {"role": "read", "db": "shop"}].')
@@ -51,7 +51,7 @@ def _roles(call: Call) -> list[Any]:
 
 
 def roles(call: Call) -> Answer:
-    """Show the roles of a database: its own, and with `builtin` also the built-in ones."""
+    """Show the roles that a database defines. With the parameter `builtin`, also show the built-in roles."""
     name = call.text("db", "admin")
     builtin = call.text("builtin", "1") == "1"
     reply = call.client[name].command("rolesInfo", 1, showPrivileges=True, showBuiltinRoles=builtin)

@@ -1,4 +1,4 @@
-"""Current activity: operations, connections, sessions and transactions."""
+"""The pages for current activity: operations, connections, sessions and transactions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def operations(call: Call) -> Answer:
 
 
 def _current(call: Call, **options: bool) -> list[dict[str, Any]]:
-    """Return the operations. Operations of other users are included if the user may see them."""
+    """Return the running operations. Include operations of other users if the current user may see them."""
     return list(call.client.admin.aggregate([{"$currentOp": {"allUsers": True, **options}}]))
 
 
@@ -101,7 +101,7 @@ def _transaction(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def end_session(call: Call) -> Answer:
-    """End a session, and abort its transaction."""
+    """End a logical session, which also aborts its transaction."""
 
     try:
         key = Binary(bytes.fromhex(call.required("id").replace("-", "")), 4)

@@ -1,4 +1,4 @@
-"""Aggregation: the pipeline with a preview after each stage."""
+"""The page for aggregation pipelines, with a preview after each stage."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def aggregate(call: Call) -> Answer:
 
 
 def _previews(call: Call, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return each stage with the first documents after it. The list ends with the first stage that fails."""
+    """Return the stages, each with the first documents of its output. If a stage fails, it is the last one in the list."""
     previews: list[dict[str, Any]] = []
     for number, stage in enumerate(pipeline):
         [name] = stage
@@ -61,7 +61,7 @@ def _run(call: Call, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write(call: Call) -> Answer:
-    """Run a pipeline that ends in a writing stage."""
+    """Run a pipeline that ends with a writing stage ($out or $merge)."""
     pipeline = call.pipeline()
     call.check_typed("run")
     call.collection.aggregate(pipeline, allowDiskUse=True)

@@ -1,4 +1,4 @@
-"""Backups of a Secantus server, and restores from them."""
+"""The pages for backups of a Secantus server, and for restoring them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RESTORE: Final = "secantusAdmin.restoreArchive"
 
 
 def backup(call: Call) -> Answer:
-    """Show what can be backed up, and how to restore it."""
+    """Show which data can be backed up, and how to restore a backup."""
     commands = call.client.admin.command("listCommands")["commands"]
     status = call.client.admin.command("serverStatus")
     data: dict[str, Any] = {
@@ -23,7 +23,7 @@ def backup(call: Call) -> Answer:
 
 
 def take(call: Call) -> Answer:
-    """Write an archive to a file on the server's machine."""
+    """Write a backup archive to a file on the server's machine."""
     path = call.required("output")
     if not path.endswith(".tar.gz"):
         raise InputError("The name of an archive ends in .tar.gz.")
@@ -34,7 +34,7 @@ def take(call: Call) -> Answer:
 
 
 def restore(call: Call) -> Answer:
-    """Restore an archive to a new directory on the server's machine."""
+    """Restore a backup archive to a new directory on the server's machine."""
     archive, target = call.required("archive"), call.required("target")
     call.check_typed(target)
     reply = call.client.admin.command(_RESTORE, archivePath=archive, targetPath=target)

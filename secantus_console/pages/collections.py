@@ -1,4 +1,4 @@
-"""The collections of a database: sizes, create, rename, drop."""
+"""The page for the collections of a database: show sizes, create, rename, and drop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _row(call: Call, entry: dict[str, Any], with_sizes: bool) -> dict[str, Any]:
 
 
 def create(call: Call) -> Answer:
-    """Create a collection with options of the command create."""
+    """Create a collection with options of the create command."""
     name = call.required("collection")
     call.database.command({"create": name, **call.document("options")})
     return Moved(url("/database", db=call.database.name), f"Created {name}.")

@@ -1,4 +1,4 @@
-"""The databases: sizes, create, drop."""
+"""The page for the databases: show sizes, create, and drop."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from secantus_console.render import url
 
 
 def overview(call: Call) -> Answer:
-    """Show the server and its databases."""
+    """Show the properties of the server and its databases."""
     databases = [dict(entry) for entry in call.client.list_databases()]
     return Page("overview.html", "Overview", {"server": server_facts(call), "databases": databases})
 
 
 def server_facts(call: Call) -> dict[str, Any]:
-    """Return the overview's data about the server. Data that the user may not read are omitted."""
+    """Return the properties of the server for the overview page. Omit properties that the user is not authorized to read."""
     hello = call.client.admin.command("hello")
     build = call.client.admin.command("buildInfo")
     facts: dict[str, Any] = {"address": call.console.server, "version": build["version"]}

@@ -1,4 +1,4 @@
-"""The documents of a collection: queries and pages by key."""
+"""The page for the documents of a collection: queries, and pagination by sort key."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def documents(call: Call) -> Answer:
 
 
 def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, str]) -> dict[str, Any]:
-    """Return the documents of the page, the estimated total, and the links to other pages."""
+    """Return the documents of the page, the estimated total, and the links to further pages."""
     order, limit, projection = Order(call.document("sort")), call.number("limit", 20, 1, MAX_PAGE), call.document("projection")
     query, raw = call.document("filter"), collection.with_options(_RAW)
     number = number_of(collection, call.time_limit_ms)
@@ -66,7 +66,7 @@ def _read(call: Call, collection: Collection[dict[str, Any]], here: dict[str, st
 
 
 def number_of(collection: Collection[dict[str, Any]], time_limit_ms: int) -> int | None:
-    """Return the number of documents according to the collection's metadata, or None for a view."""
+    """Return the document count in the collection's metadata, or None for a view."""
     try:
         counted = list(collection.aggregate([{"$collStats": {"count": {}}}], maxTimeMS=time_limit_ms))
     except OperationFailure as error:
@@ -78,13 +78,13 @@ def number_of(collection: Collection[dict[str, Any]], time_limit_ms: int) -> int
 
 
 def is_view(collection: Collection[dict[str, Any]]) -> bool:
-    """Return whether a collection is a view. Documents of a view may lack `_id` or have the same one."""
+    """Return whether a collection is a view. In a view, documents may lack `_id`, and several may have the same `_id`."""
     found = collection.database.list_collections(filter={"name": collection.name})
     return any(entry.get("type") == "view" for entry in found)
 
 
 def _read_view(call: Call, collection: Collection[dict[str, Any]], limit: int, here: dict[str, str]) -> dict[str, Any]:
-    """Return a page of a view. A view has no key to continue from, so the documents of the previous pages are skipped."""
+    """Return a page of a view. A view has no unique key from which to continue, so the documents of all previous pages are skipped."""
     skip = call.number("skip", 0, 0, MAX_SKIP)
     sort = call.document("sort")
     found = list(
@@ -107,7 +107,10 @@ def _read_view(call: Call, collection: Collection[dict[str, Any]], limit: int, h
 
 
 def _projected(call: Call, collection: Collection[dict[str, Any]], ids: list[Any], projection: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read the documents of a page again with a projection. The first read needed the sort fields, which a projection may remove."""
+    """Read the documents of a page a second time, with a projection.
+
+    The first read cannot apply the projection, because it may remove the sort fields.
+    """
     hides_id = "_id" in projection and not projection["_id"]
     wanted = {name: value for name, value in projection.items() if not (name == "_id" and hides_id)}
     found = collection.find({"_id": {"$in": ids}}, wanted or None, max_time_ms=call.time_limit_ms)
@@ -117,7 +120,7 @@ def _projected(call: Call, collection: Collection[dict[str, Any]], ids: list[Any
 
 
 def columns_of(documents_shown: list[dict[str, Any]]) -> list[str]:
-    """Return the columns of a table: the fields in order of first appearance."""
+    """Return the column names of a table: the fields of the documents, in order of first appearance."""
     return list(dict.fromkeys(name for document in documents_shown for name in document))[:MAX_COLUMNS]
 
 

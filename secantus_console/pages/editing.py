@@ -1,4 +1,6 @@
-"""Editing of documents. The difference is shown before saving, and a document that was changed meanwhile is not overwritten."""
+"""The pages for editing documents. They show the difference before saving, and do not overwrite a document that has changed in the
+meantime.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ def edit(call: Call) -> Answer:
 
 
 def preview(call: Call) -> Answer:
-    """Show the difference between an edited document and its state when the user began to edit."""
+    """Show the difference between an edited document and its state when editing started."""
     before = ejson.document(call.required("before"), "The document before")
     data = _data(call, before, call.required("text"))
     try:
@@ -33,7 +35,7 @@ def preview(call: Call) -> Answer:
 
 
 def save(call: Call) -> Answer:
-    """Replace a document by the edited one, unless it was changed meanwhile."""
+    """Replace a document with the edited version, unless it has changed in the meantime."""
     before = ejson.document(call.required("before"), "The document before")
     after = ejson.document(call.required("text"), "The document")
     key = _id(call)
@@ -65,7 +67,7 @@ def insert(call: Call) -> Answer:
 
 
 def difference(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the lines of two documents, each with its kind: "same", "added", "removed" or "left out"."""
+    """Return the lines of a diff between two documents, each marked as "same", "added", "removed" or "left out"."""
     kinds = {" ": "same", "+": "added", "-": "removed", "@": "left out"}
     lines = list(difflib.unified_diff(ejson.pretty(before).splitlines(), ejson.pretty(after).splitlines(), n=4, lineterm=""))[2:]
     shown_lines = lines[1:] if lines and lines[0].startswith("@@ -1,") else lines
@@ -89,7 +91,7 @@ def _id(call: Call) -> Any:
 
 
 def _check_id(document: dict[str, Any], key: Any) -> None:
-    """Check that an edited document has kept its `_id`.
+    """Check that an edited document still has its original `_id`.
 
     Raises:
         InputError: the `_id` was changed.

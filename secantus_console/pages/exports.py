@@ -1,4 +1,4 @@
-"""Exports of a query as JSON lines or CSV, streamed while the documents are read."""
+"""The export of a query's results as JSON lines or CSV, streamed while the documents are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH: Final = 500
 
 
 def export(call: Call) -> Answer:
-    """Send the documents of a query or a pipeline."""
+    """Stream the results of a query or a pipeline to the browser."""
     form = call.text("form", "jsonl")
     if form not in ("jsonl", "csv"):
         raise InputError("form must be jsonl or csv.")
@@ -41,7 +41,7 @@ def export(call: Call) -> Answer:
 
 
 def readable(pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the pipeline if it only reads.
+    """Return the pipeline if it does not write.
 
     Raises:
         InputError: the pipeline writes.
@@ -71,7 +71,7 @@ def _csv(head: list[dict[str, Any]], rest: Iterator[dict[str, Any]]) -> Iterator
 
 
 def _cell(value: Any) -> Any:
-    """Format a cell: texts and numbers unchanged, other values as Extended JSON."""
+    """Format a value as a CSV cell: strings and numbers unchanged, all other values as Extended JSON."""
     if isinstance(value, str):
         return _harmless(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -80,7 +80,7 @@ def _cell(value: Any) -> Any:
 
 
 def _harmless(text: str) -> str:
-    """Return a text that a spreadsheet does not read as a formula."""
+    """Escape a text so that a spreadsheet does not interpret it as a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

@@ -1,4 +1,4 @@
-"""The window and the latest entries of the oplog, and the latest events of a change stream."""
+"""The pages for the oplog (its time window and latest entries) and for change streams (their latest events)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAIT_MS: Final = 300
 
 
 def oplog(call: Call) -> Answer:
-    """Show the window of the oplog and its latest entries."""
+    """Show the time window of the oplog and its latest entries."""
     entries = call.client.local["oplog.rs"]
     limit = call.number("limit", 30, 1, MAX_ENTRIES)
     query = {"ns": call.text("ns")} if call.text("ns") else {}
@@ -35,7 +35,7 @@ def oplog(call: Call) -> Answer:
 
 
 def changes(call: Call) -> Answer:
-    """Show the events of a change stream from a position on; the link `next` continues after them."""
+    """Show the events of a change stream from a given position. The link `next` shows the events that follow."""
     name, collection = call.text("db"), call.text("collection")
     data: dict[str, Any] = {"db": name, "collection": collection, "events": [], "live": call.text("live", "1") != "0"}
     page = Page("changes.html", "Changes", data)
@@ -52,7 +52,7 @@ def changes(call: Call) -> Answer:
 
 
 def _start(call: Call) -> dict[str, Any]:
-    """Return the options for the position where the stream begins: after a token, at a time in the oplog, or now."""
+    """Return the options that define where the change stream starts: after a resume token, at a time in the oplog, or now."""
     if call.text("after"):
         return {"resume_after": call.document("after")}
     if call.text("at"):
@@ -64,7 +64,7 @@ def _start(call: Call) -> dict[str, Any]:
 
 
 def _events(stream: ChangeStream[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Wait for the first event, then return the events that are available without further waiting."""
+    """Wait for the first event, then return all events that are available without further waiting."""
     events: list[dict[str, Any]] = []
     while len(events) < MAX_ENTRIES and (event := stream.try_next()) is not None:
         event.pop("_id", None)

@@ -1,4 +1,4 @@
-"""The indexes of a collection with their usage: create, hide, drop."""
+"""The page for the indexes of a collection: show their usage, create, hide, and drop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_console.render import url
 
 
 def indexes(call: Call) -> Answer:
-    """Show the indexes."""
+    """Show the indexes of a collection."""
     collection = call.collection
     found = list(call.database.command("listIndexes", collection.name)["cursor"]["firstBatch"])
     usage: dict[str, Any] = {}
@@ -49,7 +49,7 @@ def _row(index: dict[str, Any], others: list[dict[str, Any]], usage: dict[str, A
 
 
 def _is_covered(index: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether another index makes this one redundant: its fields begin with the same ones."""
+    """Return whether the index `other` makes `index` redundant, because its key starts with all fields of `index`."""
     plain = {"v", "key", "name", "ns"}
     if index["name"] == "_id_" or set(index) - plain or set(other) - plain:
         return False

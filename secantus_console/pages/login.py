@@ -1,4 +1,4 @@
-"""Logging in to the server. The password is passed to the driver's client and stored nowhere else."""
+"""The page for logging in to the server. The password is passed to the driver's client and stored nowhere else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _form(call: Call, error: str | None) -> Page:
 
 
 def log_in(call: Call) -> Answer:
-    """Log in for this session."""
+    """Log the user in for this browser session."""
     name, password = call.text("user"), call.fields.get("password", "")
     if not name or not password:
         return _form(call, "Give a user and a password.")
@@ -45,7 +45,7 @@ def log_in(call: Call) -> Answer:
 
 
 def log_out(call: Call) -> Answer:
-    """Continue as the console's own user."""
+    """Log the user out, and continue as the console's own user."""
     previous, call.session.client, call.session.user = call.session.client, None, None
     if previous is not None:
         previous.close()

@@ -1,4 +1,4 @@
-"""Metrics, the profiler, and the log."""
+"""The pages for metrics, the profiler, and the server's log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_SHAPES: Final = 30
 
 
 def metrics(call: Call) -> Answer:
-    """Show the charts. Each request takes a sample, so a page that stays open fills its own charts."""
+    """Show the charts of the metrics. Each request also takes a sample, so that an open page fills its own charts."""
     status = call.client.admin.command("serverStatus")
     samples = call.console.samples
     samples.add(status)
@@ -39,7 +39,7 @@ def metrics(call: Call) -> Answer:
 
 
 def profiler(call: Call) -> Answer:
-    """Show the profiler's level in a database, its slow shapes and its latest entries."""
+    """Show a database's profiler level, its slow query shapes, and its latest profiler entries."""
     names = [name for name in call.client.list_database_names() if name not in _SYSTEM]
     name = call.text("db", names[0] if names else "")
     data: dict[str, Any] = {"databases": names, "db": name}
@@ -62,7 +62,7 @@ def profiler(call: Call) -> Answer:
 
 
 def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the shapes of profiled commands, ordered by total time, greatest first."""
+    """Return the shapes of profiled commands, sorted by descending total time."""
     shapes: dict[tuple[str, str, str], dict[str, Any]] = {}
     for entry in entries:
         key = (str(entry.get("ns", "")), _shape(entry), entry.get("planSummary", ""))
@@ -78,7 +78,7 @@ def shapes_of(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _shape(entry: dict[str, Any]) -> str:
-    """Return the command of an entry with its constants replaced by `?`."""
+    """Return the command in a profiler entry with its constants replaced with `?`."""
     body = decode(encode_bson({"body": _command(entry)}))["body"]
     if not body or "$truncated" in body:
         return f"{entry.get('op', '')} (not kept)"
@@ -109,14 +109,14 @@ def _entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_profiler(call: Call) -> Answer:
-    """Set the profiler's level in a database."""
+    """Set the profiler level of a database."""
     level, slow = call.number("level", 0, 0, 2), call.number("slowms", 100, 0, 1_000_000)
     call.database.command("profile", level, slowms=slow)
     return Moved(url("/profiler", db=call.database.name), f"Set the profiler of {call.database.name} to level {level}.")
 
 
 def log(call: Call) -> Answer:
-    """Show the last lines of the server's log, latest first."""
+    """Show the last lines of the server's log, newest first."""
     wanted = call.text("text").lower()
     lines = [_line(line) for line in call.client.admin.command("getLog", "global")["log"]]
     found = [line for line in reversed(lines) if wanted in f"{line['message']} {line['attributes']}".lower()]
@@ -127,7 +127,7 @@ _SEVERITIES: Final = {"F": "fatal", "E": "error", "W": "warning", "I": "info", "
 
 
 def _line(text: str) -> dict[str, Any]:
-    """Parse a line of the structured log into its parts."""
+    """Parse a line of the structured log into its fields."""
     try:
         parts = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Explain: the plan as a tree with its counts, and an index that would support the query."""
+"""The page for query plans: the plan as a tree with its counts, and indexes that would support the query."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REJECTED: Final = 10
 
 
 def explain(call: Call) -> Answer:
-    """Show the plan of a query or a pipeline."""
+    """Show the query plan of a query or a pipeline."""
     collection = call.collection
     names = ("filter", "projection", "sort", "pipeline")
     data: dict[str, Any] = {"db": call.database.name, "collection": collection.name, **{name: call.text(name) for name in names}}
@@ -64,7 +64,7 @@ def _command(call: Call, name: str) -> dict[str, Any]:
 
 
 def _described(reply: Mapping[str, Any], command: dict[str, Any]) -> dict[str, Any]:
-    """Return the plan tree, the totals and the advice for an explain reply."""
+    """Return the plan tree, the totals and the index advice for an explain reply."""
     source = next((part for part in _with_plans(reply)), {})
     totals = source.get("executionStats", {})
     root = totals.get("executionStages") or source.get("queryPlanner", {}).get("winningPlan", {})
@@ -97,7 +97,7 @@ def _with_plans(reply: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _node(stage: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stage of the plan with its counts and its input stages."""
+    """Return a stage of the plan as a tree node, with its counts and its input stages."""
     below = [stage["inputStage"]] if "inputStage" in stage else list(stage.get("inputStages", []))
     below += [
         stage[name] for name in ("outerStage", "innerStage", "thenStage", "elseStage", "queryPlan") if isinstance(stage.get(name), Mapping)
@@ -117,7 +117,7 @@ def _nodes(tree: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _advice(command: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the keys of indexes that would support a command."""
+    """Return the key patterns of indexes that would support a command."""
     name = next(iter(command))
     body = decode(encode_bson({"body": command}))["body"]
     return [{"key": key, "text": ejson.dumps(key)} for key in advised_indexes(name, body, ())]

@@ -1,4 +1,7 @@
-"""The schema of a sample: paths, their types, how often they are missing, and their most frequent values."""
+"""The page for the schema of a collection, inferred from a sample.
+
+It shows the paths, their types, how often they are missing, and their most frequent values.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Path:
     """The statistics of one path in the sample.
 
     Arguments:
-        present: the number of documents that have the path.
+        present: the number of documents that contain the path.
         types: the number of occurrences of each type.
         values: the number of occurrences of each value, by its text.
     """
@@ -52,7 +55,7 @@ def schema(call: Call) -> Answer:
 
 
 def described(sample: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the paths in the documents in order of appearance, at most `MAX_PATHS`."""
+    """Return the statistics of the paths in the documents, in order of appearance. At most `MAX_PATHS` paths are returned."""
     paths: dict[str, Path] = {}
     for document in sample:
         seen: set[str] = set()
@@ -68,7 +71,7 @@ def _visit(document: dict[str, Any], prefix: str, paths: dict[str, Path], seen: 
 
 
 def _note(name: str, value: Any, paths: dict[str, Path], seen: set[str]) -> None:
-    """Count a value and its nested values. The path `a.b` is the field b of a document, `a[]` an element of an array."""
+    """Count a value and its nested values. The path `a.b` is the field b of a document, and `a[]` is an element of an array."""
     if name not in paths and len(paths) >= MAX_PATHS:
         return
     path = paths.setdefault(name, Path())

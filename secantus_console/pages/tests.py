@@ -1,4 +1,4 @@
-"""The test at which a pytest run has paused: its writes, its commands, the snapshots and the seeds."""
+"""The page for the test at which a pytest run is paused: its writes, its commands, the snapshots, and the seeds."""
 
 from __future__ import annotations
 

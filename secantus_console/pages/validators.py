@@ -1,4 +1,4 @@
-"""The validator of a collection."""
+"""The page for the validator of a collection."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def validator(call: Call) -> Answer:
 
 
 def save(call: Call) -> Answer:
-    """Replace the validator. Existing documents are not checked."""
+    """Replace the validator of a collection. Existing documents are not validated."""
     changes: dict[str, Any] = {
         "validator": call.document("validator"),
         "validationLevel": call.text("level", "strict"),

@@ -16,7 +16,7 @@ from tests.benchmarks.table import run_table
 
 
 def parse_arguments() -> argparse.Namespace:
-    """Parse the command line. The peer must be named explicitly."""
+    """Parse the command line. The peer (the server to compare with) has no default."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description="Ratios against the floor and a peer, medians of one run."
     )
@@ -42,12 +42,12 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def wanted(name: str, only: list[str]) -> bool:
-    """Return whether ``--only`` selects this row or probe."""
+    """Return whether ``--only`` selects a row or probe with this name."""
     return not only or any(text.lower() in name.lower() for text in only)
 
 
 def main() -> int:
-    """Measure, print, and write JSON if requested. Return the exit status."""
+    """Run the benchmarks and print the results. If requested, also write them as JSON. Return the exit status."""
     options = parse_arguments()
     rows = [row for row in ROWS if wanted(row.name, options.only)]
     probes = [] if options.skip_ours else [name for name in PROBES if wanted(name, options.only)]
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def write_json(path: str, results: list[Any]) -> None:
-    """Write every figure. Rows and probes have different keys."""
+    """Write all results to a JSON file. Entries for rows and entries for probes have different keys."""
     documents = [result.as_json() if hasattr(result, "as_json") else {**vars(result), "holds": result.holds()} for result in results]
     Path(path).write_text(json.dumps(documents, indent=1), encoding="utf-8")
 

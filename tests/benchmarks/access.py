@@ -1,4 +1,4 @@
-"""The cost of authorization: the processor time of access control for one command, without the command itself."""
+"""The cost of authorization: the processor time of the access check for one command, without the command itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SEQUENCES: dict[str, dict[str, list[bytes]]] = {"authorize_bulk_write_sequences"
 
 
 def measure() -> dict[str, float]:
-    """Measure commands of a user with the role readWrite, on a server with access control."""
+    """Measure the access checks of commands by a user with the role readWrite, on a server with access control."""
     from secantus_server.interceptors.access_control import AccessCheck
     from secantus_server.server import SecantusDBServer
 
@@ -48,7 +48,7 @@ def measure() -> dict[str, float]:
 
 
 def least_us(server: Any, client: Any, check: Any, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> float:
-    """Return the smallest time of several rounds, in microseconds. Other load on the machine can only increase the time."""
+    """Return the smallest time of several rounds in microseconds, because additional load on the machine can only increase the time."""
     name = next(iter(body))
     message = SimpleNamespace(sequences=sequences, body=body)
     db = "admin" if name == "bulkWrite" else "bench"

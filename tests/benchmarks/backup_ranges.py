@@ -1,7 +1,7 @@
-"""`python -m tests.benchmarks.backup_ranges`: what WiredTiger's block-based incremental backups of a store would contain.
+"""`python -m tests.benchmarks.backup_ranges`: the size of the data in WiredTiger's block-based incremental backups of a store.
 
-`backup_ranges.c` takes the backups between runs of the server, so that the store must keep their names across restarts. The changes are
-those of `changed_blocks`. The increments would also contain the log.
+`backup_ranges.c` takes the backups between runs of the server, so that the store must preserve the backups' names across restarts.
+Between the backups, the changes defined in `changed_blocks` are made. Real incremental backups would also contain the log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIZES = ("4KB", "64KB")
 
 
 def compiled(directory: Path) -> Path:
-    """Compile the program, linked with the WiredTiger that the tree has built."""
+    """Compile the C program, linked with this checkout's build of WiredTiger, and return its path."""
     sys.path.append(str(ROOT / "vendor"))
     from build_wiredtiger import WIREDTIGER  # not in an installed package
     from source_build import build
@@ -38,10 +38,10 @@ def compiled(directory: Path) -> Path:
 
 
 class Store:
-    """A store that a server uses for one change at a time.
+    """A store on which a server runs only while a change is made.
 
     Arguments:
-        directory: its directory.
+        directory: the directory of the store.
         program: the compiled program.
     """
 
@@ -50,14 +50,14 @@ class Store:
         self._program = program
 
     def change(self, change: Callable[[Client], None]) -> int:
-        """Make a change; return the size of its oplog entries."""
+        """Start a server, make a change, and stop the server. Return the size of the change's oplog entries."""
         with SecantusDBServer(port=0, storage_path=str(self._directory), log_level="error") as server, MongoClient(server.uri) as client:
             begun = newest(client) if client.local["oplog.rs"].find_one() else None
             change(client)
             return oplog_bytes(client, begun) if begun else 0
 
     def back_up(self, name: str, size: str, *source: str) -> int:
-        """Take a backup; return the number of bytes that it contains if it is an increment."""
+        """Take a backup. If it is incremental, return the number of bytes that it contains."""
         # The server does not open a store that another program has written to, unless its marks are removed.
         (self._directory / NAME).unlink()
         command = [str(self._program), str(self._directory), name, size, *source]
@@ -65,12 +65,12 @@ class Store:
 
     @property
     def size(self) -> int:
-        """The size of the data files."""
+        """The total size of the data files."""
         return sum(file.stat().st_size for file in self._directory.glob("*.wt"))
 
 
 def main() -> None:
-    """Print one row per size of block and change: the increment, the store, and the oplog entries."""
+    """Print one row per block size and change: the sizes of the incremental backup, the store, and the oplog entries."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--documents", type=int, default=1_000_000)
     count = parser.parse_args().documents

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.changed_blocks`: the share of a store's blocks that differ between two backups.
 
-The share shows what incremental archives could save: they contain the blocks that differ. The archived oplog contains the changes
-themselves.
+The share shows how much space incremental archives could save, because they would contain only the blocks that differ. For comparison,
+the size of the oplog entries is printed, because the archived oplog contains only the changes themselves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def document(number: int) -> dict[str, Any]:
 
 
 def blocks_of(client: Client, directory: Path, size: int) -> set[tuple[str, int, bytes]]:
-    """Take a backup and return the name, the offset and the checksum of each block of its data files."""
+    """Take a backup. Return the file name, offset and checksum of each block in its data files."""
     path = directory / "archive.tar.gz"
     client.admin.command("secantusAdmin.backupArchive", 1, outputPath=str(path))
     found: set[tuple[str, int, bytes]] = set()
@@ -52,7 +52,7 @@ def newest(client: Client) -> Any:
 
 
 def oplog_bytes(client: Client, begun: Any) -> int:
-    """Return the bytes of the oplog entries after a timestamp."""
+    """Return the total size of the oplog entries after a timestamp."""
     total = [{"$match": {"ts": {"$gt": begun}}}, {"$group": {"_id": None, "n": {"$sum": {"$bsonSize": "$$ROOT"}}}}]
     return int(next(client.local["oplog.rs"].aggregate(total))["n"])
 
@@ -64,7 +64,7 @@ def fill(client: Client, count: int) -> None:
 
 
 def changes_of(count: int) -> dict[str, Callable[[Client], None]]:
-    """Return the changes of a collection of `count` documents by their names."""
+    """Return the changes to measure on a collection of `count` documents, by name."""
     chosen = random.Random(1)
 
     def update(share: float) -> Callable[[Client], None]:
@@ -82,7 +82,7 @@ def changes_of(count: int) -> dict[str, Callable[[Client], None]]:
 
 
 def main() -> None:
-    """Print one row per change: the changed blocks by block size, and the oplog entries."""
+    """Print one row per change, with the changed blocks for each block size, and the oplog entries."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--documents", type=int, default=1_000_000)
     count = parser.parse_args().documents

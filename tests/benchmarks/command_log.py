@@ -1,4 +1,4 @@
-"""The cost of the command log: the processor time of a command in the client's process, alternately with and without the log."""
+"""The cost of the command log: the processor time of a command in the client's process, measured alternately with and without the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TURNS = 60
 
 
 def added_us(call: Callable[[], Any], server: Any) -> float:
-    """Return the median of the microseconds that the log adds to a call."""
+    """Return the median time in microseconds that the log adds to a call."""
     sources = Sources(Path(__file__).parent)
     differences = []
     for _ in range(TURNS):
@@ -32,7 +32,7 @@ def added_us(call: Callable[[], Any], server: Any) -> float:
 
 
 def processor_us(call: Callable[[], Any]) -> float:
-    """Return the microseconds of processor time per call, of client and server together."""
+    """Return the processor time per call in microseconds, for client and server together."""
     started = time.process_time()
     for _ in range(CALLS):
         call()

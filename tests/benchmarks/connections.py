@@ -1,19 +1,20 @@
-"""What a connection without access control and TLS takes, compared with an earlier build.
+"""The time per connection without access control and TLS, compared with an earlier build.
 
     python -m tests.benchmarks.connections --base "PYTHON -m secantus_server" [--rounds N]
 
-PYTHON has the earlier build installed. Each round opens connections to one server and then to the other, in changing order; each
-connection sends hello and a ping, and is closed. "raw" is a socket, "pymongo" a client with its own monitoring. The figures are medians
-over the rounds: the microseconds of the client's clock per connection, and of the server's processor time. A third row sends pings on one
-open connection, which the limits for clients that have not authenticated must not slow down either.
+PYTHON is an interpreter with the earlier build installed. Each round opens connections to both servers in alternating order. Each
+connection sends hello and a ping, then closes. "raw" is a plain socket, and "pymongo" a client with its own monitoring.
 
-On a machine with other work the noise exceeds one percent. There, count the instructions of a process that contains both the server and
+The results are medians over the rounds: the elapsed time per connection on the client, and the processor time of the server, in
+microseconds. A third row sends pings on one open connection, because the limits for unauthenticated clients must not slow it down either.
+
+On a machine with other load, the noise exceeds one percent. There, count the instructions of a process that contains both the server and
 the raw client:
 
     valgrind --tool=callgrind PYTHON tests/benchmarks/connections.py --inside 50
 
-with each build, and again with 350 connections: the difference of the instructions "Collected", divided by 300, is what one connection
-takes. For this, the file imports nothing of this checkout.
+with each build, and again with 350 connections. The difference between the two numbers "Collected", divided by 300, is the number of
+instructions per connection. To make this possible, the file imports nothing from this checkout.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _SCHEDULER_CLOCK = 2
 
 
 def command(document: dict[str, Any]) -> bytes:
-    """Return an OP_MSG with a command."""
+    """Return an OP_MSG message that contains a command."""
     body = struct.pack("<Ix", 0) + bson.encode({**document, "$db": "admin"})
     return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
 
@@ -49,7 +50,7 @@ _HELLO, _PING = command({"hello": 1, "helloOk": True}), command({"ping": 1})
 
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    """Connect a socket."""
+    """Provide a connected socket within the block."""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield client
@@ -88,7 +89,7 @@ def pymongo(server: Daemon) -> None:
 
 
 def pings(server: Daemon) -> None:
-    """Send many pings on one connection."""
+    """Send many pings on one open connection."""
     with connected(server.port) as client:
         for _ in range(100):
             send(client, _PING)
@@ -99,7 +100,7 @@ MEASURED: dict[Callable[[Daemon], None], int] = {raw: 100, pymongo: 20, pings: 1
 
 
 def measure(call: Callable[[Daemon], None], server: Daemon, count: int) -> tuple[float, float]:
-    """Return the microseconds per call: the median on the clock, and the mean of the server's processor time."""
+    """Return the time per call in microseconds: the median elapsed time, and the mean processor time of the server."""
     before, times = server.processor_us(), []
     for _ in range(count):
         began = time.perf_counter()
@@ -109,7 +110,7 @@ def measure(call: Callable[[Daemon], None], server: Daemon, count: int) -> tuple
 
 
 def connect_inside(count: int) -> None:
-    """Start a server in this process and connect to it."""
+    """Start a server in this process, and open connections to it."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server:
         for _ in range(count):
             raw(Daemon(server.port, 0))
@@ -145,7 +146,7 @@ def main() -> int:
 
 
 def report(name: str, found: list[list[tuple[float, float]]]) -> None:
-    """Print the medians of both servers, and the median of the rounds' ratios."""
+    """Print the medians for both servers, and the median of the ratios of all rounds."""
     for kind, what in enumerate(("clock", "processor")):
         base, ours = ([one[kind] for one in times] for times in found)
         medians = statistics.median(base), statistics.median(ours)

@@ -1,4 +1,4 @@
-"""Starting and stopping the measured servers, each in its own process."""
+"""Context managers that start and stop the measured servers, each in a separate process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START_SECONDS = 30.0
 
 
 class NotStarted(Exception):
-    """A daemon exited immediately, or did not listen in time."""
+    """The error if a daemon exits immediately, or does not listen in time."""
 
 
 def free_port() -> int:
@@ -31,7 +31,7 @@ def free_port() -> int:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until `port` accepts connections. Raise NotStarted if the process ends first or takes too long."""
+    """Wait until `port` accepts connections. Raise NotStarted if the process exits first or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -46,7 +46,7 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
 def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run a MongoDB-compatible daemon with an in-memory store. Yield its port and process.
 
-    `command` is completed with ``--port N --storage-path :memory:``, which both our server and the peer accept.
+    ``--port N --storage-path :memory:`` is appended to `command`, because both our server and the peer accept these options.
     """
     port = free_port()
     words = [*shlex.split(command), "--port", str(port), "--storage-path", ":memory:"]
@@ -64,14 +64,17 @@ def daemon(command: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a server's process: that of this process, with the repository importable from any directory."""
+    """Return the environment for a server's process: a copy of this process's, with the repository importable from any directory."""
     top = str(Path(__file__).resolve().parents[2])
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [top, os.environ.get("PYTHONPATH", "")]))}
 
 
 @contextmanager
 def floor(recordings: dict[str, replay.Recordings], *, eager: bool = False) -> Iterator[dict[str, int]]:
-    """Run the replay server. Yield the port of each row. An eager server spins for the next message before it blocks."""
+    """Run the replay server, which is the fastest possible server. Yield the port of each row.
+
+    An eager server spins until the next message arrives before it blocks.
+    """
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "recordings.bson")
         replay.save(path, recordings)

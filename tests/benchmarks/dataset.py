@@ -1,4 +1,4 @@
-"""The documents that every benchmark uses: 10,000 documents of about 160 bytes, the same in each run."""
+"""The documents that every benchmark uses: 10,000 documents of about 160 bytes, identical in each run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TAGS = ("red", "green", "blue", "black", "white", "amber")
 
 
 def document(number: int, random_source: random.Random) -> dict[str, Any]:
-    """Return document `number`: integers, a double, strings, a boolean, a short array and a sub-document."""
+    """Return document `number`, with integers, a double, strings, a boolean, a short array and an embedded document."""
     return {
         "_id": number,
         "email": f"user{number:06d}@example.org",
@@ -26,6 +26,6 @@ def document(number: int, random_source: random.Random) -> dict[str, Any]:
 
 
 def documents(count: int = COUNT, start: int = 0) -> list[dict[str, Any]]:
-    """Return `count` documents numbered from `start`; equal arguments give equal documents."""
+    """Return `count` documents, numbered from `start`. Equal arguments result in equal documents."""
     random_source = random.Random(start)
     return [document(number, random_source) for number in range(start, start + count)]

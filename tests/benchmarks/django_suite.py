@@ -1,11 +1,12 @@
-"""The time that the Django integration saves: tests of Django's MongoDB backend with Django's test runner and with ours.
+"""The time that the Django integration saves: the tests of Django's MongoDB backend with Django's test runner and with ours.
 
     python -m tests.benchmarks.django_suite TESTS
 
-TESTS is the directory `tests` of a checkout of the backend, in the version that is installed. Both runners use this project's server. With
-Django's runner, the server runs in a daemon, and the runner flushes the databases after each test. The figures are the seconds of processor
-time of the tests and the server together, which depend less on other load on the machine than elapsed time. The last two lines list
-the tests that failed in all runs, and those that failed only in some.
+TESTS is the directory `tests` in a checkout of the installed version of the backend. Both runners use this project's server. With
+Django's runner, the server runs as a daemon, and the runner flushes the databases after each test.
+
+The results are the seconds of processor time of the tests and the server together, which depend less on other load on the machine than
+elapsed time. The last two lines list the tests that failed in all runs, and the tests that failed only in some.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ DAEMON = [sys.executable, "-m", "secantus_server", "--ephemeral", "--print-uri"]
 
 
 def processor_s() -> float:
-    """Return the processor time of all child processes that have ended."""
+    """Return the total processor time of all child processes that have exited."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def run(tests: Path, settings: Path, runner: str, uri: str) -> tuple[str, set[str]]:
-    """Run the tests; return the outcome in words, and the tests that failed."""
+    """Run the tests. Return a description of the outcome, and the tests that failed."""
     names = [name for name in APPLICATIONS.split() if (tests / name).is_dir()]
     environment = {
         **os.environ,

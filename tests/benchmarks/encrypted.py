@@ -1,4 +1,4 @@
-"""The probe of TLS: a find by `_id` over an encrypted connection compared with one over a plain connection."""
+"""The TLS probe: a find by `_id` over an encrypted connection, compared with a find over a plain connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CALLS = 100
 
 
 def find_one_over_tls(ours: str) -> dict[str, float]:
-    """Return the ratio of the times of pymongo's `find_one` with and without TLS. Two daemons take turns."""
+    """Return the ratio of pymongo's `find_one` times with and without TLS, measured alternately on two daemons."""
     taken: dict[str, list[float]] = {"plain": [], "tls": []}
     with ExitStack() as stack:
         files = Files(Path(stack.enter_context(tempfile.TemporaryDirectory())))

@@ -1,8 +1,8 @@
-"""The speed that a user perceives: tests per second of generated suites, and the time until the first test ends.
+"""The speed that a user perceives: tests per second in generated suites, and the time until the first test ends.
 
-`python -m tests.benchmarks.suites --tests` runs this module. The subjects are this build, without sockets ("direct") and with them ("tcp"),
-an earlier build, and the installed peers: mongomock, mongomock-ng, nx-27017. In each round, every subject runs every suite once; the
-order alternates. Times are elapsed times, because a user perceives those.
+`python -m tests.benchmarks.suites --tests` runs this module. The subjects are this build without sockets ("direct") and with them
+("tcp"), an earlier build, and the installed alternatives: mongomock, mongomock-ng and nx-27017. In each round, every subject runs every
+suite once, in alternating order. Times are elapsed times, because a user perceives them.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ BARS = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A library or build that runs the suites.
+    """A library or build that runs the generated suites.
 
     Arguments:
         name: the subject's name in tables.
@@ -76,7 +76,7 @@ class Subject:
 
 @dataclass
 class Cell:
-    """The runs of a suite by a subject: the seconds to the end of the first test, and the seconds per further test."""
+    """The results of one subject with one suite: the seconds until the end of the first test, and the seconds per further test."""
 
     place: Path
     is_async: bool
@@ -107,7 +107,7 @@ class Cell:
 
     @property
     def median(self) -> float:
-        """The median of the seconds per test, without the first test."""
+        """The median time per test in seconds, without the first test."""
         return statistics.median(self.other)
 
 
@@ -117,7 +117,7 @@ Cells = dict[tuple[Row, str], Cell]
 
 
 def subjects_here(base: str | None) -> list[Subject]:
-    """Return the subjects that can run suites on this machine.
+    """Return the subjects that can run on this machine.
 
     Arguments:
         base: the interpreter of an environment with the earlier build.
@@ -141,7 +141,7 @@ def other_cores_busy() -> Iterator[None]:
 
 
 def measure(subjects: list[Subject], kinds: list[Kind], turns: int, scratch: Path, *, is_busy: bool) -> Cells:
-    """Let every subject run every suite `turns` times, in turn. A first run, which is not counted, compiles the modules."""
+    """Let every subject run every suite `turns` times, alternating between subjects. An uncounted first run compiles the modules."""
     (scratch / "per_test.py").write_text(PER_TEST, encoding="utf-8")
     cells: Cells = {}
     for kind in kinds:
@@ -163,7 +163,7 @@ def measure(subjects: list[Subject], kinds: list[Kind], turns: int, scratch: Pat
 
 
 def table(cells: Cells, subjects: list[Subject]) -> list[str]:
-    """Return the lines of the table: tests per second, and milliseconds to the end of the first test."""
+    """Return the lines of the results table: tests per second, and milliseconds to the end of the first test."""
     names = [subject.name for subject in subjects]
     lines = [f"{'tests per second':<28}" + "".join(f"{name:>14}" for name in names)]
     rows = list(dict.fromkeys(row for row, _ in cells))
@@ -180,7 +180,7 @@ def table(cells: Cells, subjects: list[Subject]) -> list[str]:
 
 
 def ratios(cells: Cells) -> list[str]:
-    """Return a line for each bar whose rows and subjects were measured. The line has the median of the rounds' ratios."""
+    """Return a line for each required ratio whose rows and subjects were measured. It shows the median of the ratios of all rounds."""
     lines = []
     row, first = ("insert, count", False, 0), "first test"
     for transport in ("direct", "tcp"):
@@ -201,16 +201,16 @@ def ratios(cells: Cells) -> list[str]:
 
 
 def verdict(title: str, found: list[float], bar: float) -> str:
-    """Return the line of one bar."""
+    """Return the line that says whether the measured ratios meet a required ratio (`bar`)."""
     ratio = statistics.median(found)
     return f"{title:<48} {ratio:6.2f} <= {bar} {'ok' if ratio <= bar else 'MISSED'}"
 
 
 def report(base: str | None, turns: int, scratch: Path, only: list[str], readme: Path | None) -> None:
-    """Print the tables on an idle machine and on a busy one.
+    """Print the tables for an idle machine and for a busy one.
 
     Arguments:
-        only: the titles of the kinds to run; all if empty. ("empty" always runs, because the bars exclude its time.)
+        only: the titles of the kinds to run; all if empty. "empty" always runs, because its time is subtracted for the required ratios.
         readme: the page in which the tables replace the part between the marks of `suites`, or None.
     """
     subjects = subjects_here(base)

@@ -1,4 +1,4 @@
-"""The suites that `felt` runs: many tests of one kind, which use a fixture `db` that each subject defines differently."""
+"""The generated suites that `felt` runs. Each has many tests of one kind, which use a fixture `db` that is specific to the subject."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Kind:
 
     Arguments:
         title: the kind's name in tables.
-        body: the test. In a coroutine, `a`, `w` and `f` become what it needs before `def`, calls and `for`; `n` becomes the test's number.
+        body: the source of the test, with placeholders: `n` is the test's number; `a`, `w` and `f` insert the keywords of a coroutine.
         tests: the number of tests in a suite.
-        undo: the code that undoes a test's writes, for subjects that neither undo them nor use a new store.
+        undo: the code that undoes a test's writes, for subjects that neither undo them nor create a new store per test.
     """
 
     title: str
@@ -27,7 +27,7 @@ class Kind:
 
     @property
     def is_seeded(self) -> bool:
-        """Whether the store has documents before the first test."""
+        """Whether the store contains documents before the first test."""
         return bool(self.undo)
 
 
@@ -152,7 +152,7 @@ async def db(uri, client):
 
 
 def fixtures_of(subject: str, kind: Kind, *, is_async: bool) -> str:
-    """Return the conftest of a subject.
+    """Return the source of the conftest for a subject.
 
     Arguments:
         subject: "ours", "nx_27017", or the module of a mock.
@@ -170,7 +170,7 @@ def fixtures_of(subject: str, kind: Kind, *, is_async: bool) -> str:
 
 
 def generate(place: Path, kind: Kind, subject: str, *, is_async: bool) -> Path:
-    """Write a suite of one kind of test; return its directory."""
+    """Write a suite of one kind of test, and return its directory."""
     words = {"a": "async ", "w": "await ", "f": "async for"} if is_async else {"a": "", "w": "", "f": "for"}
     body = kind.body if subject == "ours" else kind.body + kind.undo
     place.mkdir(parents=True)

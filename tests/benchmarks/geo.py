@@ -1,8 +1,8 @@
 """Geospatial queries over 100,000 points, compared with an earlier build that scans the collection.
 
-``python -m tests.benchmarks.geo --base COMMAND`` prints, for each query, the best of several times in milliseconds, through pymongo: for
-our daemon and for the one that COMMAND starts, and their ratio. The bars for the ratio are 100 for `$near` with a limit of 10, and 20 for
-regions that contain 1 % of the points.
+``python -m tests.benchmarks.geo --base COMMAND`` prints, for each query, the best of several times through pymongo in milliseconds. It
+compares our daemon with the daemon that COMMAND starts, and prints the ratio. The required ratio is 100 for `$near` with a limit of 10,
+and 20 for regions that contain 1 % of the points.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Query = Callable[[Collection[Any]], int]
 
 
 def load(collection: Collection[Any]) -> float:
-    """Insert points between the latitudes -60 and 60, as GeoJSON and as a pair. Return the microseconds per document."""
+    """Insert points between the latitudes -60 and 60, both as GeoJSON and as coordinate pairs. Return the microseconds per document."""
     collection.create_index([("loc", "2dsphere")])
     collection.create_index([("pair", "2d")])
     source = random.Random(1)
@@ -45,7 +45,7 @@ def load(collection: Collection[Any]) -> float:
 
 
 def finding(filter: dict[str, Any], limit: int = 0) -> Query:
-    """Return a query that reads the ids of a find."""
+    """Return a function that runs a find and reads the ids of its results."""
     return lambda collection: len(list(collection.find(filter, {"_id": 1}).limit(limit)))
 
 
@@ -84,7 +84,7 @@ def best_ms(query: Query, collection: Collection[Any], repeats: int) -> tuple[fl
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", metavar="COMMAND", help="the command of an earlier build's daemon")
     arguments = parser.parse_args()

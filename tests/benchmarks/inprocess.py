@@ -1,7 +1,7 @@
-"""The other bars: start and stop, restore, threads, latency during a long count, memory.
+"""The probes that are not part of the table: start and stop, restore, threads, latency during a long count, and memory.
 
-Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON. The reason is that a cold
-start can be measured only once per process, and that one probe must not warm another's caches.
+Each probe runs in a fresh interpreter, ``python -m tests.benchmarks.inprocess NAME``, and prints JSON. This is necessary because a cold
+start can be measured only once per process, and because a probe must not warm the caches of the next one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REPEATS = {"start": 5, "plugin": 5, "child": 5}
 
 @dataclass(frozen=True)
 class Probe:
-    """One figure and its bar, if it has one. A figure without a bar is only for comparison."""
+    """A measured figure with its required bound (its bar). A figure without a bar serves only for comparison."""
 
     name: str
     value: float | None
@@ -44,7 +44,7 @@ class Probe:
     at_most: bool = True
 
     def holds(self) -> bool | None:
-        """Return whether the figure meets its bar; None if there is no bar or the probe could not run."""
+        """Return whether the figure meets its bar, or None if it has no bar or the probe could not run."""
         if self.value is None or self.bar is None:
             return None
         return self.value <= self.bar if self.at_most else self.value >= self.bar
@@ -101,7 +101,7 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
 
 
 def probe(function: Callable[[], Values]) -> Callable[[], Values]:
-    """Register a probe under its function's name."""
+    """Register a function as a probe under its name."""
     PROBES[function.__name__] = function
     return function
 
@@ -113,7 +113,7 @@ def milliseconds_since(started: float) -> float:
 
 @probe
 def plugin() -> Values:
-    """Import the pytest plugin into a process that has pytest."""
+    """Measure the import of the pytest plugin in a process that has imported pytest."""
     importlib.import_module("pytest")
     started = time.perf_counter()
     importlib.import_module("pytest_secantus.plugin")
@@ -122,7 +122,7 @@ def plugin() -> Values:
 
 @probe
 def start() -> Values:
-    """Import and start in a fresh interpreter that has pymongo. Then stop, and start again."""
+    """Measure the import and start of the server in a fresh interpreter that has imported pymongo, then a stop and a second start."""
     started = time.perf_counter()
     from secantus_server.server import SecantusDBServer
 
@@ -145,7 +145,7 @@ def start() -> Values:
 
 @probe
 def restore() -> Values:
-    """Restore after tests that wrote a little, and after tests that only read, in a store of 100,000 documents."""
+    """Measure restores in a store of 100,000 documents, after tests that wrote a little and after tests that only read."""
     from secantus_server.server import SecantusDBServer
 
     written, read_only = [], []
@@ -169,7 +169,7 @@ def restore() -> Values:
 
 @probe
 def log() -> Values:
-    """Run commands with the plugin's command log and without."""
+    """Measure commands with and without the plugin's command log."""
     return command_log.measure()
 
 
@@ -181,7 +181,7 @@ def authorization() -> Values:
 
 @probe
 def child() -> Values:
-    """Start a server in a child process, as `secantus_process = yes` does, from a process that has pymongo. Then restore."""
+    """Measure the start of a server in a child process, as with `secantus_process = yes`, and then a restore."""
     from pytest_secantus.child import ChildServer
 
     started = time.perf_counter()
@@ -203,7 +203,7 @@ def child() -> Values:
 
 
 def servers() -> Iterator[tuple[str, int]]:
-    """Run a server in this process, then a daemon. Yield a suffix for the figure's name, and the port."""
+    """Run a server in this process, then a daemon. Yield a suffix for the figure's name, and the port, of each."""
     from secantus_server.server import SecantusDBServer
 
     with SecantusDBServer(storage_path=":memory:") as server:
@@ -213,7 +213,7 @@ def servers() -> Iterator[tuple[str, int]]:
 
 
 def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
-    """Return the finds by `_id` per second that `threads` threads of one client reach together."""
+    """Return the number of finds by `_id` per second that `threads` threads achieve together with one client."""
     deadline = time.perf_counter() + seconds
     counts = [0] * threads
 
@@ -231,7 +231,7 @@ def throughput(client: Any, threads: int, seconds: float = 1.5) -> float:
 
 
 def record_find(port: int) -> replay.Recordings:
-    """Record the replies of the server at `port` to `throughput` and to the handshake of its client."""
+    """Record the replies of the server at `port` to the finds of `throughput` and to its client's handshake."""
     with tap(port) as recorder, connect(recorder.port) as client:
         throughput(client, 1, 0.05)
     return recorder.recordings
@@ -246,7 +246,7 @@ def floor_in_this_process(recordings: replay.Recordings) -> Iterator[int]:
 
 
 def ten_to_one(port: int) -> float:
-    """Return the ratio of the throughput of ten threads of one client to that of one thread: the median of alternating rounds."""
+    """Return the ratio of the throughput of ten threads to the throughput of one thread, as the median of alternating rounds."""
     with connect(port) as client:
         throughput(client, 10, 0.3)
         return statistics.median(throughput(client, 10) / throughput(client, 1) for _ in range(3))
@@ -254,7 +254,10 @@ def ten_to_one(port: int) -> float:
 
 @probe
 def threads() -> Values:
-    """Compare ten threads with one, for our servers and for the floor: threads of one process wait for each other at every system call."""
+    """Compare the throughput of ten threads with that of one thread, for our servers and for the replay server.
+
+    The replay server shows the limit, because threads of one process wait for each other at every system call.
+    """
     values = {}
     for name, port in servers():
         with connect(port) as client:
@@ -271,7 +274,7 @@ def threads() -> Values:
 
 
 def pings_during(client: Any, job: threading.Thread) -> list[float]:
-    """Ping while `job` runs. Return the milliseconds of each ping."""
+    """Send pings while `job` runs. Return the milliseconds of each ping."""
     taken = []
     job.start()
     while job.is_alive():
@@ -283,14 +286,14 @@ def pings_during(client: Any, job: threading.Thread) -> list[float]:
 
 
 def count_million(collection: Collection[dict[str, Any]]) -> None:
-    """Count with a filter on two fields that no index helps with, and check the result."""
+    """Count with a filter on two unindexed fields, and check the result."""
     counted = collection.count_documents({"n": {"$gt": 500}, "k": 3})
     assert counted == sum(1 for n in range(1_000_000) if n % 1000 > 500 and n % 7 == 3), counted
 
 
 @probe
 def long_count() -> Values:
-    """Ping while another connection counts a million documents by an unindexed filter."""
+    """Measure pings while a second connection counts a million documents with an unindexed filter."""
     values = {}
     for name, port in servers():
         with connect(port) as client, connect(port) as counter:
@@ -306,7 +309,7 @@ def long_count() -> Values:
 
 @probe
 def memory() -> Values:
-    """Measure the resident memory of a daemon that has answered a ping and is idle."""
+    """Measure the resident memory of an idle daemon that has answered a ping."""
     with daemons.daemon(sys.argv[2]) as (port, process):
         with connect(port) as client:
             client.admin.command("ping")
@@ -315,7 +318,7 @@ def memory() -> Values:
 
 @probe
 def memory_after() -> Values:
-    """Measure the resident memory of a daemon three seconds after each load that leaves much garbage."""
+    """Measure the resident memory of a daemon three seconds after each load that produces much garbage."""
     values = {}
     work = {
         "memory_updates": loads.update_one_document,
@@ -334,7 +337,7 @@ def memory_after() -> Values:
 
 @probe
 def memory_during() -> Values:
-    """Measure how far the memory of a daemon exceeds its idle memory at its peak during each load that leaves much garbage."""
+    """Measure the growth of a daemon's memory over its idle memory at the peak of each load that produces much garbage."""
     values = {}
     work = {
         "peak_updates": loads.update_one_document,
@@ -356,7 +359,7 @@ def memory_during() -> Values:
 
 @probe
 def memory_mixed() -> Values:
-    """Measure how far the memory of a daemon exceeds its idle memory: at its peak under six clients, and three seconds later."""
+    """Measure the growth of a daemon's memory over its idle memory, at its peak under six clients and three seconds later."""
     with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
         client.admin.command("ping")
         idle = resident_mib(process.pid)
@@ -368,19 +371,19 @@ def memory_mixed() -> Values:
 
 @probe
 def tls() -> Values:
-    """Measure a find by `_id` over TLS."""
+    """Measure a find by `_id` over TLS, relative to a plain connection."""
     return encrypted.find_one_over_tls(sys.argv[2])
 
 
 @probe
 def idle_streams() -> Values:
-    """Measure a writer while change streams are idle."""
+    """Measure the speed of a writer while idle change streams are open."""
     return stateful.beside_idle_streams(sys.argv[2])
 
 
 @probe
 def event_latency() -> Values:
-    """Measure the time from a write to its event."""
+    """Measure the time from a write to its change stream event."""
     return stateful.event_latency(sys.argv[2])
 
 
@@ -397,9 +400,9 @@ def large_transactions() -> Values:
 
 
 def run_probe(name: str, ours: str, mixed_s: float) -> Values:
-    """Run one probe in fresh interpreters. Return the median of each figure; nothing if the probe failed.
+    """Run one probe several times in fresh interpreters. Return the median of each figure, or nothing if the probe failed.
 
-    Some of the repeated probes measure imports. A first run, which is not counted, compiles the modules: an installed package includes its
+    Some of the repeated probes measure imports. An uncounted first run compiles the modules, because an installed package includes its
     bytecode, while a checkout under ``PYTHONDONTWRITEBYTECODE`` would measure the compiler.
     """
     repeats = REPEATS.get(name, 0)
@@ -416,7 +419,7 @@ def run_probe(name: str, ours: str, mixed_s: float) -> Values:
 
 
 def run_once(name: str, ours: str, mixed_s: float, environment: dict[str, str]) -> Values:
-    """Run one probe in a fresh interpreter. If it fails, report that and return nothing."""
+    """Run one probe in a fresh interpreter. If it fails, print a message and return nothing."""
     words = [sys.executable, "-m", "tests.benchmarks.inprocess", name, ours, str(mixed_s)]
     done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
@@ -427,7 +430,7 @@ def run_once(name: str, ours: str, mixed_s: float, environment: dict[str, str]) 
 
 
 def run_probes(names: list[str], ours: str, mixed_s: float) -> Iterator[Probe]:
-    """Run the probes and compare their figures with the bars.
+    """Run the probes, and yield their figures with their bars.
 
     Arguments:
         names: the probes to run.

@@ -1,4 +1,4 @@
-"""Loads that leave garbage in an in-memory store (overwritten, deleted and dropped documents), and a sampler of the memory in use."""
+"""Loads that leave garbage (overwritten, deleted and dropped documents) in an in-memory store, and a sampler of the memory in use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KILOBYTE = "x" * 1000
 
 
 class PeakMemory:
-    """A sampler of the resident memory of a process within a block. Afterwards, `mb` is the maximum growth."""
+    """A sampler of the resident memory of a process within a `with` block. Afterwards, `mb` is the maximum growth in MB."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -44,7 +44,7 @@ class PeakMemory:
 
 
 def insert(collection: Documents, count: int, part: int = 5000) -> None:
-    """Insert documents of 1 KB in several parts."""
+    """Insert documents of 1 KB in batches of `part` documents."""
     for first in range(0, count, part):
         collection.insert_many([{"_id": number, "n": 0, "text": KILOBYTE} for number in range(first, min(first + part, count))])
 
@@ -64,28 +64,28 @@ def insert_and_delete(collection: Documents) -> None:
 
 
 def load_and_drop(collection: Documents) -> None:
-    """Load a collection of 40 MB in parts and drop it, repeatedly."""
+    """Insert 40 MB into a collection in batches and drop it, repeatedly."""
     for _ in range(5):
         insert(collection, 40_000, 4000)
         collection.drop()
 
 
 def load_and_drop_quickly(collection: Documents) -> None:
-    """Load 10 MB at once and drop them, repeatedly."""
+    """Insert 10 MB at once and drop the collection, repeatedly."""
     for _ in range(100):
         insert(collection, 10_000, 10_000)
         collection.drop()
 
 
 def rewrite_all(collection: Documents) -> None:
-    """Load 50,000 documents of 1 KB and update all of them, repeatedly."""
+    """Insert 50,000 documents of 1 KB and update all of them, repeatedly."""
     insert(collection, 50_000)
     for _ in range(10):
         collection.update_many({}, {"$inc": {"n": 1}})
 
 
 def rewrite_all_together(collection: Documents) -> None:
-    """Do the same as `rewrite_all` with two concurrent clients."""
+    """Run `rewrite_all` in two concurrent clients."""
     insert(collection, 50_000)
     clients = [threading.Thread(target=lambda: [collection.update_many({}, {"$inc": {"n": 1}}) for _ in range(5)]) for _ in range(2)]
     for client in clients:
@@ -95,7 +95,7 @@ def rewrite_all_together(collection: Documents) -> None:
 
 
 def out_again(collection: Documents) -> None:
-    """Write a collection of 25 MB into another one with `$out`, repeatedly."""
+    """Write a collection of 25 MB to a second one with `$out`, repeatedly."""
     insert(collection, 25_000)
     for _ in range(50):
         collection.aggregate([{"$match": {}}, {"$out": "copy"}])
@@ -107,9 +107,9 @@ SEED = 20261129
 
 
 def mixed(collection: Documents, seconds: float) -> None:
-    """Let six clients write, read, delete and drop concurrently. About 12 MB are live at any time.
+    """Let six clients write, read, delete and drop concurrently. About 12 MB of data exist at any time.
 
-    Each client works on its own 2,000 documents of 1 KB and draws its steps from a generator with a fixed seed.
+    Each client works on its own 2,000 documents of 1 KB, and chooses its steps with a random generator with a fixed seed.
 
     Raises:
         PyMongoError: a step of a client failed.

@@ -1,14 +1,14 @@
-"""The time of logins: of a known and of an unknown user, and of a driver compared with the derivation of its key.
+"""The time of logins, for known and unknown users, and relative to the time of deriving a driver's key.
 
     python -m tests.benchmarks.logins [--tries N]
 
-The first two lines are about secrecy: an attacker who measures how long a failing login takes must not learn whether the user exists. Known
-and unknown users take turns in random order. The difference of their medians is compared with the noise: the largest difference between the
-halves of 500 random divisions of the same times. If it is larger than the noise, the exit status is 1.
+The first two lines are about secrecy: an attacker who measures how long a failing login takes must not learn whether the user exists.
+Known and unknown users log in alternately in random order. The difference between their medians is compared with the noise. The noise is
+the largest difference between the halves of 500 random divisions of the same times. If the difference exceeds it, the exit status is 1.
 
-The other lines are about speed, as multiples of the time of PBKDF2 alone, which the protocol prescribes. "A login of pymongo" is the
-processor time of client and server for a connection with a login, minus the time of a connection without one. It includes the driver's own
-part of SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 plus that of the server's two replies.
+The remaining lines are about speed, as multiples of the time of PBKDF2 alone, which the protocol prescribes. "A login of pymongo" is the
+processor time of client and server for a connection with a login, minus the time of a connection without one. It includes the driver's
+own part of SCRAM, in Python. "A login of a raw client" is the time of PBKDF2 plus the time of the server's two replies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOGINS = 60
 
 
 def failing_login_us(client: RawClient, user: str) -> float:
-    """Try a wrong password and return the microseconds that the server took for both messages."""
+    """Log in with a wrong password. Return the microseconds that the server needed for both messages."""
     scram = ScramClient(user, "wrong")
     began = time.perf_counter()
     first = client.run(scram.start())
@@ -48,7 +48,7 @@ def failing_login_us(client: RawClient, user: str) -> float:
 
 
 def tried(server: SecantusDBServer, tries: int, seed: int) -> dict[str, list[float]]:
-    """Return the microseconds of the tries, by kind of user."""
+    """Make failing logins, and return their times in microseconds, by kind of user."""
     choices = random.Random(seed)
     times: dict[str, list[float]] = {"known": [], "unknown": []}
     with connected(server) as client:
@@ -71,7 +71,7 @@ def noise_us(times: list[float], choices: random.Random) -> float:
 
 
 def login_ms(uri: str, **login: Any) -> float:
-    """Return the milliseconds of this process from creating a client to its first reply."""
+    """Return the time in milliseconds, measured in this process, from the creation of a client to its first reply."""
     began = time.process_time()
     with MongoClient[Any](uri, directConnection=True, serverMonitoringMode="poll", **login) as client:
         client.admin.command("ping")
@@ -79,14 +79,14 @@ def login_ms(uri: str, **login: Any) -> float:
 
 
 def derivation_ms(algorithm: str, iterations: int) -> float:
-    """Return the milliseconds of PBKDF2."""
+    """Return the time of PBKDF2 in milliseconds."""
     began = time.process_time()
     hashlib.pbkdf2_hmac(algorithm, PASSWORD.encode(), bytes(28), iterations)
     return (time.process_time() - began) * 1000
 
 
 def login_ratio(server: SecantusDBServer, mechanism: str, algorithm: str, iterations: int) -> tuple[float, float]:
-    """Return the milliseconds of PBKDF2, and the login's time as a multiple of it."""
+    """Return the time of PBKDF2 in milliseconds, and the time of a login as a multiple of it."""
     rounds = []
     for _ in range(LOGINS):
         plain = login_ms(server.uri)
@@ -97,7 +97,7 @@ def login_ratio(server: SecantusDBServer, mechanism: str, algorithm: str, iterat
 
 
 def replies_ms(server: SecantusDBServer, mechanism: str) -> float:
-    """Return the milliseconds that a client waits for the two replies of a login whose salted password it already has."""
+    """Return the milliseconds that a client waits for the two replies of a login, if it has already derived the salted password."""
     times = []
     with connected(server) as client:
         for _ in range(LOGINS * 5):

@@ -1,4 +1,4 @@
-"""The measurement of a row against several servers, in turns, with medians."""
+"""The measurement of one row of the table, alternately against several servers, with medians."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LEAST_ROUNDS = 5
 
 
 class WrongAnswer(Exception):
-    """A server returned a wrong answer for a row."""
+    """The error if a server returns a wrong result for a row."""
 
 
 def connect(port: int) -> MongoClient[dict[str, Any]]:
-    """Return a client with the same settings for every server. Monitoring by polling keeps background activity low."""
+    """Return a client with the same settings for every server. Its monitoring uses polling, to minimize background activity."""
     return MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true&serverMonitoringMode=poll")
 
 
 @dataclass
 class Subject:
-    """One server in one row: its connection, the number of calls so far, and the seconds of each call."""
+    """A server under measurement in one row: its connection, the number of calls so far, and the seconds of each call."""
 
     name: str
     client: MongoClient[dict[str, Any]]
@@ -42,7 +42,7 @@ class Subject:
         return self.client["bench"]
 
     def call(self) -> float:
-        """Prepare and make one call. Return its seconds. Raise WrongAnswer if the result is wrong."""
+        """Prepare and make one call, and return its duration in seconds. Raise WrongAnswer if the result is wrong."""
         row, database = self.row, self.database
         prepared = row.prepare(database, self.calls)
         started = time.perf_counter()
@@ -54,16 +54,17 @@ class Subject:
         return elapsed
 
     def warm_up(self) -> None:
-        """Make the first calls, which are not counted, and determine how many calls fit into a batch."""
+        """Make some uncounted calls, and determine how many calls fit into a batch."""
         elapsed = self.call()
         if elapsed < BATCH_SECONDS:
             elapsed = min(self.call() for _ in range(20))
         self.batch = max(1, min(200, int(BATCH_SECONDS / elapsed)))
 
     def sample(self) -> None:
-        """Make one batch of calls that are counted. If calls are short, first make a batch that is not counted.
+        """Make one batch of counted calls. If calls are short, make an uncounted batch first.
 
-        A core that was idle while another server worked, and caches that this server filled, take about ten milliseconds to recover.
+        While another server works, this server's core is idle and its cached data is evicted. Recovering from this takes about ten
+        milliseconds.
         """
         if self.batch > 1:
             for _ in range(self.batch):
@@ -71,12 +72,12 @@ class Subject:
         self.seconds.extend(self.call() for _ in range(self.batch))
 
     def median(self) -> float:
-        """Return the median of a call, in microseconds per document (or per call if the row has no documents)."""
+        """Return the median time of a call in microseconds, per document if the row has documents."""
         return statistics.median(self.seconds) * 1e6 / self.row.per
 
 
 def measure(subjects: list[Subject], seconds: float) -> dict[str, float]:
-    """Sample all subjects in turn for about `seconds` each, beginning with a different one each time. Return medians by name."""
+    """Sample all subjects alternately for about `seconds` each, starting with a different subject each time. Return the medians by name."""
     for subject in subjects:
         subject.warm_up()
     deadline = time.monotonic() + seconds * len(subjects)

@@ -1,4 +1,6 @@
-"""A client with one connection that can send a command without waiting for the reply. pymongo's threads would affect the measurement."""
+"""A single-connection client that can send a command without waiting for the reply, and without pymongo's threads, which affect
+measurements.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ OP_MSG = 2013
 
 
 class RawConnection:
-    """A connection to the server at a local port."""
+    """A connection to the server on a local port."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -32,7 +34,7 @@ class RawConnection:
         self._socket.sendall(struct.pack("<iiiiIB", 21 + len(body), 1, 0, OP_MSG, 0, 0) + body)
 
     def receive(self) -> dict[str, Any]:
-        """Return the next reply. Raise AssertionError if it is an error."""
+        """Return the next reply. Raise AssertionError if the reply is an error."""
         (length,) = struct.unpack("<i", self._read(4))
         reply: dict[str, Any] = bson.decode(self._read(length - 4)[17:])
         assert reply["ok"], reply

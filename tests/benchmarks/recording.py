@@ -1,4 +1,4 @@
-"""Recording the replies of a real server, by a proxy between the server and pymongo while a row runs."""
+"""The recording of a real server's replies by a proxy, which runs between the server and pymongo while a row runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.benchmarks.replay import READ_SIZE, Recordings, read_message, shape
 
 
 class Tap:
-    """A proxy that passes messages on to `port` and records every reply under its command's shape."""
+    """A proxy that forwards messages to `port` and records every reply under its command's shape."""
 
     def __init__(self, port: int) -> None:
         self.recordings: Recordings = {}
@@ -21,7 +21,7 @@ class Tap:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Accept no further connections."""
+        """Stop accepting connections."""
         self._listener.close()
 
     def _accept(self) -> None:

@@ -1,7 +1,8 @@
-"""Regular expressions over 100,000 documents: as machine code, and interpreted, which PCRE2 does if memory cannot be made executable.
+"""Regular expressions over 100,000 documents, compiled to machine code and interpreted. PCRE2 interprets if memory cannot be made
+executable.
 
-``python -m tests.benchmarks.regex`` prints the milliseconds of processor time that a scan takes. The scan consists only of matching,
-without storage and sockets.
+``python -m tests.benchmarks.regex`` prints the processor time of a scan in milliseconds. The scan consists only of matching, without
+storage and sockets.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def texts(seed: int = 5) -> list[str]:
 
 
 def best_ms(work: Callable[[], object]) -> float:
-    """Return the processor time of the fastest of some rounds."""
+    """Return the processor time of the fastest of several rounds in milliseconds."""
     found = []
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -49,13 +50,13 @@ def best_ms(work: Callable[[], object]) -> float:
 
 
 def scan(docs: list[bytes], pattern: str, options: str) -> float:
-    """Return the time of matching every document."""
+    """Return the time to match a pattern against every document."""
     matches = regex_match("a", pattern, options).matches
     return best_ms(lambda: [matches(doc) for doc in docs])
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     strings = texts()
     docs = [encode({"_id": n, "a": text}) for n, text in enumerate(strings)]
     print(f"{'100,000 documents, ms':24} {'machine code':>12} {'interpreted':>12} {'ratio':>6}")

@@ -1,8 +1,9 @@
-"""The floor: a server that answers with recorded replies and computes nothing, so that no Python server can be faster.
+"""The replay server, also called the floor. It replies with recorded replies and computes nothing, so that no Python server can be
+faster.
 
-``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table. The port of a connection
-thus determines its recording, at no cost per message. Within a row, a reply is found by the command's shape: its first field's name and
-value (``find: "bench"``). Only responseTo is patched.
+``python -m tests.benchmarks.replay FILE [--eager]`` reads recordings and listens on one port per row of the table. Thus the port of a
+connection selects its recording, without any cost per message. Within a row, the command's shape selects the reply. The shape is the name
+and value of the command's first field (``find: "bench"``). Only the field responseTo is changed in a recorded reply.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PATIENCE_S = 300e-6  # the same as in our server
 
 
 def shape(message: bytes | bytearray | memoryview) -> bytes:
-    """Return the key under which a reply is recorded: the first field of the command, or a constant for the legacy handshake."""
+    """Return the key under which a reply is recorded: the command's first field, or a constant for the legacy handshake."""
     if message[12] == OP_QUERY & 0xFF and message[13] == OP_QUERY >> 8:
         return b"OP_QUERY"
     head = bytes(message[FIRST_FIELD : FIRST_FIELD + 200])
@@ -39,7 +40,9 @@ def shape(message: bytes | bytearray | memoryview) -> bytes:
 
 
 def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | None:
-    """Read one message into `buffer`, enlarging the buffer if necessary. Return None if the other side has closed the connection."""
+    """Read one message into `buffer`, enlarging it if necessary, and return the message. Return None if the peer has closed the
+    connection.
+    """
     got = connection.recv_into(buffer)
     if not got:
         return None
@@ -57,7 +60,7 @@ def read_message(connection: socket.socket, buffer: bytearray) -> memoryview | N
 
 
 def look(connection: socket.socket) -> None:
-    """Spin until there is a message, or until the time limit."""
+    """Spin until a message arrives or the time limit expires."""
     until = time.perf_counter() + PATIENCE_S
     while time.perf_counter() < until:
         try:
@@ -69,7 +72,7 @@ def look(connection: socket.socket) -> None:
 
 
 def answer(connection: socket.socket, recordings: Recordings, eager: bool = False) -> None:
-    """Serve one connection until it is closed. A command that was not recorded ends the connection, so that the error is noticed."""
+    """Serve one connection until it is closed. Close it at a command that was not recorded, so that the error is noticed."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = bytearray(READ_SIZE)
     replies = {key: bytearray(reply) for key, reply in recordings.items()}
@@ -87,26 +90,26 @@ def answer(connection: socket.socket, recordings: Recordings, eager: bool = Fals
 
 
 def accept_forever(listener: socket.socket, recordings: Recordings, eager: bool = False) -> None:
-    """Serve each connection in its own thread."""
+    """Accept connections, and serve each in a separate thread."""
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=answer, args=(connection, recordings, eager), daemon=True).start()
 
 
 def load(path: Path) -> dict[str, Recordings]:
-    """Read the recordings of every row. The file is a BSON document of rows, each a list of keys and replies."""
+    """Read the recordings of all rows from a file, which contains a BSON document with a list of keys and replies for each row."""
     rows = bson.decode(path.read_bytes())
     return {row: {bytes(pair["key"]): bytes(pair["reply"]) for pair in pairs} for row, pairs in rows.items()}
 
 
 def save(path: Path, rows: dict[str, Recordings]) -> None:
-    """Write the file that `load` reads."""
+    """Write recordings to a file that `load` can read."""
     document = {row: [{"key": key, "reply": reply} for key, reply in pairs.items()] for row, pairs in rows.items()}
     path.write_bytes(bson.encode(document))
 
 
 def main() -> None:
-    """Listen for every row, print ``row<TAB>port`` lines and an empty line, and serve until standard input is closed."""
+    """Listen for every row, print ``row<TAB>port`` lines and an empty line, then serve until standard input is closed."""
     eager = "--eager" in sys.argv[2:]
     for row, recordings in load(Path(sys.argv[1])).items():
         listener = socket.create_server(("127.0.0.1", 0))

@@ -1,7 +1,7 @@
-"""The rows of the table: for each operation, what runs once, what runs before each call, and what is timed.
+"""The rows of the benchmark table. Each defines what runs once, what runs before each call, and what is timed.
 
-A row is one pymongo script. It runs unchanged against every server, including the replay server. It must therefore not depend on the
-contents of replies: all choices depend only on the number of the call.
+A row is one pymongo script, which runs unchanged against every server, including the replay server. Therefore it must not depend on the
+contents of replies, and all of its choices depend only on the number of the call.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Documents = Database[dict[str, Any]]
 
 
 def nothing(database: Documents) -> None:
-    """Load nothing."""
+    """Load no documents, for rows that need none."""
 
 
 def number(database: Documents, call: int) -> int:
-    """Prepare a call that needs only the number of a document: return numbers that cover all documents in a scattered order."""
+    """Return the document number that a call uses. The numbers of successive calls cover all documents in a scattered order."""
     return (call * 7919) % COUNT
 
 
 @dataclass(frozen=True)
 class Row:
-    """One operation of the table.
+    """One operation in the table.
 
-    `load` runs once per server, `prepare` before each call; neither is timed. `run` receives the result of `prepare` and returns a number.
-    If `answer` is given, the number must equal it, so that a fast wrong result does not count. `per` is the number of documents that one
-    call processes.
+    `load` runs once per server, and `prepare` runs before each call; neither is timed. `run` receives the result of `prepare` and returns
+    a number. If `answer` is set, the number must equal it, so that a fast but wrong result does not count. `per` is the number of
+    documents that one call processes.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row:
 
 
 def load_plain(database: Documents) -> None:
-    """Create the collection `bench` with the `_id` index only."""
+    """Create the collection `bench`, whose only index is the one on `_id`."""
     database.bench.drop()
     database.bench.insert_many(documents())
 
@@ -62,7 +62,7 @@ def load_indexed(database: Documents) -> None:
 
 
 def load_lookup(database: Documents) -> None:
-    """Create the plain collection, and `orders`: 500 documents that refer to it."""
+    """Create the collection `bench`, and a collection `orders` with 500 documents that refer to it."""
     load_plain(database)
     database.orders.drop()
     database.orders.insert_many([{"_id": n, "user": (n * 31) % COUNT, "total": n % 97} for n in range(500)])
@@ -83,7 +83,7 @@ def fresh_unique(database: Documents, call: int) -> list[dict[str, Any]]:
 
 
 def refill(database: Documents, call: int) -> None:
-    """Insert the documents again, half of which `delete_many` has deleted."""
+    """Reinsert the documents that `delete_many` has deleted, which are half of them."""
     database.bulk.drop()
     database.bulk.insert_many(documents())
 
@@ -99,7 +99,7 @@ def insert_many(database: Documents, batch: list[dict[str, Any]]) -> int:
 
 
 def transaction(database: Documents, oid: ObjectId) -> None:
-    """Insert two documents in a transaction and commit it, which takes three replies."""
+    """Insert two documents in a transaction and commit it. This takes three replies."""
     with database.client.start_session() as session, session.start_transaction():
         database.single.insert_one({"_id": oid, "name": "someone", "n": 1}, session=session)
         database.single.insert_one({"name": "someone", "n": 2}, session=session)
@@ -130,7 +130,7 @@ REGEX_AND_ARRAY = {"email": re.compile("7.*@"), "tags": "red"}
 
 
 def expected(matches: Callable[[dict[str, Any]], object]) -> int:
-    """Return the number of documents that match, which a counting row must return."""
+    """Return the number of documents for which `matches` is true. A row that counts must return the same number."""
     return sum(1 for document in documents() if matches(document))
 
 

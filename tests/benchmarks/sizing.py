@@ -1,8 +1,8 @@
-"""The figures of docs/sizing.md: memory, disk, rates, and the times of a start, a backup and a restore.
+"""The measurements for docs/sizing.md: memory, disk space, rates, and the times of a start, a backup and a restore.
 
     python -m tests.benchmarks.sizing [--documents 100000]
 
-The program starts daemons on a temporary directory and prints the table of that page.
+The program starts daemons in a temporary directory and prints the table for that page.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ Client = MongoClient[dict[str, Any]]
 
 
 def size_mb(path: Path) -> float:
-    """Return the size of a file, or of the data files in a directory. The log is not included; it has at most about 100 MB."""
+    """Return the size of a file, or of the data files in a directory, in MB. The log is excluded, because its size is limited to about
+    100 MB.
+    """
     files = [path] if path.is_file() else [one for one in path.iterdir() if not one.name.startswith("WiredTigerLog")]
     return sum(one.stat().st_size for one in files) / _MEGABYTE
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Return the seconds that an action takes."""
+    """Run an action, and return its duration in seconds."""
     begun = time.perf_counter()
     action()
     return time.perf_counter() - begun
@@ -47,7 +49,7 @@ def timed(action: Callable[[], object]) -> float:
 
 @contextmanager
 def running(path: Path, *flags: str) -> Iterator[tuple[Daemon, Client]]:
-    """Run a daemon within the block."""
+    """Run a daemon within the block, and provide a client for it."""
     daemon = Daemon(path, *flags)
     try:
         with daemon.client() as client:
@@ -75,7 +77,7 @@ def writes_per_second(client: Client) -> float:
 
 
 def measure(directory: Path, documents: int) -> Iterator[tuple[str, str]]:
-    """Yield the name and the value of each figure."""
+    """Measure, and yield the name and value of each figure."""
     data, numbers = directory / "data", random.Random(1).sample(range(documents), _OPERATIONS)
     with running(data) as (daemon, client):
         client.admin.command("ping")
@@ -121,7 +123,7 @@ def restart_after_kill(data: Path) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sizing", description="Print the table of docs/sizing.md.")
     parser.add_argument("--documents", type=int, default=100_000, metavar="N", help="the documents to load (default: 100,000)")
     given = parser.parse_args()

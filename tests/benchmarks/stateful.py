@@ -1,4 +1,4 @@
-"""The probes of server state: idle change streams, the delay from a write to its event, and transactions with many writes."""
+"""The probes that depend on server state: idle change streams, the delay from a write to its event, and transactions with many writes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH = 1000
 
 @contextmanager
 def idle_streams(port: int, count: int) -> Iterator[None]:
-    """Open change streams on a collection without writes, each on its own connection, and let them wait for an event."""
+    """Open change streams on a collection without writes, each on a separate connection, and let them wait for events within the block."""
     with ExitStack() as stack:
         for _ in range(count):
             waiting = stack.enter_context(RawConnection(port))
@@ -39,7 +39,7 @@ def idle_streams(port: int, count: int) -> Iterator[None]:
 
 
 def beside_idle_streams(ours: str) -> Values:
-    """Return the ratio of the time of a write with idle change streams to the time without. Two daemons take turns."""
+    """Return the ratio of the write times with and without idle change streams, measured alternately on two daemons."""
     taken: dict[int, list[float]] = {0: [], IDLE_STREAMS: []}
     with ExitStack() as stack:
         writers = {}
@@ -58,7 +58,7 @@ def beside_idle_streams(ours: str) -> Values:
 
 
 def event_latency(ours: str) -> Values:
-    """Return the ratio of the time from sending a write to receiving its event to the time of a find by `_id`."""
+    """Return the time from sending a write to receiving its change event, as a multiple of the time of a find by `_id`."""
     events, finds = [], []
     with daemons.daemon(ours) as (port, _), RawConnection(port) as stream, RawConnection(port) as writer:
         cursor = stream.run({"aggregate": "single", "pipeline": [{"$changeStream": {}}], "cursor": {}})["cursor"]["id"]
@@ -77,7 +77,7 @@ def event_latency(ours: str) -> Values:
 
 
 def updates(client: Client, in_transactions: bool, seconds: float = 1.5) -> float:
-    """Return the updates per second of ten threads, each on its own document."""
+    """Return the number of updates per second by ten threads, each of which updates a different document."""
     deadline = time.perf_counter() + seconds
     counts = [0] * WRITERS
 
@@ -104,7 +104,7 @@ def updates(client: Client, in_transactions: bool, seconds: float = 1.5) -> floa
 
 
 def ten_writers(ours: str) -> Values:
-    """Return the ratio of the throughput of ten writers on ten documents in transactions to that without transactions."""
+    """Return the ratio of the throughputs of ten writers with and without transactions. Each writer updates a different document."""
     with daemons.daemon(ours) as (port, _), connect(port) as client:
         client.bench.bench.insert_many([{"_id": number, "n": 0} for number in range(WRITERS)])
         updates(client, True, 0.3)
@@ -112,7 +112,7 @@ def ten_writers(ours: str) -> Values:
 
 
 def write_and_end(client: Client, size: int, commit: bool) -> None:
-    """Insert many documents in one transaction. Commit or abort it."""
+    """Insert many documents in one transaction, then commit or abort it."""
     with client.start_session() as session:
         session.start_transaction()
         for first in range(0, size, BATCH):
@@ -126,7 +126,7 @@ def write_and_end(client: Client, size: int, commit: bool) -> None:
 
 
 def large_transactions(ours: str) -> Values:
-    """Compare the time and memory per write in a large transaction with those in one of a quarter of its size.
+    """Compare the time and memory per write in a large transaction with those in a transaction of a quarter of its size.
 
     Committed and aborted transactions are measured separately.
     """

@@ -1,14 +1,14 @@
-"""The cost of the plugin for whole suites: with all options off compared with an earlier build, and with a report.
+"""The cost of the plugin for whole suites: with all options off, compared with an earlier build, and with a report.
 
     python -m tests.benchmarks.suites [--base PYTHON] [--turns N]
     python -m tests.benchmarks.suites --tests [--base PYTHON] [--turns N] [--only KIND] [--readme README.md]
 
-PYTHON is the interpreter of an environment with the earlier build, and with the same versions of pytest and pymongo. The runs that
-are compared take turns. Each figure is the median of the runs, in seconds of processor time of the process, which contains the
-server. Processor time depends less on other load on the machine than elapsed time, but still on shared caches. The ratio is the
-median of the ratios of consecutive runs.
+PYTHON is the interpreter of an environment with the earlier build, and with the same versions of pytest and pymongo. The compared runs
+alternate. Each figure is the median over the runs, in seconds of processor time of the process, which contains the server. Processor time
+depends less than elapsed time on other load on the machine, although caches are still shared. The ratio is the median of the ratios of
+consecutive runs.
 
-With `--tests`, the program prints what a user perceives instead: tests per second of generated suites (see `felt`). This needs
+With `--tests`, the program instead prints the speed that a user perceives: tests per second in generated suites (see `felt`). This needs
 pytest-asyncio and pytest-xdist in both environments.
 """
 
@@ -63,7 +63,7 @@ def test_small(secantus_db, number):
 
 
 class Suite:
-    """A suite that can be run.
+    """A test suite that can be run.
 
     Arguments:
         python: the interpreter.
@@ -80,7 +80,7 @@ class Suite:
         self._scratch = scratch
 
     def seconds(self) -> float:
-        """Run the suite. Return the seconds of processor time."""
+        """Run the suite, and return its processor time in seconds."""
         times = self._scratch / "seconds"
         environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(self._scratch), "TIMES": str(times)}
         done = subprocess.run(self._line, cwd=self._place, env=environment, capture_output=True, text=True, check=False)
@@ -89,7 +89,7 @@ class Suite:
 
 
 def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> None:
-    """Print the medians of two suites, and the ratio of the second to the first."""
+    """Print the median times of two suites, and the ratio of the second to the first with its upper bound (`bar`)."""
     pairs = []
     for turn in range(turns + 1):
         # Alternate the order, because the second of two runs finds warmer caches.
@@ -109,7 +109,7 @@ def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> 
 
 
 def main() -> None:
-    """Make the comparisons that the options select."""
+    """Run the comparisons that the options select."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", metavar="PYTHON")
     parser.add_argument("--turns", type=int, default=15)

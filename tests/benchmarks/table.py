@@ -1,4 +1,4 @@
-"""The measurement of the rows of the table, and the comparison of the figures with their bars."""
+"""The measurement of the rows of the table, and the comparison of the results with their required ratios (bars)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS, PEER, FLOOR = "ours", "peer", "floor"
 
 @dataclass(frozen=True)
 class Figures:
-    """One measured row: microseconds per document or call, by server, and the row's bars."""
+    """The results of one row: microseconds per document or call for each server, and the required ratios (bars)."""
 
     name: str
     microseconds: dict[str, float]
@@ -29,15 +29,15 @@ class Figures:
     note: str = ""
 
     def over_floor(self) -> float | None:
-        """Return the ratio of our time to the floor's, or None if one is missing."""
+        """Return the ratio of our time to the replay server's time (the floor), or None if one of them is missing."""
         return ratio(self.microseconds.get(OURS), self.microseconds.get(FLOOR))
 
     def under_peer(self) -> float | None:
-        """Return the ratio of the peer's time to ours, or None if one is missing."""
+        """Return the ratio of the peer's time to our time, or None if one of them is missing."""
         return ratio(self.microseconds.get(PEER), self.microseconds.get(OURS))
 
     def holds(self) -> bool | None:
-        """Return whether both bars are met; None if nothing could be compared."""
+        """Return whether both bars are met, or None if no ratio is available."""
         over, under = self.over_floor(), self.under_peer()
         verdicts = []
         if over is not None and self.floor_bar is not None:
@@ -47,7 +47,7 @@ class Figures:
         return all(verdicts) if verdicts and not self.note else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the row for ``--json``."""
+        """Return the results in the form for ``--json``."""
         return {**asdict(self), "over_floor": self.over_floor(), "under_peer": self.under_peer(), "holds": self.holds()}
 
 
@@ -57,7 +57,7 @@ def ratio(dividend: float | None, divisor: float | None) -> float | None:
 
 
 def record(row: Row, port: int) -> Recordings:
-    """Run a row twice through a tap in front of the server at `port`. Return the replies by shape."""
+    """Run a row twice through a recording proxy in front of the server at `port`. Return the replies by command shape."""
     with connect(port) as client:
         row.load(client["bench"])
     with tap(port) as recorder:
@@ -70,7 +70,7 @@ def record(row: Row, port: int) -> Recordings:
 
 
 def record_all(rows: Iterable[Row], port: int) -> dict[str, Recordings]:
-    """Return the recordings of every row that the server at `port` can run."""
+    """Return the recorded replies for every row that the server at `port` can run."""
     recordings = {}
     for row in rows:
         try:
@@ -81,7 +81,7 @@ def record_all(rows: Iterable[Row], port: int) -> dict[str, Recordings]:
 
 
 def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
-    """Measure one row against the servers at `ports`. Omit a server that cannot run the row, and add a note."""
+    """Measure one row against the servers at `ports`. If a server cannot run the row, omit it and add a note."""
     notes = []
     with ExitStack() as stack:
         subjects = []
@@ -106,7 +106,10 @@ def measure_row(row: Row, ports: Mapping[str, int], seconds: float) -> Figures:
 
 
 def run_table(rows: list[Row], ours: str | None, peer: str | None, seconds: float, *, eager_floor: bool) -> Iterator[Figures]:
-    """Start the servers, record our replies for the floor (or the peer's without our server), and measure row by row."""
+    """Start the servers, record replies for the replay server, then measure and yield row by row.
+
+    The replies are recorded from our server, or from the peer if our server is not measured.
+    """
     with ExitStack() as stack:
         ports = {}
         for name, command in ((OURS, ours), (PEER, peer)):

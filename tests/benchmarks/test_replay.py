@@ -1,4 +1,4 @@
-"""The floor's only logic: reading a message and finding the reply by its shape."""
+"""Tests of the replay server: it reads a message, and finds the recorded reply by the message's shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.benchmarks import replay
 
 
 def op_msg(document: dict[str, Any], request: int = 7) -> bytes:
-    """Return an OP_MSG with one body section."""
+    """Return an OP_MSG message with one body section."""
     body = struct.pack("<IB", 0, 0) + bson.encode(document)
     return replay.HEADER.pack(16 + len(body), request, 0, 2013) + body
 
@@ -47,7 +47,7 @@ def test_recordings_are_kept_in_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def connection() -> Iterator[socket.socket]:
-    """Return a connection to a replay thread that knows one command."""
+    """Provide a connection to a replay server thread with one recorded command."""
     recordings = {replay.shape(op_msg({"ping": 1})): op_msg({"ok": 1.0})}
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())

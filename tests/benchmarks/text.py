@@ -1,7 +1,7 @@
-"""`$text` over 100,000 documents, compared with an indexed find of the same number of documents.
+"""The speed of `$text` over 100,000 documents, compared with an indexed find of the same number of documents.
 
-``python -m tests.benchmarks.text`` prints milliseconds of processor time per query, through pymongo, and the ratio of each to the find;
-the bar is 3. The server runs in this process, so both times include the client's time.
+``python -m tests.benchmarks.text`` prints the processor time per query through pymongo in milliseconds, and its ratio to the find's time.
+The required ratio is at most 3. The server runs in this process, so both times include the client's time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ SCORE = {"s": {"$meta": "textScore"}}
 
 
 def load(collection: Collection[Any]) -> None:
-    """Insert the documents. Each has a text of eight words and, for each share, a word and a number."""
+    """Insert the documents. For each N in `SHARES`, every N-th document contains an additional word. An indexed field allows the same
+    find.
+    """
     collection.create_index([("text", "text")])
     for share in SHARES:
         collection.create_index(f"n{share}")
@@ -40,7 +42,7 @@ def load(collection: Collection[Any]) -> None:
 
 
 def best_ms(query: Callable[[], int], expected: int) -> float:
-    """Return the shortest processor time of a query. Check that its result is the expected number."""
+    """Return the shortest processor time of a query in milliseconds. Check that the query returns the expected number."""
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
@@ -51,7 +53,7 @@ def best_ms(query: Callable[[], int], expected: int) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[Any](server.uri) as client:
         collection = client.benchmark.texts
         start = time.process_time()

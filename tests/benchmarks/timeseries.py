@@ -1,9 +1,8 @@
-"""Time-series collections: the time of insert_many and the stored bytes, compared with an ordinary collection.
+"""The insert_many time and the stored bytes of time-series collections, compared with an ordinary collection.
 
-``python -m tests.benchmarks.timeseries`` prints microseconds of processor time per document, through pymongo, and stored bytes per
-document, including index entries. The ordinary collection has the index that every time series has, on metadata and time.
-The bars are 2 times the time of insert_many and 0.4 times the bytes. The server runs in this process, so both times include the client's
-time.
+``python -m tests.benchmarks.timeseries`` prints the processor time per document through pymongo in microseconds, and the stored bytes per
+document, including index entries. The ordinary collection has an index on metadata and time, as every time-series collection has. The
+limits are 2 times the insert_many time and 0.4 times the bytes. The server runs in this process, so both times include the client's time.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ def measurements(count: int) -> list[dict[str, Any]]:
 
 
 def make(db: Database[Any]) -> None:
-    """Drop and create both collections."""
+    """Drop both collections, and create them again."""
     for name in ("ordinary", "series"):
         db.drop_collection(name)
     db.create_collection("series", timeseries={"timeField": "t", "metaField": "m"})
@@ -49,12 +48,12 @@ def make(db: Database[Any]) -> None:
 
 
 def stored(db: Database[Any], name: str) -> int:
-    """Return the bytes of a collection's records and index entries."""
+    """Return the total bytes of a collection's records and index entries."""
     return int(db.command("collStats", name)["totalSize"])
 
 
 def cost_us(run: Callable[[], int]) -> float:
-    """Return the microseconds of processor time per document."""
+    """Return the processor time of a function per document, in microseconds."""
     start = time.process_time()
     count = run()
     return (time.process_time() - start) / count * 1e6
@@ -81,7 +80,7 @@ def read(db: Database[Any], name: str) -> int:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[Any](server.uri) as client:
         db = client.benchmark
         found: dict[tuple[str, str], list[float]] = {}

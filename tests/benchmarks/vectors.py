@@ -1,7 +1,7 @@
-"""`$vectorSearch` over 100,000 vectors of 384 floats, compared with numpy's matrix product and argpartition.
+"""The speed of `$vectorSearch` over 100,000 vectors of 384 floats, compared with numpy's matrix product and argpartition.
 
-``python -m tests.benchmarks.vectors`` prints milliseconds per search, through pymongo, and the ratio to numpy;
-the bar is 2. Install numpy first.
+``python -m tests.benchmarks.vectors`` prints milliseconds per search through pymongo, and the ratio to numpy. The required ratio is at
+most 2. Install numpy first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COUNT, DIMENSIONS, LIMIT, REPEATS = 100_000, 384, 10, 21
 
 
 def median_ms(*functions: Callable[[], object]) -> list[float]:
-    """Return the median time of each function. The functions take turns."""
+    """Return the median time of each function in milliseconds. Call the functions alternately."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(REPEATS):
         for function, found in zip(functions, times, strict=True):
@@ -32,7 +32,7 @@ def median_ms(*functions: Callable[[], object]) -> list[float]:
 
 
 def main() -> None:
-    """Print a line for each similarity."""
+    """Print one line for each similarity function."""
     source = numpy.random.default_rng(1)
     matrix = source.standard_normal((COUNT, DIMENSIONS), dtype=numpy.float32)
     matrix /= numpy.linalg.norm(matrix, axis=1)[:, None]

@@ -1,9 +1,10 @@
-"""Equality queries with a wildcard index over 100,000 documents, compared with the same queries as scans and with ordinary indexes.
+"""The speed of equality queries with a wildcard index over 100,000 documents, compared with collection scans and with ordinary indexes.
 
-``python -m tests.benchmarks.wildcard`` prints milliseconds of processor time per query, through pymongo. The bar for the ratio of the scan
-to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows how much that is, and
-`without it` is the ratio after subtracting it. The scan shows the time of a build without wildcard index entries; to measure such a build,
-run the same command with it.
+``python -m tests.benchmarks.wildcard`` prints the processor time per query through pymongo in milliseconds. The required ratio of the
+scan to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows the client's share,
+and `without it` is the ratio after subtracting this share.
+
+The scan represents a build without wildcard index entries. To measure such a build directly, run the same command with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SEARCHED = (0, 11, 23)
 
 
 def load(collection: Collection[Any]) -> float:
-    """Insert the documents; return the microseconds of processor time per document."""
+    """Insert the documents. Return the processor time per document in microseconds."""
     start = time.process_time()
     for base in range(0, COUNT, 1000):
         collection.insert_many(
@@ -33,7 +34,7 @@ def load(collection: Collection[Any]) -> float:
 
 
 def best_ms(collection: Collection[Any], filter: dict[str, Any], expected: int, **options: Any) -> float:
-    """Return the shortest processor time of a find with the expected number of documents."""
+    """Return the shortest processor time of a find in milliseconds. Check that it returns the expected number of documents."""
     times = []
     for _ in range(REPEATS):
         start = time.process_time()
@@ -44,7 +45,7 @@ def best_ms(collection: Collection[Any], filter: dict[str, Any], expected: int, 
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of results."""
     with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[Any](server.uri) as client:
         plain, indexed, ordinary = client.benchmark.plain, client.benchmark.indexed, client.benchmark.ordinary
         indexed.create_index("$**")

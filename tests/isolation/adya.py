@@ -1,7 +1,8 @@
-"""The checker of histories: the Rust crate `adya`, installed by cargo into a cache folder outside this project.
+"""The interface to an external checker of histories: the Rust crate `adya`, which cargo installs into a cache folder outside this
+project.
 
-`adya check` reads a history of transactions on lists and names the anomalies in it. It is not part of this project, and has no knowledge
-of the server.
+`adya check` reads a history of transactions on lists and names the anomalies in it. The crate is not part of this project, and does not
+depend on the server.
 """
 
 from __future__ import annotations
@@ -27,24 +28,24 @@ _SEARCH_TIMEOUT_MS = 60_000
 
 
 class NoChecker(Exception):
-    """The checker is missing and cannot be installed. The message says why."""
+    """The error if the checker is missing and cannot be installed. The message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a check: the names of the anomalies that violate a model, and the text that describes them."""
+    """The result of a check: the names of the anomalies that violate a consistency model, and a text that describes them."""
 
     anomalies: frozenset[str]
     text: str
 
     @property
     def valid(self) -> bool:
-        """Whether the history has no anomaly that the model forbids."""
+        """Whether the history is free of anomalies that the consistency model forbids."""
         return not self.anomalies
 
 
 def checker() -> Path:
-    """Return the path of the checker. Install it on the first call. Raise NoChecker if that fails."""
+    """Return the path of the checker. Install it on the first call. Raise NoChecker if the installation fails."""
     program = _cache() / "bin" / "adya"
     if program.exists():
         return program
@@ -61,7 +62,7 @@ def checker() -> Path:
 def check(history: Path, model: str) -> Verdict:
     """Check a history of transactions on lists against a consistency model, and return the verdict.
 
-    Raise NoChecker if there is no checker.
+    Raise NoChecker if the checker is not available.
     """
     command = [str(checker()), "check", "--json", "-m", "list-append", "-c", model]
     command += ["--cycle-search-timeout", str(_SEARCH_TIMEOUT_MS), str(history)]

@@ -1,7 +1,7 @@
-"""Clients that append to lists and read them, in transactions and outside, and record the outcomes.
+"""Clients that append to lists and read them, inside and outside transactions, and record the outcomes.
 
-A list is the field `v` of the document whose `_id` is the list's key. Values are unique within a list. A long list is replaced by a new
-one, so that few lists are in use and clients conflict often.
+A list is the field `v` of the document whose `_id` is the list's key. Values are unique within a list. A long list is replaced with a new
+one, so that only few lists are in use and clients conflict often.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXPECTED_CODES = frozenset({WRITE_CONFLICT, NO_SUCH_TRANSACTION, INTERRUPTED})
 
 
 class Keys:
-    """The lists in use, and the next value for each. Threads: any; the lock guards everything."""
+    """The keys of the lists in use, and the next value for each list. Threads: any; the lock guards everything."""
 
     def __init__(self, count: int = LISTS_IN_PLAY) -> None:
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class Keys:
             return chance.choice(list(self._appended))
 
     def next_value(self, chance: random.Random) -> tuple[int, int]:
-        """Return the key of a list in use, and a value that the list does not contain yet."""
+        """Return the key of a list in use, and a new value that the list does not contain yet."""
         with self._lock:
             key = chance.choice(list(self._appended))
             self._appended[key] += 1
@@ -57,11 +57,11 @@ class Keys:
 
 
 class Workload:
-    """The state that the clients share.
+    """The state that all clients share.
 
     Arguments:
-        aborts: the share of transactions that a client aborts at their end.
-        outside: the share of single operations outside a transaction.
+        aborts: the fraction of transactions that a client aborts at their end.
+        outside: the fraction of single operations outside a transaction.
 
     Threads: any; the lock guards the counts.
     """
@@ -77,14 +77,14 @@ class Workload:
         self._processes = 0
 
     def allow(self, transactions: int) -> None:
-        """Let the clients run this many more transactions. Set `nearly_done` when a fifth of them remains."""
+        """Increase the number of transactions that the clients may still run. Set `nearly_done` when a fifth of them remains."""
         self.nearly_done.clear()
         with self._lock:
             self._remaining = max(0, self._remaining) + transactions
             self._tell_at = transactions // 5
 
     def take(self) -> bool:
-        """Take one of the remaining transactions; return False if none remains."""
+        """Reserve one of the remaining transactions. Return False if none remains."""
         with self._lock:
             self._remaining -= 1
             if self._remaining == self._tell_at:
@@ -92,7 +92,7 @@ class Workload:
             return self._remaining >= 0
 
     def new_process(self) -> int:
-        """Return the number of a process that no other client uses."""
+        """Return a process number that no other client uses."""
         with self._lock:
             self._processes += 1
             return self._processes
@@ -102,8 +102,8 @@ class Client(threading.Thread):
     """A client with its own session. It runs until the workload is done or the server has ended.
 
     Arguments:
-        uri: the server.
-        workload: the state shared with the other clients.
+        uri: the server's connection string.
+        workload: the state that all clients share.
         seed: the seed of the client's choices.
 
     Attributes:
@@ -121,7 +121,7 @@ class Client(threading.Thread):
         self._process = workload.new_process()
 
     def run(self) -> None:
-        """Run transactions."""
+        """Run transactions until the workload is done or the server has ended."""
         try:
             with MongoClient(self._uri, serverSelectionTimeoutMS=2000) as client, client.start_session() as session:
                 self.session = dict(session.session_id)

@@ -1,4 +1,4 @@
-"""A server for the models of a module; each test has its own collection."""
+"""Fixtures for the isolation tests: a server for each module, and a collection for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model of a server's collections that is built only from the events of a change stream."""
+"""A model of a server's collections that is built only from change stream events."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Event = dict[str, Any]
 
 
 class Replica:
-    """The collections of one database, by name. Each maps the BSON of an `_id` to its document. Views are not included."""
+    """The collections of one database, by name. Each collection maps the BSON of an `_id` to its document. Views are not included."""
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[bytes, Document]] = {}
 
     def apply(self, event: Event) -> None:
-        """Apply an event. Raise AssertionError if the event contradicts the model."""
+        """Apply a change stream event to the model. Raise AssertionError if the event contradicts the model."""
         name, kind = event["ns"].get("coll"), event["operationType"]
         documents = self.collections.setdefault(name, {}) if name else {}
         if kind in ("insert", "replace", "update", "delete"):
@@ -44,7 +44,7 @@ class Replica:
 
 
 def update(document: Document, description: Document) -> None:
-    """Apply an `updateDescription`."""
+    """Apply an `updateDescription` of a change stream event to a document."""
     exact = description.get("disambiguatedPaths", {})
     for truncated in description["truncatedArrays"]:
         holder, last = find(document, exact.get(truncated["field"], truncated["field"].split(".")))
@@ -62,7 +62,7 @@ def update(document: Document, description: Document) -> None:
 
 
 def find(document: Document, path: list[Any]) -> tuple[Any, Any]:
-    """Return the container of the last part of a path, and that part: a field name or an array index."""
+    """Return the innermost container on a path, and the last part of the path: a field name or an array index."""
     here: Any = document
     for part in path[:-1]:
         here = here[int(part) if isinstance(here, list) else part]

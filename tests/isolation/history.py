@@ -1,4 +1,4 @@
-"""A history of transactions as JSON lines. Each transaction has an invocation and, unless its process has ended, a completion."""
+"""A history of transactions as JSON lines. Each transaction has an invocation and, unless its process was killed, a completion."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def read(key: int, found: list[int] | None = None) -> Operation:
 
 
 class History:
-    """A record of what clients began and how it ended, in one order.
+    """A totally ordered record of the transactions that clients started, and of their outcomes.
 
-    Outcomes: "ok" means committed, "fail" certainly not committed, "info" either of the two.
+    The outcome "ok" means committed, "fail" means certainly not committed, and "info" means that it is unknown.
 
     Arguments:
         now_ns: returns the time.
@@ -44,27 +44,27 @@ class History:
         self.outcomes: dict[str, int] = {"ok": 0, "fail": 0, "info": 0}
 
     def invoke(self, process: int, operations: list[Operation]) -> None:
-        """Record that a process begins a transaction."""
+        """Record that a process starts a transaction."""
         self._record("invoke", process, operations)
 
     def complete(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
-        """Record how a transaction ended. A process whose outcome is "info" must not be used again."""
+        """Record the outcome of a transaction. After the outcome "info", the process must not be used again."""
         with self._lock:
             self.outcomes[outcome] += 1
         self._record(outcome, process, operations)
 
     def transaction(self, outcome: Outcome, process: int, operations: list[Operation]) -> None:
-        """Record a transaction that overlaps no other."""
+        """Record a complete transaction that does not overlap any other."""
         self.invoke(process, operations)
         self.complete(outcome, process, operations)
 
     @property
     def lines(self) -> list[str]:
-        """The lines so far."""
+        """Return the lines recorded so far."""
         return self._lines
 
     def write(self, path: Path) -> Path:
-        """Write the history and return its path."""
+        """Write the history to a file, and return its path."""
         path.write_text("".join(self._lines), encoding="ascii")
         return path
 

@@ -1,4 +1,4 @@
-"""A run of the clients of `clients.py` against daemons, while sessions are killed and the daemon is killed and restarted."""
+"""A run of the clients in `clients.py` against daemons. Meanwhile, sessions are killed, and the daemon is killed and restarted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIENTS = 12
 
 
 class Killer:
-    """A thread that kills the session of a random client every few milliseconds within the block."""
+    """A thread that kills the session of a random client every few milliseconds within a `with` block."""
 
     def __init__(self, uri: str, clients: list[Client], seed: int) -> None:
         self._uri = uri
@@ -48,7 +48,7 @@ class Killer:
 
 
 def run_clients(uri: str, workload: Workload, chance: random.Random, kill: Callable[[], None] | None) -> None:
-    """Run clients until all have ended. Raise the unexpected error of a client, if any.
+    """Run clients until all have ended. If a client had an unexpected error, raise it.
 
     Arguments:
         kill: kills the server; called when most transactions are done.
@@ -92,7 +92,7 @@ def run(start: Start, transactions: int, seed: int, *, restarts: int = 1) -> His
 
 
 def judge(history: History, path: Path, seed: int) -> None:
-    """Assert that a history satisfies snapshot isolation and, because write skew occurs, is not serializable."""
+    """Assert that a history satisfies snapshot isolation but is not serializable, because write skew occurs in it."""
     history.write(path)
     what = f"seed {seed}, {history.outcomes}, history {path}"
     verdict = check(path, SNAPSHOT_ISOLATION)

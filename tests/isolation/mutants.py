@@ -1,6 +1,6 @@
-"""The daemon with a fault in its transactions: ``python -m tests.isolation.mutants MUTANT``, then the arguments of the daemon.
+"""A daemon with an injected fault in its transactions: ``python -m tests.isolation.mutants MUTANT``, then the arguments of the daemon.
 
-The checkers must find each of these faults. A checker that does not is useless.
+The checkers must find each of these faults. A checker that does not find them is useless.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ Mutate = Callable[[], None]
 
 
 def _refresh(work: Any) -> None:
-    """Let a transaction that has written nothing see what was committed since it began."""
+    """Replace the snapshot of a transaction that has written nothing, so that it sees all later commits."""
     if not (work._writers or work._entries or work._changes):
         work._unit.rollback()
         work._unit.begin()
 
 
 def snapshot_per_statement() -> None:
-    """Take a new snapshot for each statement up to the first write."""
+    """Make the server take a new snapshot for each statement of a transaction up to its first write."""
     enter = SessionWork.enter
 
     def enter_and_refresh(self: SessionWork) -> None:
@@ -34,7 +34,9 @@ def snapshot_per_statement() -> None:
 
 
 def no_conflict_check() -> None:
-    """Do not check whether another transaction has written since this one began to read."""
+    """Make the server omit the check for write conflicts with transactions that have committed since the current transaction began to
+    read.
+    """
     write = SessionWork.write
 
     def refresh_and_write(self: SessionWork, body: Callable[..., Any], check: Callable[[], None]) -> Any:
@@ -45,7 +47,7 @@ def no_conflict_check() -> None:
 
 
 def commit_in_two_parts() -> None:
-    """Commit what a transaction wrote before its last writing statement, and then commit the rest."""
+    """Make the server commit a transaction in two parts: first the writes before its last writing statement, then the remaining writes."""
     write = SessionWork.write
 
     def commit_and_write(self: Any, body: Callable[..., Any], check: Callable[[], None]) -> Any:

@@ -1,4 +1,4 @@
-"""Long histories of transactions: ``python -m tests.isolation.nightly``, by default 100,000 transactions with each of three seeds."""
+"""The nightly check of long histories: ``python -m tests.isolation.nightly``, by default 100,000 transactions with each of three seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESTARTS = 5
 
 
 def main() -> int:
-    """Run, check and print each history. Return the exit status."""
+    """Run and check a history for each seed, and print the results. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.isolation.nightly")
     parser.add_argument("--transactions", type=int, default=TRANSACTIONS, help="transactions for each seed")
     parser.add_argument("--seed", type=int, action="append", help="instead of random ones; may be repeated")

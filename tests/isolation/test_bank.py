@@ -1,4 +1,4 @@
-"""The bank: transactions move money between accounts, and every transaction that adds up the accounts finds the same sum."""
+"""Tests with a bank: transactions move money between accounts, and every transaction that adds up the accounts must find the same sum."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRANSFERS = 60
 
 
 def transfer(accounts: Documents, chance: random.Random, session: ClientSession) -> None:
-    """Move an amount from one account to another. Abort if there is too little money, or sometimes after the first half."""
+    """Move an amount from one account to another. Abort if the balance is too low, or sometimes after the first half."""
     source, target = chance.sample(range(ACCOUNTS), 2)
     amount = chance.randrange(1, 40)
     found = accounts.find_one({"_id": source}, session=session)
@@ -29,7 +29,7 @@ def transfer(accounts: Documents, chance: random.Random, session: ClientSession)
 
 
 def sums(accounts: Documents, session: ClientSession) -> list[int]:
-    """Return the sums of the accounts, added up in several ways, with a cursor that stays open during the other statements."""
+    """Return the sum of the accounts, computed in several ways. One cursor remains open during the remaining statements."""
     cursor = accounts.find(batch_size=2, session=session)
     first = next(cursor)["n"]
     whole = sum(account["n"] for account in accounts.find(session=session))

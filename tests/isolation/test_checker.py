@@ -1,4 +1,4 @@
-"""The checker works: it accepts a valid history and finds each anomaly in handwritten histories."""
+"""Tests of the external checker: it accepts a valid history, and finds each anomaly in handwritten histories."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _checker() -> None:
 
 
 def judge(directory: Path, transactions: Transactions, model: str = SNAPSHOT_ISOLATION) -> Verdict:
-    """Return the verdict on transactions that all overlap, each in a different process."""
+    """Return the checker's verdict on transactions that all overlap, each in a different process."""
     history = History()
     for process, (_, operations) in enumerate(transactions):
         history.invoke(process, operations)

@@ -1,4 +1,4 @@
-"""The counter: each acknowledged increment counts once, whether it is a read and a write in a transaction or a single statement."""
+"""Tests with a counter: each acknowledged increment counts once, as a single statement or as a read and a write in a transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Transactions while collections are indexed, renamed and dropped and snapshots are taken. Each is whole, and every index is consistent."""
+"""Tests of transactions while collections are indexed, renamed and dropped, and snapshots are taken.
+
+Each transaction must be applied completely or not at all, and every index must be consistent.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NAMESPACE_NOT_FOUND, NAMESPACE_EXISTS, INDEX_NOT_FOUND = 26, 48, 27
 
 
 def write(collection: Documents, number: int, chance: random.Random, added: list[int], left: threading.Semaphore) -> None:
-    """Insert and update in transactions, in two collections, and record what was committed."""
+    """Insert and update documents in two collections in transactions, and record what was committed."""
     mirror = collection.database.mirror
     for round_number in range(ROUNDS):
         element = number * 1000 + round_number
@@ -38,7 +41,7 @@ def write(collection: Documents, number: int, chance: random.Random, added: list
 
 
 def change(collection: Documents, chance: random.Random) -> None:
-    """Change the catalog once."""
+    """Make one random catalog change."""
     database, mirror = collection.database, collection.database.mirror
     try:
         way = chance.randrange(6)
@@ -60,7 +63,7 @@ def change(collection: Documents, chance: random.Random) -> None:
 
 
 def agree(collection: Documents) -> None:
-    """Assert that validation, counts and indexes are consistent."""
+    """Assert that the validate command, the counts and the indexes of a collection are consistent."""
     for one in (collection, collection.database.mirror):
         report = collection.database.command("validate", one.name, full=True)
         assert report["valid"], report

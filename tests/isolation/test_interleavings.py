@@ -1,4 +1,4 @@
-"""Fixed interleavings of two or three transactions: one for each anomaly in the catalogue of Hermitage.
+"""Tests of fixed interleavings of two or three transactions: one for each anomaly in the Hermitage catalogue.
 
 The only anomaly that snapshot isolation allows is write skew.
 """
@@ -21,7 +21,7 @@ Sessions = tuple[ClientSession, ClientSession, ClientSession]
 
 @pytest.fixture
 def sessions(collection: Documents) -> Iterator[Sessions]:
-    """Insert two documents, and start three sessions with a transaction each."""
+    """Insert two documents, and provide three sessions, each with an open transaction."""
     collection.insert_many([{"_id": 1, "n": 10}, {"_id": 2, "n": 20}])
     client = collection.database.client
     with client.start_session() as one, client.start_session() as two, client.start_session() as three:
@@ -39,7 +39,9 @@ def everything(collection: Documents, session: ClientSession | None = None, **qu
 
 
 def refused(collection: Documents, key: int, value: int, session: ClientSession) -> None:
-    """Check that a write conflicts with another transaction's write, and that the conflict aborts its own transaction."""
+    """Check that a write conflicts with an earlier write of a different transaction, and that the conflict aborts the writing
+    transaction.
+    """
     with pytest.raises(OperationFailure) as caught:
         put(collection, key, value, session)
     assert caught.value.code == WRITE_CONFLICT

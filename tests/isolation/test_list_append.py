@@ -1,4 +1,4 @@
-"""Transactions on lists satisfy exactly snapshot isolation. Servers with a fault are detected."""
+"""Tests that transactions on lists satisfy snapshot isolation and no stronger model, and that servers with injected faults are detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long fork: two reading transactions must not see independent writes in different orders."""
+"""Tests for the long fork anomaly: two reading transactions must not see independent writes in different orders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROUNDS = 60
 
 
 def forks(reads: list[set[int]]) -> list[tuple[set[int], set[int]]]:
-    """Return the pairs of reads in which each read saw a write that the other one did not see."""
+    """Return the pairs of reads that form a long fork: each read of the pair contains a write that the other read lacks."""
     ordered = sorted(reads, key=len)
     return [(one, other) for one, other in pairwise(ordered) if one - other]
 

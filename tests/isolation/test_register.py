@@ -1,4 +1,7 @@
-"""The register: single documents are linearizable. A search by Wing, Gong and Lowe looks for an order that explains the results."""
+"""Tests that single documents are linearizable registers.
+
+A search by Wing, Gong and Lowe looks for an order of the calls that explains their results.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ REGISTERS, CLIENTS, ROUNDS = 30, 6, 6
 
 
 class Call(NamedTuple):
-    """One call. It writes `new` if the register contains `old` (or any value, if `old` is None). If `new` is None, it reads `old`."""
+    """A call to a register. It writes `new` if the register contains `old` (or any value, if `old` is None). If `new` is None, it reads
+    `old`.
+    """
 
     began: int
     ended: int
@@ -27,7 +32,7 @@ class Call(NamedTuple):
 
 
 def linearizable(calls: list[Call], initial: int) -> bool:
-    """Return whether an order of the calls, within their times, explains their results."""
+    """Return whether an order of the calls that is compatible with their times explains their results."""
     seen: set[tuple[frozenset[int], int]] = set()
     states = [(frozenset(range(len(calls))), initial)]
     while states:

@@ -1,4 +1,4 @@
-"""The set: a value added by an acknowledged transaction occurs once, and a value added by an aborted transaction never occurs."""
+"""Tests with a set: a value added by an acknowledged transaction occurs once, and a value added by an aborted transaction never occurs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A change stream is the history: its events, applied to an empty model, yield the collections byte for byte.
+"""Tests that a change stream is a complete history: applying its events to an empty model yields the collections byte for byte.
 
-A stream that is resumed from any token, and on a restarted daemon, has no gap and no duplicate.
+A stream that is resumed from any token, even on a restarted daemon, has no gap and no duplicate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMES = ("a", "b", "c")
 
 
 def write(database: Documents, chance: random.Random, session: Any = None) -> None:
-    """Run a random write."""
+    """Run a random write on the database."""
     collection, one = database[chance.choice(NAMES)], chance.randrange(40)
     document = {"_id": one, "n": 0, "tags": [one], "objects": [{"v": one}], "deep": {"n": 1}}
     way = chance.randrange(10)
@@ -49,7 +49,7 @@ def write(database: Documents, chance: random.Random, session: Any = None) -> No
 
 
 def try_write(database: Documents, chance: random.Random) -> None:
-    """Run a random write, or several in a transaction. They may be refused, because the updates do not depend on the existing data."""
+    """Run a random write, or a transaction with several. The server may refuse it, because it does not depend on the existing data."""
     try:
         if chance.random() < 0.3:
             run_once(database.a, lambda session: [write(database, chance, session) for _ in range(chance.randrange(1, 5))] and None)
@@ -60,7 +60,7 @@ def try_write(database: Documents, chance: random.Random) -> None:
 
 
 def define(database: Documents, chance: random.Random) -> None:
-    """Change the catalog, which may be refused."""
+    """Make a random catalog change. The server may refuse it."""
     one, other = chance.sample(NAMES, 2)
     way = chance.randrange(9)
     try:
@@ -88,7 +88,7 @@ def define(database: Documents, chance: random.Random) -> None:
 
 
 def load(database: Documents, chance: random.Random) -> None:
-    """Write from several threads while another one changes the catalog."""
+    """Write from several threads, while a further thread changes the catalog."""
     seeds = [chance.getrandbits(32) for _ in range(WRITERS + 1)]
 
     def work(number: int) -> None:
@@ -104,7 +104,7 @@ def load(database: Documents, chance: random.Random) -> None:
 
 
 def read(client: MongoClient[dict[str, Any]], until: Any, **options: Any) -> list[Event]:
-    """Return the events before the insert of a marker."""
+    """Return the change stream events up to the insert of a marker document."""
     events = []
     with client.watch(show_expanded_events=True, **options) as stream:
         for event in stream:
@@ -116,7 +116,7 @@ def read(client: MongoClient[dict[str, Any]], until: Any, **options: Any) -> lis
 
 
 def bytes_of(collections: dict[str, Any]) -> dict[str, list[bytes]]:
-    """Return the documents of collections as BSON, sorted. Omit empty collections."""
+    """Return the sorted documents of each collection as BSON. Omit empty collections."""
     return {name: sorted(map(bson.encode, documents)) for name, documents in collections.items() if documents}
 
 

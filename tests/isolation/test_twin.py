@@ -1,7 +1,7 @@
-"""A transaction sees its own writes: the same statements return the same answers inside a transaction and outside one.
+"""Tests that a transaction sees its own writes: the same statements return the same results inside a transaction and outside.
 
-After a commit, the contents of both databases are equal. After an abort, they are those before the transaction. No other client sees
-anything before the commit.
+After a commit, the contents of both databases are equal. After an abort, the contents are the same as before the transaction. No other
+client sees any write before the commit.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IDS, VALUES = range(30), range(8)
 
 
 def prepare(database: Documents) -> None:
-    """Create collections with every kind of index, and documents."""
+    """Create collections with every kind of index, and insert documents."""
     database.c.create_index("a")
     database.c.create_index([("tags", 1), ("a", -1)])
     database.c.create_index("u", unique=True, sparse=True)
@@ -33,7 +33,7 @@ def prepare(database: Documents) -> None:
 
 
 def statement(chance: random.Random, database: Documents, session: ClientSession | None) -> Any:
-    """Run a random statement, and return its answer."""
+    """Run a random statement, and return its result."""
     one, value, c = chance.choice(IDS), chance.choice(VALUES), database.c
     document = {"_id": one, "a": value, "tags": [value, one], "p": value, "n": [{"x": value}, {"x": one}]}
     selection = chance.choice(
@@ -110,7 +110,7 @@ def everything(database: Documents) -> dict[str, list[Any]]:
 
 
 def run(database: Documents, seed: int, session: ClientSession | None) -> list[Any]:
-    """Run the statements of a transaction until one fails. Return the answers; the last one is the error's code."""
+    """Run the statements of a transaction until one fails. Return the results. After a failure, the last result is the error code."""
     chance, answers = random.Random(seed), []
     for _ in range(STATEMENTS):
         try:

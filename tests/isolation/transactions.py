@@ -1,4 +1,4 @@
-"""Transactions that are retried after a conflict, and transactions that the client aborts by choice."""
+"""Helpers that run transactions: with retries after a conflict, and with voluntary aborts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ Body = Callable[[ClientSession], None]
 
 
 class Regret(Exception):
-    """The body of a transaction decides to abort it."""
+    """The exception with which the body of a transaction aborts it voluntarily."""
 
 
 def run(documents: Documents, body: Body) -> bool:
-    """Run a body in a transaction until the transaction is committed or the body raises Regret. Return whether it was committed."""
+    """Run a function in a transaction, and retry until the transaction is committed or the function raises Regret. Return whether it was
+    committed.
+    """
     with documents.database.client.start_session() as session:
         try:
             session.with_transaction(body)
@@ -29,7 +31,7 @@ def run(documents: Documents, body: Body) -> bool:
 
 
 def run_once(documents: Documents, body: Body) -> bool:
-    """Run a body in a transaction once. Return whether it was committed. Raise errors that are not transient."""
+    """Run a function in a transaction once. Return whether the transaction was committed. Raise errors that are not transient."""
     with documents.database.client.start_session() as session:
         session.start_transaction()
         try:

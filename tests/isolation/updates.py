@@ -1,4 +1,4 @@
-"""Random updates of documents. Some change nested numbers, arrays and documents."""
+"""Random update documents, some of which change nested numbers, arrays and documents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def change(chance: random.Random) -> Any:
-    """Return a random update."""
+    """Return a random update document."""
     value = chance.randrange(1000)
     return chance.choice(
         [

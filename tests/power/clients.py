@@ -1,4 +1,4 @@
-"""Clients that write without pauses. Each writes to its part of a shared collection and to its own collections."""
+"""Clients that write without pauses. Each writes to its own part of a shared collection, and to its own collections."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ INDEXES: dict[str, Document] = {"tags_1": {"tags": 1}, "n_1_text_1": {"n": 1, "t
 
 
 class Client:
-    """One client in a thread.
+    """A client that writes in a thread.
 
     Arguments:
         number: the number of the client.
-        always_durable: whether the server syncs each commit.
+        always_durable: whether the server syncs each commit to disk.
 
-    Threads: only the thread uses the attributes until `join` has returned, except `history`, whose lock it holds during a statement.
+    Threads: until `join` has returned, only the client's thread uses the attributes, except `history`. Its lock is locked during a
+    statement.
     """
 
     def __init__(self, number: int, seed: int, history: History, file_system: PowerFileSystem, *, always_durable: bool) -> None:
@@ -47,16 +48,16 @@ class Client:
         self._stop = threading.Event()
 
     def start(self, server: SecantusDBServer) -> None:
-        """Start to write."""
+        """Start the thread, which writes to the server."""
         self._thread = threading.Thread(target=self._run, args=(server,))
         self._thread.start()
 
     def stop(self) -> None:
-        """Request the thread to end after its current statement."""
+        """Request that the thread ends after its current statement."""
         self._stop.set()
 
     def pause(self) -> None:
-        """Let the client work for a moment."""
+        """Sleep for a moment, so that the client's thread can work."""
         self._stop.wait(0.002)
 
     def join(self) -> None:
@@ -79,7 +80,7 @@ class Client:
             connection.close()
 
     def _state(self) -> State:
-        """Return a copy of the newest state, to be changed by a statement."""
+        """Return a copy of the newest state, which the next statement will change."""
         return {name: Content(dict(content.documents), content.indexes) for name, content in self.history.newest.items()}
 
     def _concern(self) -> Document:
@@ -87,7 +88,7 @@ class Client:
         return {"writeConcern": {"w": 1, "j": True}} if self._durable else {}
 
     def _take(self, what: str, after: State, act: Callable[[], Any], *, splits: bool = False, retry: Document | None = None) -> None:
-        """Run a statement. Count it before it is sent, and when it is acknowledged."""
+        """Run a statement. Record it in the history before it is sent and when it is acknowledged."""
         statement = Statement(what, after, self._durable or self._always_durable, splits, retry, begun=next(History.ticks))
         self.history.statements.append(statement)
         self._file_system.asked[self._number] += 1
@@ -187,7 +188,7 @@ class Client:
             self._write(connection, {"findAndModify": name, "query": {"_id": document["_id"]}, "update": change, "new": True}, after)
 
     def _transaction(self, connection: RawClient) -> None:
-        """Change several documents in several collections in one transaction. Sometimes abort it."""
+        """Change several documents in several collections in one transaction, and sometimes abort it."""
         after, self._transaction_number = self._state(), self._transaction_number + 1
         commands: list[Document] = []
         for _ in range(self._random.randrange(2, 6)):
@@ -264,7 +265,7 @@ class Client:
 
 
 class Layers:
-    """The snapshots, restores and checkpoints between the statements of the clients. Only the test's thread uses this object."""
+    """A sequence of snapshots, restores and checkpoints between the clients' statements. Only the test's thread uses this object."""
 
     def __init__(self, server: SecantusDBServer, histories: list[History], file_system: PowerFileSystem, seed: int) -> None:
         self._server = server
@@ -274,7 +275,7 @@ class Layers:
         self._taken: list[tuple[Any, list[State]]] = []
 
     def act(self) -> None:
-        """Take, restore or release a snapshot, or write a checkpoint."""
+        """Perform one random step: take, restore or release a snapshot, or write a checkpoint."""
         step = self._random.choice([self._checkpoint, self._checkpoint, self._take, self._restore, self._release])
         if step == self._checkpoint:
             return step()

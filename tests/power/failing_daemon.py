@@ -1,4 +1,4 @@
-"""A daemon in a forked process. It starts in a tenth of a second. Before it exits, it reports the resources that it has not released."""
+"""A daemon in a forked process, which starts in a tenth of a second. Before it exits, it reports the resources that it has not released."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ PATIENCE_S: Final = 40.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a daemon has ended.
+    """The way in which a daemon has ended.
 
     Arguments:
         code: the exit code, or the negative number of the signal that ended it; None if it had to be killed.
         stderr: the daemon's output on stderr.
-        left: what it had not released; None if it did not report that.
-        kept: the storage engine's allocations that it had not freed.
+        left: the resources that it had not released; None if it did not report them.
+        kept: the allocations by the storage engine that it had not freed.
     """
 
     code: int | None
@@ -41,10 +41,10 @@ class Ending:
 
 
 class ForkedDaemon:
-    """A daemon in a fork of this process. No other thread may be running at the fork.
+    """A daemon in a fork of this process. No other thread may be running at the time of the fork.
 
     Arguments:
-        calls: counts the allocations that the daemon keeps; None if the library is not loaded.
+        calls: counts the allocations that the daemon does not free; None if the library is not loaded.
         store: the daemon's directory.
         arguments: further arguments of its command line.
     """
@@ -64,17 +64,17 @@ class ForkedDaemon:
 
     @property
     def has_started(self) -> bool:
-        """Whether the daemon listens."""
+        """Whether the daemon is listening."""
         return self._port is not None
 
     @property
     def port(self) -> int:
-        """The port that the daemon listens on."""
+        """The port on which the daemon listens."""
         assert self._port is not None, "the daemon has not started"
         return self._port
 
     def _await_port(self, reading: int) -> int | None:
-        """Return the port that the daemon listens on, or None if the daemon ends or hangs instead."""
+        """Wait until the daemon listens, and return its port. Return None if the daemon ends or hangs instead."""
         text, deadline = b"", time.monotonic() + PATIENCE_S
         while not text.endswith(b"\n"):
             if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0] or not (piece := os.read(reading, 4096)):
@@ -84,9 +84,9 @@ class ForkedDaemon:
         return int(text.decode().split("/")[2].rsplit(":", 1)[1])
 
     def stop(self) -> Ending:
-        """If the daemon is running, request it to stop.
+        """Request that the daemon stops, if it is running. Wait for its end, and return how it ended.
 
-        Wait for its end, and return how it ended. A daemon that does not end writes its stacks.
+        A daemon that does not end writes the stacks of its threads.
         """
         if self.has_started:
             with contextlib.suppress(ProcessLookupError):
@@ -94,7 +94,7 @@ class ForkedDaemon:
         return self.ended()
 
     def kill(self) -> None:
-        """End the daemon with SIGKILL."""
+        """Kill the daemon with SIGKILL."""
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
@@ -115,7 +115,7 @@ class ForkedDaemon:
 
 
 def _descriptors() -> dict[str, str]:
-    """Return the open descriptors and the files behind them."""
+    """Return the open file descriptors, with the files to which they refer."""
     found = {}
     for path in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
@@ -124,7 +124,7 @@ def _descriptors() -> dict[str, str]:
 
 
 def _become_daemon(calls: FailingCalls | None, store: Path, arguments: tuple[str, ...], out: int, errors: Path, report: Path) -> None:
-    """Run the daemon in this process, report what it has not released, and exit."""
+    """Run the daemon in this process, report the resources that it has not released, and exit."""
     os.dup2(out, 1)
     os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     before, kept = _descriptors(), calls.kept if calls else 0

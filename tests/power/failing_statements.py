@@ -1,4 +1,4 @@
-"""The statements of a client of a daemon with a failing call, and the check of the store afterwards."""
+"""The statements that a client sends to a daemon with a failing call, and the check of the store afterwards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WIDE: Final = "x" * 1500
 
 
 def seed(connection: RawClient) -> None:
-    """Fill a store."""
+    """Fill an empty store with test data."""
     for command in (
         {"insert": "seed", "documents": [{"_id": n, "n": n % 10, "v": 0, "text": _WIDE} for n in range(SEEDED)]},
         {"createIndexes": "seed", "indexes": [{"key": {"n": 1}, "name": "n_1"}]},
@@ -30,7 +30,7 @@ def seed(connection: RawClient) -> None:
 
 
 class Statements:
-    """The statements of one client, and the contents that they may have left.
+    """The statements of one client, and the contents that they may have written.
 
     Arguments:
         seeded: whether the store was filled by `seed`.
@@ -76,7 +76,7 @@ class Statements:
         self._write(connection, {"insert": "c", "documents": [{"_id": 20, "v": 20}]}, {20: 20})
 
     def _ask(self, connection: RawClient, command: Document, *, writes: bool = True) -> Document | None:
-        """Return the reply to a command if the command succeeded, otherwise None."""
+        """Send a command, and return the reply if the command succeeded, otherwise None."""
         had_failed = self._has_failed()
         if not self._is_open:
             return None
@@ -126,7 +126,7 @@ class Statements:
         self._pairs.append((first, second))
 
     def _read(self, connection: RawClient) -> None:
-        """Read everything, and check that the results are correct."""
+        """Read all documents, and check that the results are correct."""
         for name, hint in (("seed", {"$natural": 1}), ("seed", {"n": 1}), ("c", {"_id": 1})):
             if hint == {"n": 1} and not self._seeded:
                 continue
@@ -144,7 +144,7 @@ class Statements:
             self.problems.append(f"{when}: {name} contains {wrong}, possible {[possible.get(key) for key in wrong]}")
 
     def verify(self, connection: RawClient) -> None:
-        """Check that a reopened store contains what it may contain."""
+        """Check that a reopened store is consistent and contains the acknowledged writes."""
         names = {one["name"] for one in self._must(connection, {"listCollections": 1})["cursor"]["firstBatch"]}
         if ("other" not in names) not in self._dropped and self._possible["other"].get(1) == [1]:
             self.problems.append("the collection other is gone")

@@ -1,8 +1,8 @@
-"""The n-th call of a kind fails, and later calls succeed: `python -m tests.power.failures --kind read` tries every n until none fails.
+"""Tests in which the n-th call of a kind fails: `python -m tests.power.failures --kind read` tries every n until no call fails.
 
-Each run has a store that is new, was closed, or was killed. A forked daemon starts on it, serves a client and is stopped.
-The daemon must refuse to start or stop with a clear message, and release everything. Then the store is opened again, without a failure. It
-must contain everything that was acknowledged.
+Each run has a store that is new, was closed, or was killed. A forked daemon starts on it, serves a client, and is stopped. Only one call
+fails, and later calls succeed. If the daemon cannot start or stop, it must report a clear message and release everything. Then the store
+is opened again without a failure. It must contain everything that was acknowledged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BUGS: Final = ("Traceback", "Fatal Python error", "internal error", "Internal e
 
 @dataclass
 class Run:
-    """One run and its problems."""
+    """One run with a failing call, and the problems that it revealed."""
 
     store: str
     kind: str
@@ -52,7 +52,7 @@ class Run:
 
 
 class Failures:
-    """The stores with which the runs begin, and the runs.
+    """The runs with failing calls, and the stores with which they start.
 
     Arguments:
         directory: the directory for all files.
@@ -86,7 +86,7 @@ class Failures:
             assert ending.code == 0, ending
 
     def run(self, store: str, kind: str, at: int) -> Run:
-        """Let a call fail. Return the run with its problems."""
+        """Run a daemon with a failing call. Return the run with its problems."""
         run = Run(store, kind, at)
         ending, usual = self._try(run), self._usual[store]
         if NO_CHECKPOINT in ending.stderr or run.crashed:
@@ -100,7 +100,7 @@ class Failures:
         return run
 
     def _try(self, run: Run) -> Ending:
-        """Execute a run. Return how the daemon ended."""
+        """Execute a run, and return how the daemon ended."""
         store = self._directory / "store"
         shutil.rmtree(store, ignore_errors=True)
         if run.store != "new":
@@ -127,7 +127,7 @@ class Failures:
         return ending
 
     def _verify(self, store: Path, statements: Statements, run: Run) -> None:
-        """Open the store without a failure, and check it."""
+        """Open the store without a failure, and check its contents."""
         self._calls.begin(store, KINDS[0], 0)
         daemon = ForkedDaemon(self._calls, store)
         if not daemon.has_started:
@@ -144,7 +144,7 @@ class Failures:
 
 
 def _wrong_with(ending: Ending, *, has_started: bool, has_failed: bool) -> list[str]:
-    """Return the problems in the way a daemon ended."""
+    """Return the problems with the way in which a daemon ended."""
     problems = [f"says {bug}" for bug in _BUGS if bug in ending.stderr]
     if ending.code not in (0, 1):
         problems.append(f"ends with {ending.code}")
@@ -156,7 +156,7 @@ def _wrong_with(ending: Ending, *, has_started: bool, has_failed: bool) -> list[
 
 
 def _warm_up(store: Path) -> None:
-    """Import what a server and the statements need, so that the forked processes need not import it."""
+    """Import the modules that a server and the statements need, so that the forked processes do not have to import them."""
     with SecantusDBServer(port=0, storage_path=str(store), log_level="error") as server, connected(server) as connection:
         seed(connection)
         statements = Statements(seeded=True, has_failed=lambda: False)
@@ -166,7 +166,7 @@ def _warm_up(store: Path) -> None:
 
 
 def numbers(arguments: argparse.Namespace, counts: dict[str, dict[str, int]]) -> Iterator[tuple[str, str, int]]:
-    """Yield the requested runs: all, or a random sample of each kind."""
+    """Yield the requested runs: all runs, or a random sample of each kind."""
     chance = random.Random(arguments.seed)
     for kind in arguments.kind or KINDS:
         every = [(store, kind, at) for store in STORES for at in range(1, counts[store][kind] + 1)]
@@ -174,7 +174,7 @@ def numbers(arguments: argparse.Namespace, counts: dict[str, dict[str, int]]) ->
 
 
 def main() -> int:
-    """Run from the command line. Return the exit code."""
+    """Execute the runs that the command line requests. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", action="append", choices=KINDS)
     parser.add_argument("--sample", type=int, default=0, help="how many of each kind; 0 for all")

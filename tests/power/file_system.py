@@ -1,4 +1,4 @@
-"""The file system of `power_fs.c`: compiling it, opening stores on it, and the images that it creates."""
+"""The interface to the file system in `power_fs.c`: compiling it, opening stores on it, and reading the images that it creates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODES = ("nothing", "the first part", "random sectors")
 
 
 def include_directory() -> Path:
-    """Return the directory of WiredTiger's header, or skip the test."""
+    """Return the directory of WiredTiger's header file. Skip the test if it does not exist."""
     sys.path.append(str(ROOT / "vendor"))
     try:
         from build_wiredtiger import WIREDTIGER  # not in an installed package
@@ -37,7 +37,10 @@ def include_directory() -> Path:
 
 
 def compiled(name: str, *options: str) -> Path:
-    """Compile a source next to this file to a shared library, once for each content. Skip the test without a compiler."""
+    """Compile a source file in this directory to a shared library, unless its current content is already compiled.
+
+    Skip the test if there is no compiler.
+    """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:
         pytest.skip("there is no C compiler")
@@ -67,7 +70,7 @@ def compiled(name: str, *options: str) -> Path:
 
 
 class PowerFileSystem:
-    """The compiled file system, with one store at a time."""
+    """The compiled file system, on which one store at a time can be opened."""
 
     def __init__(self) -> None:
         self.path = compiled("power_fs.c", f"-I{include_directory()}")
@@ -77,7 +80,7 @@ class PowerFileSystem:
         self.acknowledged = (ctypes.c_int64 * CLIENTS).in_dll(self._library, "power_acknowledged")
 
     def begin(self, store: Path, images: Path, at: Sequence[int], seed: int) -> None:
-        """Begin with a store that is not open. Create an image, below the directory `images`, at each of the call numbers in `at`."""
+        """Register a store that is not open yet. Create an image in the directory `images` at each of the call numbers in `at`."""
         images.mkdir(parents=True, exist_ok=True)
         assert len(at) <= MOST_IMAGES
         numbers = (ctypes.c_int64 * len(at))(*at)
@@ -85,7 +88,7 @@ class PowerFileSystem:
 
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
-        """Open stores on this file system within the block."""
+        """Within the block, open stores on this file system."""
         before = configuration.path_config
 
         def path_config(cache_size_mb: int | None, session_max: int = configuration.SESSION_MAX) -> bytes:
@@ -107,12 +110,12 @@ class PowerFileSystem:
 
     @property
     def calls(self) -> int:
-        """The number of modifying calls since `begin`."""
+        """The number of modifying file system calls since `begin`."""
         number: int = self._library.power_calls()
         return number
 
     def counts(self, image: int) -> tuple[list[int], list[int]]:
-        """Return the numbers of statements that each client had sent, and that had been acknowledged, when an image was created."""
+        """Return two counts per client at the time an image was created: the statements sent, and the statements acknowledged."""
         rows = ctypes.c_int64 * CLIENTS * MOST_IMAGES
         asked = rows.in_dll(self._library, "power_image_asked")
         acknowledged = rows.in_dll(self._library, "power_image_acknowledged")

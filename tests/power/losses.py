@@ -1,8 +1,8 @@
-"""Many power losses: `python -m tests.power.losses 1000` prints what was tried and what was lost.
+"""Tests of many simulated power losses: `python -m tests.power.losses 1000` prints what was tried and what was lost.
 
-Several clients write to a store on our file system. At random calls of the file system, an image of the state after a power loss is
-created. An ordinary server opens each image, and the contents are compared with what was acknowledged to the clients by then.
-The next store is one of these images, and its first image may be created during its recovery.
+Several clients write to a store on the file system of `power_fs.c`. At random file system calls, it creates an image of the state after a
+power loss. An ordinary server opens each image, and the contents are compared with the statements that were acknowledged by that time.
+One of the images becomes the next store, whose first image may be created during its recovery.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PATIENCE_S = 120.0
 
 @dataclass
 class Figures:
-    """The counts of what was tried."""
+    """Counts of the power losses and checks that were performed."""
 
     losses: int = 0
     acknowledged: int = 0
@@ -52,7 +52,7 @@ class Figures:
 
 
 class Losses:
-    """Consecutive stores, and the power losses of each.
+    """A sequence of stores, with several power losses of each.
 
     Arguments:
         directory: the directory for all files.
@@ -72,7 +72,7 @@ class Losses:
         self._early = 0
 
     def run_one(self, images: int = IMAGES_PER_STORE) -> None:
-        """Write to one store, and check its images."""
+        """Let clients write to one store, and check the images of its power losses."""
         self._numbers += 1
         home = self._directory / str(self._numbers)
         store = home / "store"
@@ -104,7 +104,7 @@ class Losses:
             shutil.rmtree(path, ignore_errors=True)
 
     def _write(self, store: Path, histories: list[History], images: int) -> list[str]:
-        """Let clients write until all images are created. Return the problems."""
+        """Let clients write until all images are created. Return the problems that occurred."""
         syncs = self._chance.random() < 0.25
         with self._file_system.used():
             server = SecantusDBServer(port=0, storage_path=str(store), log_level="error", sync_on_commit=syncs, checkpoint_interval_s=0)
@@ -134,7 +134,7 @@ class Losses:
         return [client.problem for client in clients if client.problem]
 
     def _look_at(self, home: Path, number: int, histories: list[History], *, keeps: bool) -> None:
-        """Check one image. If `keeps`, use it as the next store."""
+        """Check one image. If `keeps` is true, use the image as the next store."""
         figures, image = self.figures, home / str(number)
         asked, acknowledged = self._file_system.counts(number)
         needed = least(histories, acknowledged)
@@ -164,7 +164,7 @@ class Losses:
 
 
 def lose_power(times: int, seed: int, directory: Path) -> Figures:
-    """Simulate a number of power losses. Return the figures. Stop early if there are many problems."""
+    """Simulate a number of power losses, and return the counts. Stop early if there are many problems."""
     losses = Losses(directory, seed)
     while losses.figures.losses < times and len(losses.figures.problems) < 10:
         losses.run_one(min(IMAGES_PER_STORE, times - losses.figures.losses))
@@ -172,7 +172,7 @@ def lose_power(times: int, seed: int, directory: Path) -> Figures:
 
 
 def main() -> int:
-    """Run from the command line. Return the exit code."""
+    """Simulate the power losses that the command line requests. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", type=int)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))

@@ -1,4 +1,4 @@
-"""The history of a client's writes: the states of its collections after each statement."""
+"""The history of a client's writes, from which the state of its collections after each statement is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHARED = "documents"
 
 
 class Content(NamedTuple):
-    """A collection's documents by `_id`, and the names of its indexes except the one on `_id`."""
+    """The documents of a collection by `_id`, and the names of its indexes except the one on `_id`."""
 
     documents: dict[int, Document]
     indexes: frozenset[str] = frozenset()
@@ -24,15 +24,15 @@ State = dict[str, Content]
 
 @dataclass
 class Statement:
-    """One statement of a client.
+    """A statement of a client.
 
     Arguments:
         what: the statement's name in reports.
         after: the state after the statement.
         durable: whether the acknowledgement promises that the statement is on disk.
-        splits: whether the statement may be applied in part, document by document.
+        splits: whether the statement may be applied partially, document by document.
         retry: the command, if it is a retryable write.
-        begun, ended: ticks of a clock that all clients share; `ended` is None before the acknowledgement.
+        begun, ended: ticks of a clock that all clients share. `ended` is None before the acknowledgement.
     """
 
     what: str
@@ -45,7 +45,7 @@ class Statement:
 
 
 class History:
-    """The statements of one client since the store was opened.
+    """The sequence of one client's statements since the store was opened.
 
     Arguments:
         before: the state when the store was opened.
@@ -70,7 +70,10 @@ class History:
 
 
 def least(histories: list[History], acknowledged: list[int]) -> list[int]:
-    """Return how many statements of each client must be in the store: durable ones, and those acknowledged before a durable one began."""
+    """Return, for each client, the number of its statements that must be in the store.
+
+    These are all acknowledged durable statements, and all statements that were acknowledged before a durable one began.
+    """
     done = [history.statements[:number] for history, number in zip(histories, acknowledged, strict=False)]
     synced = max((statement.begun for part in done for statement in part if statement.durable), default=0)
     needed = []
@@ -81,9 +84,10 @@ def least(histories: list[History], acknowledged: list[int]) -> list[int]:
 
 
 def found_at(history: History, found: State, low: int, high: int) -> int | None:
-    """Return the number of statements, from `low` to `high`, after which a client had the state that was found, or None.
+    """Return the number of statements, between `low` and `high`, after which a client had the state `found`. Return None if there is no
+    such number.
 
-    If the next statement may be applied in part, it may also have been.
+    A state in which the next statement is partially applied also matches, if that statement may be applied partially.
     """
     for number in range(high, low - 1, -1):
         if found == history.state(number):
@@ -95,7 +99,7 @@ def found_at(history: History, found: State, low: int, high: int) -> int | None:
 
 
 def is_between(found: State, before: State, after: State) -> bool:
-    """Return whether each document is in its state before or after a statement. The statement must change only documents."""
+    """Return whether each document is in its state before or after a statement that changes only documents."""
     if found.keys() != after.keys() or any(found[name].indexes != after[name].indexes for name in found):
         return False
     for name, content in found.items():
@@ -107,7 +111,7 @@ def is_between(found: State, before: State, after: State) -> bool:
 
 
 def differences(found: State, expected: State) -> str:
-    """Return the first difference between two states, for a report."""
+    """Return a description of the first difference between two states, for a report."""
     if found.keys() != expected.keys():
         return f"collections {sorted(found)}, expected {sorted(expected)}"
     for name, content in found.items():

@@ -1,4 +1,6 @@
-"""The n-th sync, read, write, extension, name or allocation fails: nothing acknowledged is lost, and nothing hangs or leaks."""
+"""Tests in which the n-th sync, read, write, extension, name or allocation call fails: no acknowledged write is lost, and nothing hangs
+or leaks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The store survives power losses: no acknowledged durable write is lost, and any other write is whole or absent.
+"""Tests that the store survives power losses: no acknowledged durable write is lost, and any other write is present completely or not at
+all.
 
 See docs/disaster-recovery.md.
 """

@@ -1,4 +1,4 @@
-"""The check of a store after a power loss."""
+"""The verification of a store after a simulated power loss."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.power.model import SHARED, Content, Document, History, State, differe
 
 
 def give_marks(image: Path, synced: Path | None, chance: random.Random) -> str:
-    """Write the log marks as a power loss may leave them: with or without the changes since their last sync.
+    """Write the marks of the log in one of the two states that a power loss may leave: with or without the changes since their last sync.
 
-    Return which of the two was chosen, as text for a report.
+    Return the chosen state as text for a report.
 
     Arguments:
-        image: the image, which contains the present marks.
-        synced: the marks that were synced at the start; None if the image was created before.
+        image: the image, which contains the current marks.
+        synced: the marks that were synced at the start; None if the image was created before that.
     """
     path, at = image / log_marks.NAME, log_marks._AT_BOOT
     takes_synced = synced is not None and chance.random() < 0.5
@@ -31,7 +31,7 @@ def give_marks(image: Path, synced: Path | None, chance: random.Random) -> str:
 
 
 class Store:
-    """The store of an image, opened by an ordinary server."""
+    """A store in an image, opened by an ordinary server."""
 
     def __init__(self, path: Path) -> None:
         self.server = SecantusDBServer(port=0, storage_path=str(path), log_level="error")
@@ -48,7 +48,7 @@ class Store:
         return self.connection.run({**command, "$db": command.get("$db", DATABASE)})
 
     def all(self, name: str, **find: Any) -> list[Document]:
-        """Return the documents of a collection."""
+        """Return all documents of a collection."""
         reply = self.run({"find": name, "batchSize": 1_000_000, **find})
         assert reply["ok"], reply
         assert reply["cursor"]["id"] == 0
@@ -56,11 +56,11 @@ class Store:
         return found
 
     def names(self) -> list[str]:
-        """Return the names of the collections."""
+        """Return the names of all collections."""
         return [one["name"] for one in self.run({"listCollections": 1})["cursor"]["firstBatch"]]
 
     def content(self, name: str, problems: list[str]) -> Content:
-        """Return a collection's content. Record where its indexes, count or structure disagree with it."""
+        """Return the content of a collection. Add a problem if its indexes, its count or its structure disagree with the documents."""
         documents = self.all(name, hint={"$natural": 1})
         indexes = {one["name"] for one in self.run({"listIndexes": name})["cursor"]["firstBatch"]} - {"_id_"}
         ids = sorted(one["_id"] for one in documents)
@@ -76,7 +76,7 @@ class Store:
         return Content({one["_id"]: one for one in documents}, frozenset(indexes))
 
     def oplog_problems(self, contents: dict[str, Content]) -> list[str]:
-        """Compare each document with its last entry in the oplog. Return the problems."""
+        """Compare each document with its last oplog entry, and return the problems."""
         uuids = {bytes(one["info"]["uuid"]): one["name"] for one in self.run({"listCollections": 1})["cursor"]["firstBatch"]}
         last: dict[tuple[bytes, int], Document] = {}
         for entry in self.all("oplog.rs", **{"$db": "local"}):
@@ -98,7 +98,7 @@ class Store:
 
 
 def _sets(entry: Document) -> Document:
-    """Return the fields that an oplog entry sets: those of an inserted or replaced document, or of a diff."""
+    """Return the fields that an oplog entry sets, through an inserted or replaced document or through a diff."""
     if entry["op"] == "i" or "$v" not in entry["o"]:
         return dict(entry["o"])
     diff = entry["o"]["diff"]
@@ -106,7 +106,7 @@ def _sets(entry: Document) -> Document:
 
 
 def part_of(number: int, contents: dict[str, Content]) -> State:
-    """Return a client's part of the contents."""
+    """Return the part of the contents that one client has written."""
     low = number * IDS_PER_CLIENT
     shared = {key: one for key, one in contents[SHARED].documents.items() if low <= key < low + IDS_PER_CLIENT}
     own = {name: content for name, content in contents.items() if name.startswith(f"own{number}_")}
@@ -114,7 +114,7 @@ def part_of(number: int, contents: dict[str, Content]) -> State:
 
 
 def read(store: Store, problems: list[str], *, with_oplog: bool) -> dict[str, Content]:
-    """Return the contents of all collections. Record the problems that are visible without the histories."""
+    """Return the contents of all collections. Add the problems that are visible without the clients' histories."""
     contents = {name: store.content(name, problems) for name in store.names() if not name.startswith("system.")}
     if with_oplog:
         problems += store.oplog_problems(contents)
@@ -122,7 +122,7 @@ def read(store: Store, problems: list[str], *, with_oplog: bool) -> dict[str, Co
 
 
 def compare(contents: dict[str, Content], histories: list[History], needed: list[int], asked: list[int]) -> tuple[list[int], list[str]]:
-    """Return the number of statements after which each client had the state that was found, and the problems."""
+    """Return, for each client, the number of statements after which it had the state in the store. Also return the problems."""
     positions, problems = [], []
     if SHARED not in contents:
         return [0] * len(histories), [f"the collection {SHARED} is gone"]
@@ -145,7 +145,7 @@ def compare(contents: dict[str, Content], histories: list[History], needed: list
 
 
 def ask_again(store: Store, number: int, history: History, position: int) -> list[str]:
-    """Retry the last statement of a client that is in the store, if it is retryable. Return the problems if it has an effect."""
+    """Retry the last statement of a client that is in the store, if it is retryable. Return a problem if the retry changes anything."""
     if not position or (command := history.statements[position - 1].retry) is None:
         return []
     before = history.state(position)
@@ -160,5 +160,5 @@ def ask_again(store: Store, number: int, history: History, position: int) -> lis
 
 
 def copied(image: Path, to: Path) -> Path:
-    """Copy an image, and return the copy."""
+    """Copy an image, and return the path of the copy."""
     return Path(shutil.copytree(image, to))

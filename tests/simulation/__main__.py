@@ -1,6 +1,6 @@
 """The command line of the simulations: ``python -m tests.simulation --seeds 1000``.
 
-A seed always produces the same history. A failure prints its seed, and ``--first SEED --seeds 1`` repeats it.
+A seed always produces the same history. After a failure, its seed is printed, so that ``--first SEED --seeds 1`` reproduces it.
 """
 
 from __future__ import annotations

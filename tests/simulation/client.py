@@ -1,4 +1,4 @@
-"""A virtual client. It passes messages to the server's dispatcher, has a session, and sometimes loses its connection."""
+"""A simulated client. It passes messages to the server's dispatcher, uses a session, and sometimes loses its connection."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ MOST_RETRIES = 60
 
 
 class Lost(Exception):
-    """The connection broke; whether the command has run is unknown."""
+    """The error after a lost connection. Whether the command was executed is unknown."""
 
 
 class Failed(Exception):
-    """The server has answered with an error."""
+    """The error if the server's reply is an error."""
 
     def __init__(self, reply: Document) -> None:
         super().__init__(f"{reply.get('code')} {reply.get('errmsg')}")
@@ -38,10 +38,10 @@ class Failed(Exception):
 
 
 class Client:
-    """A client with one session.
+    """A simulated client with one session.
 
     Arguments:
-        note: called with each message and each reply, for the hash of the history.
+        note: called with each message and each reply, to compute the hash of the history.
         loss: the probability that the connection breaks before or after a command.
     """
 
@@ -65,7 +65,8 @@ class Client:
         """Send a command and return the reply.
 
         Raises:
-            Lost, Failed.
+            Lost: the connection broke.
+            Failed: the server returned an error.
         """
         data = self._message({**body, "$db": db})
         self._note(data)
@@ -110,7 +111,7 @@ class Client:
         return bson.decode(raw[21:])
 
     def _look_at_times(self, reply: Document) -> None:
-        """Assert that the operation time never goes back, and is never after the cluster time."""
+        """Assert that the operation time in replies never decreases, and is never later than the cluster time."""
         time = reply["operationTime"]
         now = (time.time, time.inc)
         known = reply["$clusterTime"]["clusterTime"]
@@ -122,19 +123,19 @@ class Client:
     # Retryable writes.
 
     def retried(self, db: str, body: Document) -> Document:
-        """Send a retryable write, repeat it with the same transaction number until the server replies, and return the reply.
+        """Send a retryable write, and repeat it with the same transaction number until the server replies. Return the reply.
 
         Raises:
-            Failed: with an error after which a driver does not retry.
+            Failed: the server returned an error after which a driver does not retry.
         """
         self.number += 1
         return self.until_answered(db, {**body, "lsid": self.lsid, "txnNumber": Int64(self.number)})
 
     def until_answered(self, db: str, body: Document) -> Document:
-        """Send a command, repeat it until the server replies, and return the reply.
+        """Send a command, and repeat it until the server replies. Return the reply.
 
         Raises:
-            Failed: with an error after which a driver does not retry.
+            Failed: the server returned an error after which a driver does not retry.
         """
         for _ in range(MOST_RETRIES):
             try:
@@ -150,15 +151,16 @@ class Client:
     # Transactions.
 
     def begin(self) -> None:
-        """Begin a transaction."""
+        """Start a transaction."""
         self.number += 1
         self._starts = self.in_transaction = True
 
     def inside(self, db: str, body: Document) -> Document:
-        """Send a statement of the transaction, or a single command if no transaction is open, and return the reply.
+        """Run a statement in the open transaction, or outside a transaction if none is open. Return the reply.
 
         Raises:
-            Lost, Failed.
+            Lost: the connection broke.
+            Failed: the server returned an error.
         """
         if not self.in_transaction:
             return self.command(db, {**body, "lsid": self.lsid})
@@ -170,10 +172,10 @@ class Client:
         return self.command(db, {**body, **fields})
 
     def commit(self) -> bool | None:
-        """Commit the transaction. Return whether it was committed, or None if that stays unknown.
+        """Commit the transaction. Return whether it was committed, or None if this remains unknown.
 
         Raises:
-            Failed: with an error that is not transient.
+            Failed: the server returned an error that is not transient.
         """
         if self._starts:
             self.in_transaction = self._starts = False
@@ -209,10 +211,11 @@ class Client:
     # Cursors.
 
     def all(self, db: str, body: Document, batch_size: int | None = None) -> list[Document]:
-        """Return all documents of a cursor. If a transaction is open, read them in it.
+        """Run a command that opens a cursor, in the open transaction if there is one. Return all documents of the cursor.
 
         Raises:
-            Lost, Failed.
+            Lost: the connection broke.
+            Failed: the server returned an error.
         """
         cursor = self.inside(db, body)["cursor"]
         found: list[Document] = list(cursor["firstBatch"])

@@ -1,4 +1,7 @@
-"""Documents that expire while the wall clock jumps. None may be deleted early, none deleted twice, and none may remain."""
+"""The simulation of documents that expire while the wall clock jumps.
+
+No document may be deleted too early or twice, and no expired document may remain.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Expiry:
     """A model that inserts documents that expire soon, late or never, and checks which of them still exist.
 
     Arguments:
-        wall: the wall clock, which knows the latest time that the server can have read.
+        wall: the wall clock, which records the latest time that the server can have read.
     """
 
     def __init__(self, wall: Wall) -> None:
@@ -33,13 +36,13 @@ class Expiry:
         self._acknowledged: set[int] = set()
 
     def prepare(self, client: Client) -> None:
-        """Create the collection, and set a short interval for the TTL monitor."""
+        """Create the collection, and set a short interval for the server's TTL monitor."""
         client.command("admin", {"setParameter": 1, "ttlMonitorSleepSecs": PASS_S})
         index = {"key": {"at": 1}, "name": "at_1", "expireAfterSeconds": AFTER_S}
         client.command(DB, {"createIndexes": NAME, "indexes": [index]})
 
     def one(self, client: Client) -> None:
-        """Insert a document, postpone the expiry of one, or check all of them."""
+        """Perform one random step: insert a document, postpone the expiry of a document, or check all documents."""
         way = client.chance.random()
         if way < 0.5:
             self._insert(client)
@@ -82,7 +85,7 @@ class Expiry:
         assert not early, f"gone before their time: {early}"
 
     def check(self, client: Client) -> None:
-        """Let the TTL monitor run again, and check the remaining documents."""
+        """Let the TTL monitor run once more, then check the remaining documents."""
         # In a restarted process, the monitor has its default interval of one minute.
         client.node.scheduler.sleep(70)
         self._look(client)

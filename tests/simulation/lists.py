@@ -1,7 +1,7 @@
-"""Transactions on lists, and a checker of their history that needs no other program.
+"""Simulated transactions on lists, and a checker of their history that needs no external program.
 
-The checker finds fewer anomalies than `adya` (tests/isolation/adya.py), which also checks the histories of the nightly run. The two must
-not contradict each other.
+The checker finds fewer anomalies than `adya` (tests/isolation/adya.py). The nightly run checks its histories with both, and the results
+must not contradict each other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STATEMENT_ERRORS = frozenset({11601, 237, 43, 50, 11600, 91, 189})
 
 
 class Keys:
-    """The lists in use, and the next value for each."""
+    """The keys of the lists in use, and the next value for each list."""
 
     def __init__(self) -> None:
         self._appended = dict.fromkeys(range(LISTS), 0)
@@ -34,7 +34,7 @@ class Keys:
         return client.chance.choice(list(self._appended))
 
     def next_value(self, client: Client) -> tuple[int, int]:
-        """Return the key of a list in use, and a value that the list does not contain yet."""
+        """Return the key of a list in use, and a new value that the list does not contain yet."""
         key = self.choose(client)
         self._appended[key] += 1
         value = self._appended[key]
@@ -46,7 +46,7 @@ class Keys:
 
 
 class Lists:
-    """A client that appends to lists and reads them, in transactions and outside.
+    """A simulated client that appends to lists and reads them, inside and outside transactions.
 
     Arguments:
         processes: yields the number of a new process.
@@ -60,7 +60,7 @@ class Lists:
         self._process = next(processes)
 
     def one(self) -> None:
-        """Run one transaction, or one operation outside of transactions."""
+        """Run one transaction, or one operation outside a transaction."""
         chance = self._client.chance
         outside = chance.random() < 0.15
         wanted = [self._operation() for _ in range(1 if outside else chance.randrange(1, 5))]
@@ -140,7 +140,7 @@ class Lists:
 
 
 class Judgement:
-    """A check of a history of transactions on lists for strong snapshot isolation.
+    """A check whether a history of transactions on lists satisfies strong snapshot isolation.
 
     Arguments:
         lines: the lines of the history.
@@ -165,7 +165,10 @@ class Judgement:
             self._check_cycles()
 
     def _check_values(self) -> None:
-        """Check that reads are prefixes of the final list, with their transaction's appends, and that acknowledged appends occur once."""
+        """Check that reads are prefixes of the final lists, and that acknowledged appends occur exactly once.
+
+        A read may additionally contain the appends of its own transaction.
+        """
         for key, values in self._final.items():
             if len(set(values)) != len(values):
                 self.problems.append(f"list {key} has a value twice: {values}")
@@ -183,7 +186,7 @@ class Judgement:
                     self.problems.append(f"a read of list {key} is {value}, after own {own[key]}; the list is {order}")
 
     def _check_cycles(self) -> None:
-        """Check that every cycle in the transactions' dependency graph contains at least two anti-dependencies."""
+        """Check that every cycle in the dependency graph of the transactions contains at least two anti-dependencies."""
         writers = {(key, value): number for number, (_, _, ops) in enumerate(self._committed) for kind, key, value in ops if kind == APPEND}
         after: dict[int, set[int]] = defaultdict(set)
         anti: set[tuple[int, int]] = set()
@@ -201,7 +204,11 @@ class Judgement:
         self._find_cycles(after, anti)
 
     def _depend(self, number: int, key: Any, value: Any, writers: Any, after: dict[int, set[int]], anti: set[tuple[int, int]]) -> None:
-        """Add the dependencies of a read: the transaction that wrote the last value read, and the transaction that wrote the next value."""
+        """Add the dependencies of a read to the graph.
+
+        The read depends on the transaction that wrote the last value in the result. The transaction that wrote the next value depends on
+        the reader.
+        """
         order = self._final.get(key, [])
         if value and (key, value[-1]) in writers:
             after[writers[key, value[-1]]].add(number)

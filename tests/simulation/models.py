@@ -1,4 +1,4 @@
-"""The clients' operations in a simulation, and invariants that are true for every order of steps: a bank, a counter, a growing set."""
+"""The operations of simulated clients, with invariants that every order of steps must satisfy: a bank, a counter, and a growing set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ ACCOUNTS, EACH = 6, 100
 
 
 def in_transaction(client: Client, body: Any) -> bool | None:
-    """Run a body in a transaction once. Return whether it was committed, or None if that is unknown. If the body returns False, abort."""
+    """Run a function in a transaction once. Return whether the transaction was committed, or None if that is unknown.
+
+    If the function returns False, abort the transaction.
+    """
     client.begin()
     try:
         regrets = body() is False
@@ -35,14 +38,14 @@ def in_transaction(client: Client, body: Any) -> bool | None:
 
 
 class Bank:
-    """A bank: transactions move money between accounts, and every transaction that adds up the accounts must find the same sum."""
+    """A bank, in which transactions move money between accounts. Every transaction that adds up the accounts must find the same sum."""
 
     def prepare(self, client: Client) -> None:
-        """Open the accounts."""
+        """Create the accounts."""
         client.command(DB, {"insert": "bank", "documents": [{"_id": number, "n": EACH} for number in range(ACCOUNTS)]})
 
     def one(self, client: Client) -> None:
-        """Move money, or add up the accounts."""
+        """Move money between accounts, or check the sum of all accounts."""
         if client.chance.random() < 0.5:
             in_transaction(client, lambda: self._transfer(client))
         else:
@@ -69,14 +72,14 @@ class Bank:
         return [whole, grouped["n"]]
 
     def check(self, client: Client) -> None:
-        """Add up the accounts at the end."""
+        """Check the sum of all accounts at the end of the simulation."""
         accounts = client.all(DB, {"find": "bank"})
         assert sum(one["n"] for one in accounts) == ACCOUNTS * EACH, accounts
         assert min(one["n"] for one in accounts) >= 0, accounts
 
 
 class Count:
-    """A counter: each acknowledged increment must count exactly once, even if it was sent several times."""
+    """A counter, in which each acknowledged increment must count exactly once, even if it was sent several times."""
 
     def __init__(self) -> None:
         self._sure = 0
@@ -117,13 +120,13 @@ class Count:
         return client.chance.random() > 0.1
 
     def check(self, client: Client) -> None:
-        """Compare the counter with the number of acknowledged increments."""
+        """Check that the counter agrees with the number of acknowledged increments."""
         (found,) = client.all(DB, {"find": "counter"})
         assert self._sure <= found["n"] <= self._sure + self._unsure, f"{found}, acknowledged {self._sure}, unknown {self._unsure}"
 
 
 class Set:
-    """A set: each element of an acknowledged transaction must occur once, and two readers must not see the set grow in different orders."""
+    """A set, in which each element of an acknowledged transaction must occur once. All readers must see it grow in the same order."""
 
     def __init__(self) -> None:
         self._next = 0
@@ -137,7 +140,7 @@ class Set:
         client.command(DB, {"create": "mirror"})
 
     def one(self, client: Client) -> None:
-        """Add an element, or read the set."""
+        """Add an element to the set, or read the set."""
         if client.chance.random() < 0.4:
             self._look(client)
             return
@@ -176,7 +179,7 @@ class Set:
             self._reads += seen
 
     def check(self, client: Client) -> None:
-        """Compare the set with the acknowledged elements, and the reads with each other."""
+        """Compare the set with the acknowledged elements, and check that all reads are consistent with each other."""
         found = Counter(one["element"] for one in client.all(DB, {"find": "elements"}))
         assert max(found.values(), default=1) == 1, f"twice: {found.most_common(3)}"
         lost = set(self._sure) - found.keys()

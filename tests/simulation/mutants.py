@@ -1,4 +1,7 @@
-"""Faults that the simulation must find: those of the isolation tests, and some that only appear with a retry, a reader or a clock."""
+"""Faults to inject into the server, which the simulation must find. They include the faults of the isolation tests.
+
+Some faults only have an effect with a retry, an oplog reader, or a clock jump.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +16,24 @@ from tests.isolation.mutants import Mutate
 
 
 def forget_retried() -> None:
-    """Forget that a write has run, so that it runs again if a client repeats it."""
+    """Make the server forget that a write has run, so that it runs again if a client retries it."""
     auto_commit.note_retried = lambda *_arguments: None
     auto_commit.store_retried = lambda *_arguments: None  # type: ignore[assignment, return-value]
 
 
 def keep_readers_waiting() -> None:
-    """Do not notify the readers of the oplog about commits."""
+    """Prevent the server from notifying the readers of the oplog about commits."""
     WriteSignal.publish = lambda *_arguments: None  # type: ignore[method-assign, assignment]
 
 
 def expire_early() -> None:
-    """Delete expired documents ten seconds too early."""
+    """Make the server delete expired documents ten seconds too early."""
     found = ttl._expiries
     ttl._expiries = lambda collection: [one._replace(seconds=one.seconds - 10) for one in found(collection)]
 
 
 def follow_the_wall_clock() -> None:
-    """Take the time of each oplog entry from the wall clock, even after the clock was set back."""
+    """Make the server take the time of each oplog entry from the wall clock, even after the clock was set back."""
     following = Oplog._next
 
     def next_time(self: Any) -> tuple[int, int]:

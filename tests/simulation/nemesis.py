@@ -1,4 +1,4 @@
-"""The disturbances of a simulation: killed sessions and operations, failing commands, clock jumps, checkpoints, killed processes."""
+"""The disturbances in a simulation: killed sessions and operations, failing commands, clock jumps, checkpoints, and killed processes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ CODES = (91, 189, 11600, 112)
 
 
 class Nemesis:
-    """A client that causes one disturbance after another.
+    """A simulated client that causes one disturbance after another.
 
     Arguments:
-        client: the client for the disturbances.
-        victims: the other clients.
-        kills: the maximum number of times that the process may be killed.
+        client: the client that causes the disturbances.
+        victims: the clients whose sessions and operations are killed.
+        kills: the maximum number of times that the server process may be killed.
         jumps: whether the wall clock may jump.
     """
 
@@ -30,7 +30,7 @@ class Nemesis:
         self.done: dict[str, int] = {}
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Cause disturbances until `is_over` returns true, then end those that last."""
+        """Cause disturbances until `is_over` returns true, then end all disturbances that are still active."""
         chance, scheduler = self._client.chance, self._client.node.scheduler
         ways = [self._kill_session, self._kill_operation, self._fail, self._checkpoint, self._pause]
         if self._jumps:

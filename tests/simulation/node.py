@@ -1,4 +1,4 @@
-"""The server of a simulation. It has no sockets and uses the simulated time; it can be killed like a process and restarted."""
+"""The server in a simulation. It has no sockets and uses simulated time. It can be killed like a process, and restarted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ STARTS_MS = (*[1_767_225_600_000] * 6, 2_147_483_645_000, 4_294_967_290_000)
 
 
 class SimulatedClock(Clock):
-    """The clock of a simulated process. It follows the scheduler's time, but its wall clock may jump or stop, as if NTP or a user set it.
+    """The clock of a simulated process. It follows the scheduler's time, but its wall clock may also jump or stop, as after a change by
+    NTP or a user.
 
     Arguments:
         wall: the wall clock, which all clocks of a run share.
@@ -35,7 +36,7 @@ class SimulatedClock(Clock):
         super().__init__(int.from_bytes(seed.encode(), "big"))
 
     def now_ms(self) -> int:
-        """Return the wall clock's time."""
+        """Return the time of the wall clock in milliseconds."""
         return self._wall.now_ms()
 
     system_ms = now_ms
@@ -48,13 +49,13 @@ class SimulatedClock(Clock):
 
 
 class Wall:
-    """The wall clock.
+    """The wall clock of a simulation.
 
     Arguments:
         start_ms: the start time.
 
     Attributes:
-        highest_ms: the latest time that it has shown.
+        highest_ms: the latest time that the clock has returned.
     """
 
     def __init__(self, scheduler: Scheduler, start_ms: int) -> None:
@@ -64,13 +65,13 @@ class Wall:
         self.highest_ms = start_ms
 
     def now_ms(self) -> int:
-        """Return the time."""
+        """Return the time in milliseconds."""
         now = self.scheduler.now_us // 1000 + self._offset_ms if self._frozen_ms is None else self._frozen_ms
         self.highest_ms = max(self.highest_ms, now)
         return now
 
     def jump(self, by_ms: int) -> None:
-        """Move the time forward or back."""
+        """Move the time forwards or backwards."""
         self._offset_ms += by_ms
 
     def freeze(self) -> None:
@@ -78,12 +79,12 @@ class Wall:
         self._frozen_ms = self.now_ms()
 
     def go_on(self) -> None:
-        """Let the clock run again, with the time that it would have had without the stop."""
+        """Restart the clock with the time that it would show if it had not been stopped."""
         self._frozen_ms = None
 
 
 class SilentListener:
-    """A listener without a socket. Callers open connections by calling it."""
+    """A listener without a socket. Callers open connections with `connect_virtual`."""
 
     certificates = None
 
@@ -105,18 +106,18 @@ class SilentListener:
         return connection, transport
 
     def check_clients(self) -> None:
-        """Do nothing: virtual clients do not disconnect in the middle of a command."""
+        """Do nothing, because virtual clients do not disconnect while a command is running."""
 
     def start(self) -> None:
-        """Do nothing."""
+        """Do nothing, because there is no socket to listen on."""
 
     def close(self) -> None:
-        """Interrupt the running commands."""
+        """Interrupt all running commands."""
         self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
 
 
 class VirtualTransport:
-    """A transport that stores the reply of the running command."""
+    """A transport without a socket, which stores the reply of the running command."""
 
     def __init__(self) -> None:
         self.replies: list[bytes] = []
@@ -126,7 +127,7 @@ class VirtualTransport:
         self.replies.append(data)
 
     def receive(self) -> bytes:
-        """Raise an error: messages are passed to the connection directly."""
+        """Raise an error, because messages are passed directly to the connection."""
         raise AssertionError("a virtual connection is not read")
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
@@ -134,11 +135,11 @@ class VirtualTransport:
         raise AssertionError("a virtual connection is not read")
 
     def peek_closed(self) -> bool:
-        """Return False."""
+        """Return False, because a virtual client does not disconnect."""
         return False
 
     def stop_receiving(self) -> None:
-        """Do nothing."""
+        """Do nothing, because the transport never receives."""
 
     shut_down = close = stop_receiving
 
@@ -147,7 +148,7 @@ server_module.Listener = SilentListener  # type: ignore[misc, assignment]
 
 
 class Node:
-    """A server in the simulation, which runs in one process after another.
+    """The server in a simulation. It runs in a sequence of simulated processes.
 
     Arguments:
         directory: the directory of the stores, with a subdirectory for each process; None for a store in memory.
@@ -163,7 +164,7 @@ class Node:
 
     @property
     def services(self) -> Services:
-        """The services of the running server."""
+        """The services of the running server process."""
         services: Services = self.server.services
         return services
 
@@ -171,7 +172,7 @@ class Node:
         return ":memory:" if self._directory is None else str(self._directory / str(self._starts))
 
     def start(self) -> None:
-        """Start a process on the present store. Must be called in a task."""
+        """Start a server process on the current store. Must be called in a task of the scheduler."""
         clock = SimulatedClock(self.wall, f"{self._seed}.{self._starts}")
         server = SecantusDBServer(port=0, storage_path=self._path(), clock=clock, log_level="error", cache_size_mb=64)
         task = self.scheduler.current
@@ -190,7 +191,7 @@ class Node:
         return connected
 
     def kill(self) -> None:
-        """End the process without a checkpoint, and start another one with the data that the old one passed to the operating system.
+        """End the process without a checkpoint, and start a new one with the data that the old one has passed to the operating system.
 
         Must be called in a task.
         """
@@ -204,7 +205,7 @@ class Node:
         self.start()
 
     def _bury(self, server: SecantusDBServer, path: str) -> None:
-        """Free the resources of a killed process after its tasks have ended."""
+        """Release the resources of a killed process after its tasks have ended."""
         while any(task.process is server for task in self.scheduler.tasks):
             self.scheduler.sleep(0.01)
         server.services.engine.close()
@@ -212,5 +213,5 @@ class Node:
         shutil.rmtree(path)
 
     def stop(self) -> None:
-        """Stop the server normally. Must be called in a task."""
+        """Shut the server down normally. Must be called in a task of the scheduler."""
         self.server.stop()

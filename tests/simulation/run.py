@@ -1,4 +1,4 @@
-"""One simulation. A seed determines the store, the clients, the disturbances and every step. The invariants are checked at the end."""
+"""One simulation. Its seed determines the store, the clients, the disturbances and every step. The invariants are checked at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = 12
 
 
 class Outcome(NamedTuple):
-    """The result of a simulation: the hash of its history, counts, and the transactions on lists as JSON lines."""
+    """The result of a simulation: the hash of its history, some counts, and the transactions on lists as JSON lines."""
 
     digest: str
     counts: dict[str, Any]
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 class Simulation:
-    """One simulation, to be run once.
+    """A simulation that can be run once.
 
     Arguments:
         seed: the seed of every choice.
@@ -107,7 +107,9 @@ class Simulation:
         self.node.stop()
 
     def _spawn_follower(self, follower: Follower) -> Callable[[], bool]:
-        """Let a client follow the stream. When it has begun, return a function that returns whether it has ended."""
+        """Start a task that follows the change stream, and wait until the stream is open. Return a function that tells whether the task
+        has ended.
+        """
         client = self._client("follower", self._loss)
         ended: list[bool] = []
 
@@ -121,7 +123,7 @@ class Simulation:
         return lambda: bool(ended)
 
     def _run_clients(self, models: list[Any]) -> Nemesis:
-        """Run the clients and the disturbances until all clients have ended. Return the disturbances."""
+        """Run the clients and the disturbances until all clients have ended. Return the object that caused the disturbances."""
         keys, processes = Keys(), itertools.count()
         victims = []
         for number in range(self._chance.randrange(4, 9)):
@@ -151,7 +153,7 @@ class Simulation:
         assert not problems, "\n".join(problems[:5])
 
     def _validate(self, client: Client) -> None:
-        """Validate every collection."""
+        """Validate every collection with the validate command."""
         for db in (LISTS_DB, "models", "history", "expiry"):
             for one in client.all(db, {"listCollections": 1, "nameOnly": True}):
                 report = client.command(db, {"validate": one["name"], "full": True})
@@ -159,7 +161,7 @@ class Simulation:
 
 
 def run(seed: int, rounds: int = ROUNDS) -> Outcome:
-    """Run the simulation of a seed and return its outcome. Raise what `Simulation.run` raises."""
+    """Run the simulation with the given seed and return its outcome. Raise the same errors as `Simulation.run`."""
     directory = Path(tempfile.mkdtemp(prefix="simulation-"))
     gc.collect()
     gc.disable()

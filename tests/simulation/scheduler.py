@@ -1,8 +1,8 @@
-"""A seeded scheduler of tasks in one thread, with its own simulated time.
+"""A seeded scheduler of tasks in one thread, with simulated time.
 
-A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system could let another thread
-run. The scheduler then chooses the next task at random. Each step advances the time a little. If every task waits, the time jumps to the
-next deadline.
+A task is a greenlet. It runs until it blocks on a lock, sleeps, or passes a point at which the operating system could switch to a
+different thread. The scheduler then chooses the next task at random. Each step advances the time a little. If all tasks are blocked, the
+time jumps to the next deadline.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ LONGEST_SLICE = 300
 
 
 class Stuck(Exception):
-    """No task can continue, or the tasks run without end."""
+    """The error if no task can continue, or if the tasks run without end."""
 
 
 class Ended(BaseException):
-    """The process of a task has been killed. The scheduler throws this exception into the task."""
+    """The exception that the scheduler throws into a task whose process has been killed."""
 
 
 class Task:
-    """A task of the scheduler. `lock` is the lock that it waits for, if any; `deadline` is the time at which its wait ends."""
+    """A task of the scheduler. `lock` is the lock for which it waits, or None. `deadline` is the time at which its wait ends."""
 
     def __init__(self, ident: int, name: str, body: Callable[[], object], process: object, hub: Any) -> None:
         self.ident = ident
@@ -53,7 +53,7 @@ class Task:
             self.is_ended = True
 
     def where(self) -> str:
-        """Return where the task waits, for a message."""
+        """Return the place at which the task waits, for an error message."""
         frame = self.greenlet.gr_frame
         lines = [] if frame is None else traceback.format_stack(frame)[-12:]
         return f"{self.name}:\n{''.join(lines)}"
@@ -64,7 +64,7 @@ class Scheduler:
 
     Arguments:
         seed: the seed of all choices.
-        share: the probability that a task lets another one run at a point.
+        share: the probability that a task yields to another task at a switch point.
     """
 
     def __init__(self, seed: int, share: float) -> None:
@@ -84,7 +84,7 @@ class Scheduler:
         """Add a task and return it.
 
         Arguments:
-            process: the process that the task belongs to, for `kill`.
+            process: the process to which the task belongs, for `kill`.
         """
         self._numbers += 1
         task = Task(self._numbers, name, body, process, self._hub)
@@ -93,7 +93,7 @@ class Scheduler:
         return task
 
     def run(self, until: Callable[[], bool]) -> None:
-        """Run the tasks until a condition is true.
+        """Run the tasks until `until` returns true.
 
         Raises:
             Stuck: the condition cannot become true.
@@ -126,7 +126,7 @@ class Scheduler:
         self._wake_late()
 
     def _pass_time(self) -> bool:
-        """Advance the time until a blocked task can continue. Return False if no blocked task has a deadline."""
+        """Advance the time until a blocked task can continue. Return False if none of the blocked tasks has a deadline."""
         deadlines = [task.deadline for task in self._blocked if task.deadline is not None]
         if not deadlines:
             return False
@@ -143,7 +143,7 @@ class Scheduler:
         self._ready.append(task)
 
     def point(self) -> None:
-        """Let other tasks run, with a certain probability. The calling task stays ready."""
+        """Mark a switch point: with a certain probability, run other tasks first. The calling task remains ready to run."""
         task = self.current
         if task is None:
             return
@@ -154,7 +154,7 @@ class Scheduler:
             self._hub.switch()
 
     def block(self, timeout_us: int | None) -> bool:
-        """Block the calling task until `wake` is called or the time has passed. Return whether it was woken."""
+        """Block the calling task until `wake` is called or the timeout expires. Return whether `wake` was called."""
         task = self.current
         assert task is not None, "only a task can wait"
         task.deadline = None if timeout_us is None else self.now_us + timeout_us
@@ -164,7 +164,7 @@ class Scheduler:
         return task.was_woken
 
     def wake(self, task: Task) -> None:
-        """End the wait of a task."""
+        """Make a blocked task ready to run."""
         if task in self._blocked:
             task.was_woken = True
             self._unblock(task)
@@ -174,7 +174,7 @@ class Scheduler:
         self.block(int(seconds * 1_000_000))
 
     def kill(self, process: object, error: BaseException) -> None:
-        """Throw an error into the tasks of a process when they next run."""
+        """Throw an error into each task of a process when the task runs next."""
         for task in self.tasks:
             if task.process is process and task is not self.current:
                 task.killed_by = error
@@ -187,7 +187,7 @@ active: Scheduler | None = None
 
 
 def activate(scheduler: Scheduler | None) -> None:
-    """Set the scheduler that the locks use."""
+    """Set the scheduler that the simulated locks use, or None."""
     global active
     active = scheduler
 

@@ -1,6 +1,7 @@
 """Snapshots during writes: ``python -m tests.simulation.snapshots --rounds 10000`` compares dbHash before and after each restore.
 
-Writers run all the time, in transactions and outside. The snapshots are nested like those of a session, a module, a class and a test.
+Writers run all the time, inside and outside transactions. The snapshots are nested like the snapshots of a session, a module, a class and
+a test.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def run(seed: int, rounds: int) -> int:
     """Run rounds of snapshots and restores in one simulation. Return the number of restores.
 
     Raises:
-        AssertionError: the contents after a restore differ from those at the snapshot.
+        AssertionError: the contents after a restore differ from the contents at the snapshot.
     """
     from tests.simulation.client import Client
     from tests.simulation.node import Node
@@ -52,7 +53,7 @@ def run(seed: int, rounds: int) -> int:
 
 
 def _write(client: Any, over: list[bool]) -> None:
-    """Write until the other tasks have ended. A restore may abort any transaction."""
+    """Write until all other tasks have ended. Tolerate transactions that a restore aborts."""
     from tests.simulation.stream import Writer
 
     writer = Writer()
@@ -62,12 +63,12 @@ def _write(client: Any, over: list[bool]) -> None:
 
 
 def _hashes(client: Any) -> list[Any]:
-    """Return the hashes of the collections' contents."""
+    """Return the hashes of the contents of all collections."""
     return [client.command(db, {"dbHash": 1})["collections"] for db in DATABASES]
 
 
 def _snapshots(client: Any, rounds: int) -> int:
-    """Take snapshots, restore and release them. Return the number of restores."""
+    """Take, restore and release nested snapshots. Return the number of restores."""
     server, engine, chance = client.node.server, client.node.services.engine, random.Random(client.chance.random())
     open_now: list[tuple[Any, list[Any]]] = []
     restores = 0
@@ -94,7 +95,7 @@ def _snapshots(client: Any, rounds: int) -> int:
 
 
 def main() -> int:
-    """Run the rounds. Return the exit status."""
+    """Run the simulation with the options on the command line. Return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.snapshots")
     parser.add_argument("--rounds", type=int, default=10_000, help="how many restores")
     parser.add_argument("--seed", type=int, default=0, help="the first seed; each gives 100 restores")

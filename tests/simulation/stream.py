@@ -1,4 +1,6 @@
-"""The change stream in a simulation. Its events, applied to an empty model, must yield the collections, without gaps or repetitions."""
+"""The check of the change stream in a simulation. Applying its events to an empty model must yield the collections, without gaps or
+repetitions.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,12 @@ RESUMES = frozenset({CURSOR_NOT_FOUND, 237, 11601, 11600, 136, 175, 91, 189})
 
 
 class Writer:
-    """Random writes and catalog changes. They may be refused, because they do not depend on what exists."""
+    """A model that makes random writes and catalog changes. The server may refuse them, because they are chosen without regard to the
+    existing data.
+    """
 
     def one(self, client: Client) -> None:
-        """Run a random write, several writes in a transaction, or a catalog change."""
+        """Run a random write, a transaction with several writes, or a catalog change."""
         way = client.chance.random()
         try:
             if way < 0.12:
@@ -87,7 +91,9 @@ class Writer:
 
 
 class Follower:
-    """A reader of the stream of the whole server, up to an event that is marked as the last one. It resumes the stream after each error."""
+    """A reader of the whole server's change stream, up to an event that is marked as the last one. It resumes the stream after each
+    error.
+    """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -96,7 +102,7 @@ class Follower:
         self._token: Any = None
 
     def open(self, client: Client) -> Any:
-        """Open the stream, after the last event that was read, if any. Return the stream's cursor."""
+        """Open the stream after the last event that was read, if any. Return the stream's cursor."""
         stage: Document = {"allChangesForCluster": True, "showExpandedEvents": True}
         if self._token is not None:
             stage[client.chance.choice(("resumeAfter", "startAfter"))] = self._token
@@ -114,7 +120,7 @@ class Follower:
         return cursor["id"]
 
     def follow(self, client: Client) -> None:
-        """Follow the stream to its last event."""
+        """Read the stream up to its last event."""
         cursor_id = self.open(client)
         while not self.is_done:
             more: Document = {"getMore": Int64(cursor_id), "collection": "$cmd.aggregate", "maxTimeMS": client.chance.choice((1, 50, 1000))}
@@ -145,7 +151,7 @@ class Follower:
         self._take_token(token, strictly=False)
 
     def _take_token(self, token: Any, *, strictly: bool) -> None:
-        """Assert that resume tokens only increase."""
+        """Store a resume token, after asserting that resume tokens only increase."""
         last = self.tokens[-1] if self.tokens else ""
         now: str = token["_data"]
         # The token of an event sorts after the high-water mark of its time.
@@ -154,7 +160,7 @@ class Follower:
         self._token = token
 
     def check(self, client: Client) -> None:
-        """Compare the model built from the events with the collections. Then read the stream again, from a random event on."""
+        """Compare the model that was built from the events with the collections. Then read the stream again, starting at a random event."""
         replica = Replica()
         for event in self.events:
             if event["ns"]["db"] == DB:
@@ -171,5 +177,5 @@ class Follower:
 
 
 def _bytes_of(collections: dict[str, list[Any]]) -> dict[str, list[bytes]]:
-    """Return the documents of collections as BSON, sorted. Omit empty collections."""
+    """Return the sorted documents of each collection as BSON. Omit empty collections."""
     return {name: sorted(map(bson.encode, documents)) for name, documents in collections.items() if documents}

@@ -1,6 +1,6 @@
-"""Simulations of a few seeds; ``python -m tests.simulation`` runs any number of them.
+"""Tests that run simulations with a few seeds. ``python -m tests.simulation`` runs any number of them.
 
-Each runs in a separate process, in which the server's threads are tasks of the simulation.
+Each simulation runs in a separate process, in which the server's threads are tasks of the simulation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MUTANT_SEEDS = 20
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run simulations in a separate process."""
+    """Run simulations in a separate process, and return the finished process."""
     command = [sys.executable, "-m", "tests.simulation", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 

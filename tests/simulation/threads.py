@@ -1,4 +1,4 @@
-"""The server's threads and locks as tasks of the scheduler, in place of `secantus_server.system._threads`.
+"""Replacements for `secantus_server.system._threads`, in which threads and locks are tasks of the simulation's scheduler.
 
 `install` must run before any module of the server is imported, because every module imports these names from `_threads`.
 """
@@ -16,14 +16,14 @@ from tests.simulation.scheduler import Task
 
 
 def get_ident() -> int:
-    """Return the number of the running task; 1 outside of tasks."""
+    """Return the number of the running task, or 1 outside of tasks."""
     scheduler = running.active
     task = None if scheduler is None else scheduler.current
     return 1 if task is None else task.ident + 1
 
 
 class Lock:
-    """A lock that any task may release."""
+    """A lock that any task may release, not only the task that acquired it."""
 
     __slots__ = ("_held", "_waiting")
 
@@ -32,7 +32,7 @@ class Lock:
         self._waiting: list[Task] = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Acquire the lock. Return whether it was acquired in time. The timeout is in seconds; a negative one means no limit."""
+        """Acquire the lock. Return whether it was acquired in time. The timeout is in seconds. A negative timeout means no limit."""
         scheduler = running.in_task()
         if scheduler is None:
             assert not self._held or not blocking, "a lock is held, and nobody can release it"
@@ -46,7 +46,7 @@ class Lock:
         return True
 
     def _wait(self, scheduler: Any, timeout_us: int | None) -> None:
-        """Wait until the lock is free, or until the time has passed."""
+        """Block until the lock is free or the timeout expires."""
         deadline = None if timeout_us is None else scheduler.now_us + timeout_us
         me = scheduler.current
         while self._held:
@@ -61,7 +61,7 @@ class Lock:
                     self._waiting.remove(me)
 
     def release(self) -> None:
-        """Release the lock. Raise RuntimeError if it is not held."""
+        """Release the lock. Raise RuntimeError if it is not locked."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
@@ -72,7 +72,7 @@ class Lock:
             scheduler.wake(task)
 
     def locked(self) -> bool:
-        """Return whether some task holds the lock."""
+        """Return whether the lock is acquired."""
         return self._held
 
     def __enter__(self) -> bool:
@@ -83,7 +83,7 @@ class Lock:
 
 
 class RLock:
-    """A lock that its holder may acquire again."""
+    """A reentrant lock."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -100,7 +100,7 @@ class RLock:
         return True
 
     def release(self) -> None:
-        """Release the lock once. Raise RuntimeError if this task does not hold it."""
+        """Release the lock once. Raise RuntimeError if this task has not acquired it."""
         if self._depth == 0 or self._owner != get_ident():
             raise RuntimeError("cannot release un-acquired lock")
         self._depth -= 1
@@ -115,7 +115,9 @@ class RLock:
 
 
 class Thread:
-    """A thread as a task. An exception in it ends the simulation, because an exception in a thread of the server is a fault."""
+    """A thread that is a task of the scheduler. An exception in it ends the simulation, because the server's threads must not raise
+    exceptions.
+    """
 
     def __init__(self, target: Callable[..., object], args: tuple[object, ...] = (), name: str = "secantus") -> None:
         self.name = name
@@ -138,7 +140,7 @@ class Thread:
             self._running.release()
 
     def is_alive(self) -> bool:
-        """Return whether the thread has been started and has not ended."""
+        """Return whether the thread was started and has not ended yet."""
         return self._running.locked()
 
     def is_current(self) -> bool:
@@ -146,7 +148,7 @@ class Thread:
         return self._task is not None and running.active is not None and running.active.current is self._task
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread ends, but at most `timeout` seconds."""
+        """Wait for at most `timeout` seconds until the thread ends."""
         if self._running.acquire(timeout=-1 if timeout is None else timeout):
             self._running.release()
 
@@ -158,7 +160,7 @@ def monotonic() -> float:
 
 
 def install() -> None:
-    """Replace the server's threads, locks and time with those of the simulation."""
+    """Replace the server's threads, locks and time with their simulated counterparts."""
     loaded = [name for name in sys.modules if name.startswith("secantus_server.") and not name.startswith("secantus_server.system")]
     assert not loaded, f"the server has been imported with its own threads: {loaded[:3]}"
     import secantus_server.system

@@ -1,1 +1,1 @@
-"""Recorded cases: replayed command by command, and compared strictly."""
+"""Recorded cases, which are replayed command by command and compared strictly with the recorded replies."""

@@ -1,4 +1,4 @@
-"""The named checks of recorded cases: conditions on a single value at a dotted path."""
+"""The named checks of recorded cases. Each tests a condition on one value at a dotted path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_conformance.unified.values import ABSENT, type_alias
 
 
 def walk(document: Any, path: str) -> Any:
-    """Return the value at a dotted path, in which numbers are array indexes, or ABSENT."""
+    """Return the value at a dotted path, in which numbers are array indexes. Return ABSENT if the path does not exist."""
     for part in path.split(".") if path else []:
         if isinstance(document, list):
             document = document[int(part)] if part.isdigit() and int(part) < len(document) else ABSENT

@@ -1,4 +1,4 @@
-"""The expectations of recorded cases: success, documents, replies, parts of replies, errors, checks."""
+"""The expectations of recorded cases: success, documents, replies, parts of replies, errors, and checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Reply = dict[str, Any]
 
 
 def check(expected: dict[str, Any], reply: Reply | None, error: PyMongoError | None) -> None:
-    """Check one expectation of a step. Raise AssertionFailed, or BadTest for an unknown form of expectation."""
+    """Check one expectation of a step.
+
+    Raise AssertionFailed if it is not met, or BadTest if its form is unknown.
+    """
     if "code" in expected:
         _check_code(expected, reply, error)
         return
@@ -110,7 +113,7 @@ def _check_document(checks: dict[str, list[list[Any]]], document: Any) -> None:
 
 
 def _check_ok(expected: dict[str, Any], reply: Reply) -> None:
-    """Check only that the command succeeded."""
+    """Check that the command succeeded, and nothing else."""
 
 
 def _loosen(document: Any, fields: list[str]) -> Any:
@@ -128,7 +131,7 @@ def _without_gossip(document: Any) -> Any:
 
 
 def _part(wanted: Any, got: Any) -> Any:
-    """Return the part of the reply that an expectation refers to."""
+    """Return the part of a reply to which an expectation refers."""
     if isinstance(wanted, dict) and isinstance(got, dict):
         return {key: _part(wanted[key], got[key]) for key in wanted if key in got}
     if isinstance(wanted, list) and isinstance(got, list):

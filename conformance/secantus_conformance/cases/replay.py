@@ -1,4 +1,4 @@
-"""Recorded cases: find them in .jsonl files, and replay each against a server in its own database."""
+"""The discovery of recorded cases in .jsonl files, and the replay of each case against a server in its own database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CATEGORY_PARTS = 3
 
 
 def find_cases(folder: Path) -> list[TestCase]:
-    """Return all cases of a file or folder. Raise UsageError if there are none, or if a line is not a case."""
+    """Return all cases in a file or folder. Raise UsageError if there are none, or if a line is not a case."""
     files = sorted(folder.rglob("*.jsonl")) if folder.is_dir() else [folder]
     cases = [case for file in files for case in _cases_of(file)]
     if not cases:
@@ -42,7 +42,7 @@ def _cases_of(file: Path) -> Iterator[TestCase]:
 
 
 def _name(file: Path, index: int, line: str) -> str:
-    """Return the id of a case. The id is the line's first field, so that most of the line need not be parsed yet."""
+    """Return the id of a case. It is the first field of the line, so the remaining line need not be parsed here."""
     try:
         start = line.index('"id": "') + len('"id": "')
         return str(json.loads(line[start - 1 : line.index('", "steps"', start) + 1]))
@@ -56,7 +56,7 @@ def _category(name: str) -> str:
 
 
 def run_recorded(client: MongoClient[Any], line: str) -> None:
-    """Replay one case. Raise AssertionFailed at the first expectation that is not met."""
+    """Replay one recorded case. Raise AssertionFailed at the first expectation that is not met."""
     case = json.loads(line)
     mark = f"{zlib.crc32(case['id'].encode()):08x}"
     database = f"case_{mark}"

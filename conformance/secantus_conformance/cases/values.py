@@ -1,7 +1,7 @@
-"""Values of recorded cases: a parser of canonical Extended JSON, and an equality that distinguishes BSON types.
+"""The values in recorded cases: a parser of canonical Extended JSON, and an equality that distinguishes BSON types.
 
-Only canonical Extended JSON is converted. A document such as {"$regex": ..., "$options": ...} stays a document, because
-commands often contain such documents.
+Only canonical Extended JSON is converted. A document such as {"$regex": ..., "$options": ...} remains a document, because commands often
+contain such documents.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def parse(text: str) -> Any:
 
 
 def equal(expected: Any, actual: Any) -> bool:
-    """Return whether two values are equal, including BSON types and the sign of zero. Key order is ignored; NaN equals NaN."""
+    """Return whether two values are equal, including their BSON types and the sign of zero. Ignore key order, and treat NaN as equal to
+    NaN.
+    """
     expected, actual = _document(expected), _document(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(equal(expected[key], actual[key]) for key in expected)
@@ -91,5 +93,5 @@ def _doubles(expected: float, actual: float) -> bool:
 
 
 def unordered(value: Any) -> Any:
-    """Return an array in a canonical order, so that arrays with the same elements compare equal."""
+    """Sort an array into a canonical order, so that arrays with the same elements compare equal."""
     return sorted(value, key=lambda item: (type_alias(item), repr(item))) if isinstance(value, list) else value

@@ -1,1 +1,1 @@
-"""The subcommands of `secantus-conformance`, one file each."""
+"""The subcommands of `secantus-conformance`, one module each."""

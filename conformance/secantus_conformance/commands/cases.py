@@ -15,7 +15,7 @@ from secantus_conformance.running import Plan, execute
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("cases", help="replay recorded cases (.jsonl) and compare strictly")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of .jsonl files, or one such file")
     parser.add_argument("--match", action="append", default=[], metavar="TEXT", help="run only cases whose names contain this text")
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _servers(arguments: argparse.Namespace) -> list[Server]:
-    """Return the servers. Each case has its own database, so workers can share one."""
+    """Return the servers for the workers. Several workers can share one server, because each case has its own database."""
     if len(arguments.uri) == 1:
         return [ExternalServer(arguments.uri[0]) for _ in range(arguments.workers)]
     return make_servers(arguments.uri, arguments.server, arguments.workers)

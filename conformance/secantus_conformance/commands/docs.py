@@ -1,4 +1,4 @@
-"""`docs`: write the documentation page from JSON reports."""
+"""`docs`: write the documentation page about conformance from JSON reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_conformance.report.jsonout import read_json_report
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("docs", help="write docs/reference/conformance.md from JSON reports")
     parser.add_argument("report", type=Path, nargs="+", metavar="REPORT", help="report.json of `run`, `cases` or `drivers`")
     parser.add_argument(

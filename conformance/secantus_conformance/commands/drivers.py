@@ -19,7 +19,7 @@ DIFFERENCES = Path(__file__).parents[1] / "driver_differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("drivers", help="run a driver's own test suite against a server")
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout of the driver, for suites that are in no package")

@@ -13,7 +13,7 @@ FIGURES = Path(__file__).parents[1] / "evidence.json"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("evidence", help="record the figures of JSON reports and write docs/evidence.md")
     parser.add_argument("report", type=Path, nargs="*", metavar="REPORT", help="report.json of any command; default: write only the page")
     parser.add_argument(

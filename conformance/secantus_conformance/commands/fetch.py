@@ -10,7 +10,7 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("fetch", help="download the suites into the cache and verify their hash")
     add_specs_option(parser)
     parser.set_defaults(command=run)

@@ -16,7 +16,7 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser(
         "null", help="run the suites against a server that stores nothing, to find the tests that any server passes"
     )

@@ -16,7 +16,7 @@ from secantus_conformance.suites.sources import cache_folder
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("odms", help="run the test suite of an object-document mapper against a server")
     parser.add_argument("name", metavar="NAME", help=", ".join(sorted(SUITES)))
     parser.add_argument("--source", type=Path, metavar="DIR", help="a checkout, for a suite that its package does not contain")
@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a suite. Return 1 if tests failed, or if one that passed before does not pass now. Raise UsageError if the suite cannot run."""
+    """Run a suite. Return 1 if tests failed, or if a test passed before but does not pass now. Raise UsageError if the suite cannot run."""
     suite, console = find_suite(SUITES, arguments.name, "suite"), make_console()
     console.print(f"Preparing the suite of {suite.name} {suite.version} …")
     source = arguments.source.resolve() if arguments.source else None

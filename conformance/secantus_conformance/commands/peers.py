@@ -1,4 +1,4 @@
-"""`peers`: run the same complete suites against several servers. The suites are the recorded cases and pymongo's own tests."""
+"""`peers`: run the same complete suites (the recorded cases and pymongo's own tests) against several servers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTS = ("cases", "pymongo")
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("peers", help="measure several servers by recorded cases and pymongo's suite, each run whole")
     parser.add_argument("--cases", type=Path, metavar="DIR", help="a folder of recorded cases")
     parser.add_argument(
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write(done: Run, name: str, command: str, place: Path) -> None:
-    """Write the reports with the given name, because the replies of other servers do not identify them."""
+    """Write the reports under the given name, because the replies of servers other than ours do not identify them."""
     server = done.server if command == BUNDLED else {**done.server, "product": name}
     write_reports(replace(done, server=server), place)
 

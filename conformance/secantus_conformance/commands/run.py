@@ -27,7 +27,7 @@ DIFFERENCES = Path(__file__).parents[1] / "differences.toml"
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("run", help="run the specification suites against a server")
     add_server_options(parser)
     add_selection_options(parser)
@@ -78,14 +78,14 @@ def _cases(source: Source, arguments: argparse.Namespace) -> list[TestCase]:
 
 
 def _differences(arguments: argparse.Namespace) -> list[Difference]:
-    """Return the known differences. Only the bundled server has a default list."""
+    """Return the known differences of the tested server. Only the bundled server has a default list."""
     bundled = not arguments.uri and not arguments.server
     path = arguments.differences or (DIFFERENCES if bundled else None)
     return read_differences(path) if path else []
 
 
 def report(console: Console, result: Run, folder: Path | None) -> int:
-    """Print a run and write its reports. Return the exit code."""
+    """Print the results of a run and write its reports. Return the exit code."""
     free = free_passes().intersection(each.id for each in result.results)
     print_run(console, result, free)
     if folder is not None:

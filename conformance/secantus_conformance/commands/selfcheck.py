@@ -1,4 +1,4 @@
-"""`selfcheck`: check the runner itself, not a server."""
+"""`selfcheck`: check the conformance runner itself, not a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secantus_conformance.suites.sources import open_source
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("selfcheck", help="check the runner: wrong tests fail, mutants are caught")
     add_server_options(parser)
     add_specs_option(parser)
@@ -26,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the checks. Return 1 if a part fails."""
+    """Run the checks of the runner. Return 1 if any of them fails."""
     console, source = make_console(), open_source(arguments.specs)
 
     def run_cases(title: str, cases: list[TestCase]) -> Run:

@@ -22,7 +22,7 @@ Suite = TypeVar("Suite", bound=DriverSuite)
 
 
 def add_suite_options(parser: argparse.ArgumentParser, timeout: float) -> None:
-    """Add the options of the server and of the report.
+    """Add the command-line options for the server and for the report.
 
     Arguments:
         timeout: the default time limit in seconds.
@@ -57,7 +57,7 @@ def run_suite(
     Arguments:
         arguments: the parsed command line, with the options of `add_suite_options`.
         differences: reads the known differences of the bundled server.
-        hold: adjusts the results of the bundled server, after the known differences were applied.
+        hold: adjusts the results of the bundled server after the known differences have been applied.
     """
     again = _check_again(suite) if arguments.retry else None
     auth = suite.auth and not arguments.uri and arguments.server is None
@@ -88,7 +88,7 @@ def run_suite(
 
 
 def _check_again(suite: DriverSuite) -> RunsAgain:
-    """Return the suite. Raise UsageError if it cannot run single tests again."""
+    """Return the suite if it can run single tests again. Otherwise raise UsageError."""
     if not isinstance(suite, RunsAgain):
         raise UsageError(f"The suite of {suite.name} cannot run single tests again; leave out --retry.")
     return suite
@@ -99,7 +99,9 @@ def _bad(results: Iterable[Result]) -> frozenset[str]:
 
 
 def second(results: list[Result], again: Iterable[Result], notes: list[str]) -> list[Result]:
-    """Return results with those of a second run instead of the failures, and add notes on the tests that passed only then."""
+    """Return results in which failed tests are replaced by their results in a second run. Add notes on tests that passed only the second
+    time.
+    """
     new = {result.id: result for result in again}
     merged = [new.get(result.id, result) if result.verdict.is_bad else result for result in results]
     notes += [

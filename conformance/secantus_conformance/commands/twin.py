@@ -1,4 +1,4 @@
-"""`twin URI URI`: run the same random sessions against two servers, and report each difference in their answers as a question."""
+"""`twin URI URI`: run the same random sessions against two servers, and report each difference between their replies as a question."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from secantus_server.bson.values import MISSING
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add the subcommand."""
+    """Add the subcommand and its options to the argument parser."""
     parser = subparsers.add_parser("twin", help="run the same random sessions against two servers and ask about differences")
     parser.add_argument("uri", nargs=2, metavar="URI", help="a running server; its database secantus_twin is dropped")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of the first session (default: a random one, which is printed)")
@@ -32,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @dataclass
 class Asked:
-    """A question with the smallest session that raises it, and the seeds of all sessions that raise it."""
+    """A question about a difference, with the smallest session that reproduces it and the seeds of all sessions that do."""
 
     question: Question
     commands: list[Document]
@@ -40,7 +40,7 @@ class Asked:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the sessions. Return 1 if one of them raises a question. Raise UsageError if the request cannot be carried out."""
+    """Run the sessions. Return 1 if any session raises a question. Raise UsageError if the request cannot be carried out."""
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     sides = (Side(arguments.uri[0]), Side(arguments.uri[1]))
     asked: dict[str, Asked] = {}
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_session(sides: tuple[Side, Side], seed: int, count: int, asked: dict[str, Asked]) -> None:
-    """Run a session. If it raises a new question, shrink the session."""
+    """Run a session. If it raises a new question, shrink the session to the smallest version that still raises this question."""
     commands = session(seed, count)
     found = compare(sides, commands)
     if found is None:
@@ -80,7 +80,7 @@ def _run_session(sides: tuple[Side, Side], seed: int, count: int, asked: dict[st
 
 
 def text_of(asked: Asked) -> str:
-    """Return a question as text: the commands, and the first difference of the answers to the last one."""
+    """Return a question as text: the commands, and the first difference between the replies to the last command."""
     mismatch = asked.question.mismatch
     lines = [f"? {asked.question.kind}: {len(asked.seeds)} sessions, such as seed {asked.seeds[0]}"]
     lines += [f"    {json_util.dumps(command, ensure_ascii=False)}" for command in asked.commands]

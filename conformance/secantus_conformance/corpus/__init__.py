@@ -1,1 +1,1 @@
-"""The BSON corpus, used to test the server."""
+"""The test cases of the BSON corpus, run against the server."""

@@ -1,9 +1,10 @@
-"""The BSON corpus against a server: a valid document is returned byte for byte, and an invalid one is rejected without harm.
+"""The BSON corpus against a server: a valid document must be returned byte for byte, and an invalid one must be rejected without side
+effects.
 
-The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged. Therefore
-both a rejection and the same bytes are accepted here.
+The corpus is written for drivers, which reject text that is not valid UTF-8. A MongoDB server stores such bytes unchanged. Therefore, for
+such text, both a rejection and a return of the same bytes are accepted.
 
-Each document is sent as a field of another one, so that the server does not add an _id to it.
+Each document is sent as a field of an enclosing document, so that the server does not add an _id to it.
 Specification: https://github.com/mongodb/specifications/tree/master/source/bson-corpus
 """
 
@@ -28,7 +29,10 @@ _ID = 1
 
 
 def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: int) -> None:
-    """Run one case. Indexes count the cases of `valid` first, then those of `decodeErrors`. Raise AssertionFailed if the check fails."""
+    """Run one case of a corpus file. Raise AssertionFailed if the check fails.
+
+    `index` is the position of the case in the list of all cases in `valid`, followed by all cases in `decodeErrors`.
+    """
     valid, invalid = file.get("valid", []), file.get("decodeErrors", [])
     client[DATABASE][_COLLECTION].delete_many({})
     with _connection(uri) as connection:
@@ -41,7 +45,7 @@ def run_case(uri: str, client: MongoClient[Any], file: dict[str, Any], index: in
 
 
 def _connection(uri: str) -> WireConnection:
-    """Return a connection to the server. If the URI has a user, the connection is logged in."""
+    """Return a connection to the server. If the URI contains a user, authenticate the connection."""
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     connection = WireConnection(host, port or 27017, _SECONDS)
@@ -68,7 +72,7 @@ def _round_trip(connection: WireConnection, client: MongoClient[Any], nested: by
 
 
 def _check_kept(client: MongoClient[Any], nested: bytes) -> None:
-    """Check that the server stored the document with the bytes that were sent."""
+    """Check that the server stored the document with exactly the bytes that were sent."""
     back = _stored(client)
     wanted = document(int32("_id", _ID), element(0x03, "d", nested))
     if back != wanted:

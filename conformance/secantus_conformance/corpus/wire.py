@@ -1,4 +1,4 @@
-"""A minimal wire protocol client, which can send bytes that no driver would send. It sends one OP_MSG and receives one.
+"""A minimal wire protocol client, which can send bytes that no driver would send. It sends one OP_MSG and receives one OP_MSG at a time.
 
 Specification: https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -19,7 +19,7 @@ _MAX_REPLY = 48_000_000
 
 
 class WireConnection:
-    """A connection to a server. It closes at the end of a `with` block."""
+    """A connection to a server. As a context manager, it closes at the end of the `with` block."""
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._socket = socket.create_connection((host, port), timeout=timeout)
@@ -62,11 +62,11 @@ def element(kind: int, name: str, value: bytes) -> bytes:
 
 
 def string(name: str, text: str) -> bytes:
-    """Build a string element."""
+    """Build a BSON string element."""
     data = text.encode() + b"\0"
     return element(0x02, name, struct.pack("<i", len(data)) + data)
 
 
 def int32(name: str, number: int) -> bytes:
-    """Build an int32 element."""
+    """Build a BSON int32 element."""
     return element(0x10, name, struct.pack("<i", number))

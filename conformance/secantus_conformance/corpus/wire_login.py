@@ -1,4 +1,4 @@
-"""Login by SCRAM-SHA-256 on a `WireConnection`, which no driver manages.
+"""Authentication with SCRAM-SHA-256 on a `WireConnection`, which no driver controls.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#scram-sha-256
 """

@@ -1,1 +1,1 @@
-"""Drivers' own test suites, unmodified, one file each."""
+"""The drivers' own test suites, unmodified, in one module each."""

@@ -1,4 +1,4 @@
-"""The tests of a suite that pass without a server, and so say nothing about one."""
+"""The detection of tests that pass even without a server, so that they provide no information about one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SECONDS: Final = 3 * 3600.0
 
 
 def passing_alone(folder: Path, run: Callable[[float], Iterable[Outcome]]) -> frozenset[str]:
-    """Return the names of the tests that pass without a server. The first call runs the suite and records them in the folder.
+    """Return the names of the tests that pass without a server. The first call runs the suite and stores the names in the folder.
 
     Arguments:
-        run: runs the suite against `NOWHERE_AT_ONCE`, given its time limit in seconds.
+        run: runs the suite against `NOWHERE_AT_ONCE` with a time limit in seconds.
     """
     record = folder / "without-server.txt"
     if not record.exists():

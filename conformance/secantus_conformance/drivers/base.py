@@ -1,4 +1,4 @@
-"""The interface of a driver's own test suite: prepare it, run it against a server, and read its results."""
+"""The interface of a driver's own test suite: prepare the suite, run it against a server, and read its results."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from secantus_conformance.report.summary import NEEDS_SERVER
 
 @dataclass(frozen=True)
 class Environmental:
-    """An entry for failures that do not depend on the server, because the test needs another topology, public DNS or an encryption library.
+    """A pattern for failures that do not depend on the server, because the test needs a different topology, public DNS or an encryption
+    library.
 
-    An entry covers a failure if the test's name contains `test` and its message contains `words`, ignoring case.
+    It covers a failure if the test's name contains `test` and the failure's message contains `words`, ignoring case.
     """
 
     reason: str
@@ -26,15 +27,15 @@ class Environmental:
     words: str = ""
 
     def covers(self, test: str, said: str) -> bool:
-        """Return whether the entry covers a failure."""
+        """Return whether the pattern covers a failure."""
         return self.test in test and self.words.lower() in said.lower()
 
 
 class DriverSuite(Protocol):
     """A driver's own test suite, unmodified.
 
-    `port` is the port on which some of its tests expect the server, 0 if none do. `auth`: whether its tests log in. If so, the bundled
-    server runs with access control, and the URI contains a superuser.
+    `port` is the port on which some of its tests expect the server, or 0 if no test does. `auth` is true if its tests log in. In that
+    case, the bundled server runs with access control, and the URI contains a superuser.
     """
 
     name: str
@@ -59,18 +60,21 @@ class DriverSuite(Protocol):
 
 @runtime_checkable
 class RunsAgain(Protocol):
-    """A suite that can run some of its tests again."""
+    """A suite that can run selected tests again."""
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run tests again, after `run` has written the same file, and write JUnit XML that contains them. Raise UsageError on failure.
+        """Run selected tests again, and write JUnit XML that contains them to the file that `run` has written. Raise UsageError on
+        failure.
 
         Arguments:
-            tests: their names as in results, "classname::name".
+            tests: the tests' names as in results, "classname::name".
         """
 
 
 def read_junit(path: Path, suite: DriverSuite, differences: list[Difference]) -> list[Result]:
-    """Return the results of a JUnit file; mark environmental failures and known differences. Raise UsageError if there is no file."""
+    """Return the results in a JUnit file, with environmental failures and known differences marked. Raise UsageError if the file is
+    missing.
+    """
     try:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError) as error:

@@ -1,4 +1,4 @@
-"""The C driver's own tests, from Debian's source package, which contains all of them. `test-libmongoc` runs each test by name."""
+"""The C driver's own tests. They come from Debian's source package, which contains all of them. `test-libmongoc` runs each test by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TEST_SECONDS = 120.0
 
 @dataclass
 class CSuite:
-    """All tests of libmongoc. A test that passes without a server counts as not needing one."""
+    """The suite of all libmongoc tests. A test that passes without a server counts as a test that needs none."""
 
     name: str = "c"
     version: str = _VERSION
@@ -38,7 +38,7 @@ class CSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack and build the tests, and find those that need a server. Raise UsageError on failure."""
+        """Unpack and build the tests, and determine which tests need a server. Raise UsageError on failure."""
         if source is None and not _CHECKOUT.is_copied(cache, self.name):
             source = _download(cache)
         folder = _CHECKOUT.copy(source, cache, self.name)
@@ -53,21 +53,21 @@ class CSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run each test in a separate process, and write JUnit XML. Raise UsageError if they time out."""
+        """Run each test in a separate process, and write JUnit XML. Raise UsageError if the tests exceed the time limit."""
         write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout), junit)
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run some tests again. Raise UsageError if they time out."""
+        """Run selected tests again. Raise UsageError if the tests exceed the time limit."""
         only = {test.partition("::")[2] for test in tests}
         write_junit(_run(folder, {**os.environ, **_address(uri)}, timeout, only), junit)
 
     def needs_server(self, test: str) -> bool:
-        """Return whether a test does not pass without a server."""
+        """Return whether a test needs a server, that is, fails without one."""
         return test.rpartition("::")[2] not in self._alone
 
 
 def _download(cache: Path) -> Path:
-    """Return the folder of Debian's source package, which apt downloads and unpacks. Raise UsageError on failure."""
+    """Download Debian's source package with apt, unpack it, and return its folder. Raise UsageError on failure."""
     folder = cache / "c-source"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _PACKAGE).is_dir():
@@ -83,7 +83,10 @@ def _download(cache: Path) -> Path:
 
 
 def _address(uri: str) -> dict[str, str]:
-    """Return the environment variables that name a server. Omit MONGOC_TEST_URI, because with it, tests put the user into the URI twice."""
+    """Return the environment variables that specify the server's address.
+
+    MONGOC_TEST_URI is not among them, because the tests would insert the user into that URI twice.
+    """
     parsed = parse_uri(uri)
     host, port = parsed["nodelist"][0]
     address = {"MONGOC_TEST_HOST": host, "MONGOC_TEST_PORT": str(port)}
@@ -101,7 +104,7 @@ def _run(folder: Path, environment: Mapping[str, str], timeout: float, only: Con
 
 
 def judge(test: str, ended: Ended) -> Outcome:
-    """Return the outcome of a test of libmongoc. The test has failed if its process did not exit with code 0."""
+    """Return the outcome of a libmongoc test. It is a failure if the test's process did not exit with code 0."""
     if ended.code == 0 and _SKIPPED in ended.output:
         return Outcome("libmongoc", test, "skipped", "the test does not apply to this server or environment")
     if ended.code == 0:

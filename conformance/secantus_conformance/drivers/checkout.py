@@ -1,4 +1,4 @@
-"""The source of a driver whose packages do not contain its suite: a checkout whose path the user gives."""
+"""The checkout of a driver's repository, whose path the user gives. It is needed if the driver's packages do not contain its suite."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _COPIED = ".copied"
 
 @dataclass(frozen=True)
 class Checkout:
-    """A repository whose checkout contains a suite.
+    """A repository whose checkout contains a test suite.
 
     Arguments:
         proof: a file that identifies a checkout and contains the version.
-        version: a regular expression for the version; its first group is the version, or the beginning of it.
+        version: a regular expression for the version. Its first group is the version, or the beginning of it.
         parts: the files and folders that the suite needs; all if empty.
     """
 
@@ -30,21 +30,22 @@ class Checkout:
 
     @property
     def number(self) -> str:
-        """The version."""
+        """The version of the driver in the checkout."""
         return self.tag.lstrip("vr")
 
     def folder(self, cache: Path, name: str) -> Path:
-        """Return the folder of the copy in the cache."""
+        """Return the folder in the cache that contains the copy of the checkout."""
         return cache / f"{name}-{self.number}"
 
     def is_copied(self, cache: Path, name: str) -> bool:
-        """Return whether the cache contains a complete copy."""
+        """Return whether the cache contains a complete copy of the checkout."""
         return (self.folder(cache, name) / _COPIED).exists()
 
     def copy(self, source: Path | None, cache: Path, name: str) -> Path:
-        """Copy a checkout into the cache, unless the cache has a copy, and return the copy. The suite is built and run in the copy.
+        """Copy a checkout into the cache, unless the cache already contains a copy, and return the copy. The suite is built and run in
+        the copy.
 
-        Raise UsageError if there is no source, or if it is not a checkout of the repository at the expected version.
+        Raise UsageError if no source is given, or if it is not a checkout of the repository at the expected version.
         """
         folder = self.folder(cache, name)
         if (folder / _COPIED).exists():
@@ -74,6 +75,6 @@ class Checkout:
 
 
 def refuse_source(name: str, source: Path | None) -> None:
-    """Raise UsageError if a checkout is given for a suite that is downloaded."""
+    """Raise UsageError if the user gives a checkout for a suite that is downloaded."""
     if source is not None:
         raise UsageError(f"The suite of {name} is downloaded; it takes no --source.")

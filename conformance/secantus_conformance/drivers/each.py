@@ -1,4 +1,4 @@
-"""Running each test of a suite in a separate process, so that a crash or a hang fails only that test."""
+"""Execution of each test of a suite in a separate process, so that a crash or a hang fails only that test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from secantus_conformance.failures import UsageError
 
 @dataclass(frozen=True)
 class Ended:
-    """How a test's process ended. `code` is None if it was killed because it took too long."""
+    """The way in which a test's process ended. `code` is None if it was killed because it exceeded the time limit."""
 
     code: int | None
     output: str
@@ -26,7 +26,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class EachTest:
-    """A suite whose program runs a single test by name.
+    """A test suite with a program that runs a single test by name.
 
     Arguments:
         command: returns the command line for a test.
@@ -77,13 +77,16 @@ class EachTest:
 
 
 def _end_session(leader: int) -> None:
-    """Kill all processes in a test's session, because child processes may outlive the test and keep its output open."""
+    """Kill all processes in a test's session.
+
+    Child processes may outlive the test and keep its output open.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
 
 
 def why(ended: Ended) -> str:
-    """Return in one line why a test failed: the last line of its output, or the signal or time limit that ended its process."""
+    """Return a one-line reason why a test failed: the last line of its output, or the signal or time limit that ended its process."""
     if ended.code is None:
         return f"The test took longer than its time limit of {ended.seconds:.0f} seconds."
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]

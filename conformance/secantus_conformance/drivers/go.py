@@ -1,7 +1,7 @@
-"""The Go driver's own integration tests, from its module archive, which also contains the specification suites that they read.
+"""The Go driver's own integration tests. Its module archive contains the tests, and the specification suites that the tests read.
 
-Go's module download fetches the archive and verifies it against the checksum database. Since version 2.2, the
-archive does not contain the suites.
+Go's module download fetches the archive and verifies it against the checksum database. From version 2.2 on, the archive no longer
+contains the specification suites.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RARE_COLLECTION = "1000"
 
 @dataclass
 class GoSuite:
-    """The suite of the Go driver: its integration tests, all of which need a server."""
+    """The integration tests of the Go driver, all of which need a server."""
 
     name: str = "go"
     version: str = _VERSION
@@ -52,7 +52,7 @@ class GoSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Download the module. Raise UsageError, for example if Go is not installed."""
+        """Download the module. Raise UsageError on failure, for example if Go is not installed."""
         refuse_source(self.name, source)
         folder = cache / f"go-{_VERSION}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,12 +61,14 @@ class GoSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the tests and convert Go's report into JUnit XML. Raise UsageError if there is no report, or if the tests time out."""
+        """Run the tests and convert Go's report to JUnit XML. Raise UsageError if there is no report, or if the tests exceed the time
+        limit.
+        """
         deadline = time.monotonic() + timeout
         write_junit_of_go([_run_package(folder, uri, package, deadline, junit.with_suffix(".txt")) for package in _PACKAGES], junit)
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run some tests again. Raise UsageError if they cannot be completed."""
+        """Run selected tests again. Raise UsageError if they cannot be completed."""
         deadline, output = time.monotonic() + timeout, junit.with_suffix(".txt")
         packages = {test.partition("::")[0] for test in tests}
         names = {package: [test.partition("::")[2] for test in tests if test.startswith(f"{package}::")] for package in packages}
@@ -74,12 +76,12 @@ class GoSuite:
         write_junit_of_go(done, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: every test needs a server."""
+        """Return True, because every test needs a server."""
         return True
 
 
 def _run_package(folder: Path, uri: str, package: str, deadline: float, output: Path, only: str = "") -> Events:
-    """Run the tests of a package; after a panic, run the remaining ones again until all are done."""
+    """Run the tests of a package. After a panic, run the remaining tests again until all are done."""
     environment = {"GOGC": _RARE_COLLECTION, **_environment(folder), "MONGODB_URI": uri, "TOPOLOGY": "replica_set"}
     run = ["-run", only] if only else []
     events = Events()

@@ -1,4 +1,4 @@
-"""The report of `go test -json`: the outcome of each test, even if a panic ends the run in the middle of one."""
+"""The parser of `go test -json` reports, which finds the outcome of each test even if a panic ends the run in the middle of a test."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ class Fate:
 
 @dataclass
 class Events:
-    """The results of one package's tests, collected over all its runs.
+    """The results of one package's tests, collected over all runs of the package.
 
-    A run ends early if a panic or another error ends the process. The innermost running test has then failed. The enclosing tests are
-    not done, even if Go reports them; they run again without their finished parts. `fruitless` counts the latest runs without new results.
+    A run ends early if a panic or a different error ends the process. The innermost running test then counts as failed. The tests that
+    enclose it do not count as done, even if Go reports them, and run again without their finished subtests.
+
+    `fruitless` is the number of most recent runs without new results.
     """
 
     done: dict[str, Fate] = field(default_factory=dict)
@@ -41,7 +43,7 @@ class Events:
     fruitless: int = 0
 
     def take(self, lines: Iterable[str]) -> bool:
-        """Read the report of one run. Return whether another run is needed because this one was cut short."""
+        """Read the report of one run. Return whether a further run is needed because this run ended early."""
         output: dict[str, list[str]] = {}
         started: list[str] = []
         panicked, culprit, before = False, "", set(self.done)
@@ -69,7 +71,7 @@ class Events:
         return True
 
     def _running_in(self, test: str, started: list[str]) -> str:
-        """Return the innermost test that was started last inside `test`. After a panic, Go may name only the outermost test."""
+        """Return the innermost running test inside `test`, because after a panic Go may report only the outermost test."""
         inside = [name for name in started if not test or name == test or name.startswith(test + "/")]
         return inside[-1] if inside else self.last
 
@@ -90,18 +92,18 @@ class Events:
             self.done.pop("/".join(parts[:length]), None)
 
     def pattern_of_done(self) -> str:
-        """Return the pattern for the option `-skip`, which matches the outermost tests that are done."""
+        """Return the pattern for the option `-skip` that matches the outermost finished tests."""
         outermost = [name for name in self.done if not any(parent in self.done for parent in _parents(name))]
         return pattern(outermost)
 
     def innermost(self) -> Iterator[tuple[str, Fate]]:
-        """Return the tests that contain no other tests."""
+        """Yield the tests that contain no subtests."""
         with_children = {parent for name in self.done for parent in _parents(name)}
         return ((name, fate) for name, fate in self.done.items() if name not in with_children)
 
 
 def pattern(tests: Iterable[str]) -> str:
-    """Return the pattern for Go's options `-run` and `-skip` that matches tests."""
+    """Return a pattern for Go's options `-run` and `-skip` that matches exactly these tests."""
     return "|".join("/".join(f"^{re.escape(part)}$" for part in name.split("/")) for name in tests)
 
 
@@ -112,7 +114,7 @@ def _parents(name: str) -> Iterator[str]:
 
 
 def write_junit_of_go(packages: list[Events], junit: Path) -> None:
-    """Write the outcomes as JUnit XML; of nested tests, only the innermost count. Raise UsageError if there are none."""
+    """Write the outcomes as JUnit XML. Of nested tests, write only the innermost ones. Raise UsageError if there are no outcomes."""
     root = ElementTree.Element("testsuite", name="go")
     for events in packages:
         for name, fate in events.innermost():

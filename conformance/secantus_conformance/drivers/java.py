@@ -1,4 +1,4 @@
-"""The Java driver's own functional tests, from a checkout; Maven downloads the driver and the libraries that the tests need."""
+"""The Java driver's own functional tests, from a checkout. Maven downloads the driver and the libraries that the tests need."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OPENED = ("--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base
 
 @dataclass
 class JavaSuite:
-    """The functional tests of the synchronous driver that are written in Java. All of them need a server."""
+    """The functional tests of the synchronous driver that are written in Java, all of which need a server."""
 
     name: str = "java"
     version: str = _CHECKOUT.number
@@ -59,7 +59,9 @@ class JavaSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout, download the libraries and compile the tests. Raises UsageError, for example without a JDK or Maven."""
+        """Copy the checkout, download the libraries, and compile the tests. Raise UsageError on failure, for example without a JDK or
+        Maven.
+        """
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / _SPECIFICATIONS / "source").is_dir():
             raise UsageError(f"The checkout of {_CHECKOUT.repository} lacks its submodule {_SPECIFICATIONS}: git submodule update --init.")
@@ -74,7 +76,7 @@ class JavaSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. Raises UsageError if it cannot be completed."""
+        """Run the suite. Raise UsageError if it cannot be completed."""
         reports = junit.with_suffix(".reports")
         places = ["classes", *_RESOURCES, "lib/*"]
         launcher = ["java", *_OPENED, f"-Dorg.mongodb.test.uri={discover(uri).uri}", "-cp", os.pathsep.join(places)]
@@ -83,15 +85,15 @@ class JavaSuite:
         merge(sorted(reports.glob("TEST-*.xml")), junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: every test needs a server."""
+        """Return True, because every test needs a server."""
         return True
 
 
 def project(libraries: Iterable[str]) -> str:
-    """Return a Maven project that depends on libraries.
+    """Return a Maven project (pom.xml) that depends on the given libraries.
 
     Arguments:
-        libraries: "group:artifact:version" of each.
+        libraries: each library as "group:artifact:version".
     """
     root = ElementTree.Element("project", xmlns="http://maven.apache.org/POM/4.0.0")
     for name, text in (("modelVersion", "4.0.0"), ("groupId", "tests"), ("artifactId", "tests"), ("version", "1")):
@@ -105,14 +107,16 @@ def project(libraries: Iterable[str]) -> str:
 
 
 def display_name(case: ElementTree.Element) -> str:
-    """Return the name that a test displays, which tells the cases of a parametrized test apart."""
+    """Return the display name of a test, which distinguishes the cases of a parametrized test."""
     said = "".join(output.text or "" for output in case.iter("system-out"))
     found = re.search(r"^display-name: (.*)$", said, re.MULTILINE)
     return found[1] if found else case.get("name", "")
 
 
 def merge(reports: Sequence[Path], junit: Path) -> None:
-    """Write the test cases of several JUnit files to one. Raises UsageError if there is no test case, because the launcher did not end."""
+    """Merge the test cases of several JUnit files into one file. Raise UsageError if there are none, because the test launcher then
+    failed.
+    """
     root = ElementTree.Element("testsuite")
     for report in reports:
         try:

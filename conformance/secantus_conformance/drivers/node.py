@@ -1,4 +1,4 @@
-"""The Node driver's own integration tests, from a checkout; npm installs their dependencies."""
+"""The Node driver's own integration tests, from a checkout. npm installs their dependencies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SILENCE_SECONDS = 240.0
 
 @dataclass
 class NodeSuite:
-    """The folder `test/integration`. All of its tests need a server."""
+    """The tests in the driver's folder `test/integration`, all of which need a server."""
 
     name: str = "node"
     version: str = _CHECKOUT.number
@@ -40,7 +40,7 @@ class NodeSuite:
     )
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout and install its dependencies. Raise UsageError, for example if npm is not installed."""
+        """Copy the checkout and install its dependencies. Raise UsageError on failure, for example if npm is not installed."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / ".installed").exists():
             call(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, 1800, "npm cannot install the suite")
@@ -53,11 +53,11 @@ class NodeSuite:
         _mocha(folder, uri, junit, timeout)
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run some tests again. Raise UsageError if they cannot be completed."""
+        """Run selected tests again. Raise UsageError if they cannot be completed."""
         _mocha(folder, uri, junit, timeout, tests)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: every test needs a server."""
+        """Return True, because every test needs a server."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""The outcomes of a suite's tests, and their JUnit XML."""
+"""The outcomes of a suite's tests, and their output as JUnit XML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TAGS = {"failed": "failure", "error": "error", "skipped": "skipped"}
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one test: "passed", "failed", "error" or "skipped", with the reason in one line and the test's output."""
+    """The outcome of one test ("passed", "failed", "error" or "skipped"), with a one-line reason and the test's output."""
 
     group: str
     name: str
@@ -39,5 +39,5 @@ def write_junit(outcomes: Iterable[Outcome], path: Path) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a text without the characters that XML cannot contain."""
+    """Remove the characters that XML cannot contain from a text."""
     return "".join(character for character in text if character.isprintable() or character in "\n\t")

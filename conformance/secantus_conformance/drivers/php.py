@@ -1,4 +1,4 @@
-"""The PHP library's own tests, from a checkout; PHP, its MongoDB extension and PHPUnit come from Debian's packages."""
+"""The PHP library's own tests, from a checkout. PHP, its MongoDB extension and PHPUnit come from Debian's packages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if (class_exists('PHPUnit\\Framework\\Assert')) {
 
 @dataclass
 class PhpSuite:
-    """All tests of the library. A test that passes without a server counts as not needing one."""
+    """The suite of all tests of the PHP library. A test that passes without a server counts as a test that needs none."""
 
     name: str = "php"
     version: str = _CHECKOUT.number
@@ -53,7 +53,7 @@ class PhpSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout and find the tests that need a server. Raise UsageError, for example if PHPUnit is missing."""
+        """Copy the checkout, and determine which tests need a server. Raise UsageError on failure, for example if PHPUnit is missing."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         call(["phpunit", "--version"], folder, 60, f"PHPUnit does not run; install {_PACKAGES}")
         (folder / "vendor").mkdir(exist_ok=True)
@@ -65,13 +65,16 @@ class PhpSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run the suite. The URI names the replica set, which the extension would not discover otherwise. Raise UsageError on failure."""
+        """Run the suite. Raise UsageError if it cannot be completed.
+
+        The replica set's name is added to the URI, because the extension would not discover the replica set otherwise.
+        """
         record = junit.with_suffix(".phpunit.xml")
         _phpunit(folder, discover(uri).uri, record, timeout)
         write_junit(read_phpunit(record), junit)
 
     def needs_server(self, test: str) -> bool:
-        """Return whether a test does not pass without a server."""
+        """Return whether a test needs a server, that is, fails without one."""
         return test not in self._alone
 
 
@@ -89,7 +92,9 @@ def _phpunit(folder: Path, uri: str, record: Path, timeout: float) -> None:
 
 
 def read_phpunit(record: Path) -> Iterator[Outcome]:
-    """Yield the outcomes from PHPUnit's JUnit XML, which gives reasons for failures but not for skips. Raise UsageError for invalid XML."""
+    """Yield the outcomes in PHPUnit's JUnit XML, which contains the reasons for failures but not for skips. Raise UsageError for invalid
+    XML.
+    """
     try:
         root = ElementTree.parse(record).getroot()
     except ElementTree.ParseError as error:
@@ -106,7 +111,7 @@ def read_phpunit(record: Path) -> Iterator[Outcome]:
 
 
 def _reason(verdict: str, text: str) -> str:
-    """Return the text of a failure without its first line, which only names the test."""
+    """Return the text of a failure without its first line, which only repeats the test's name."""
     if verdict == "skipped":
         return "the test does not apply to this server or environment"
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]

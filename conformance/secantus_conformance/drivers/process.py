@@ -1,4 +1,4 @@
-"""The commands that prepare and run a driver's suite."""
+"""Execution of the commands that prepare and run a driver's suite."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def call(
 ) -> None:
     """Run a command and write its output to a file, by default `last-output.txt` in the folder.
 
-    Raise UsageError if the command does not exist, times out or, if `complaint` is given, fails. When the call ends, all
-    processes that the command started have ended too.
+    When the call returns, all processes that the command started have ended. Raise UsageError if the command does not exist, exceeds the
+    time limit or, if `complaint` is given, fails.
     """
     log = output_file or folder / "last-output.txt"
     with log.open("wb") as output:
@@ -49,7 +49,7 @@ def call(
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a session leader and all processes in its session, unless it has exited already."""
+    """Kill a session leader and all processes in its session, unless the leader has already exited."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

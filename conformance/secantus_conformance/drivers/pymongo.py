@@ -1,4 +1,4 @@
-"""pymongo's own test suite: the unmodified tests of its source distribution, with the released package in a separate environment."""
+"""pymongo's own test suite: the unmodified tests in its source distribution, run with the released package in a separate environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SILENCE_SECONDS = 120.0
 
 @dataclass
 class PymongoSuite:
-    """The suite with one of its markers: `default` (synchronous) or `default_async`."""
+    """The pymongo tests with one of two pytest markers: `default` (synchronous) or `default_async`."""
 
     name: str
     marker: str
@@ -51,7 +51,7 @@ class PymongoSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack the tests, create the environment, and find the tests that need a server. Raise UsageError on failure."""
+        """Unpack the tests, create the environment, and determine which tests need a server. Raise UsageError on failure."""
         refuse_source(self.name, source)
         fetch()
         folder = cache / f"pymongo-{PYMONGO_VERSION}"
@@ -66,7 +66,7 @@ class PymongoSuite:
         return folder
 
     def _without_server(self, folder: Path) -> frozenset[str]:
-        """Return the tests that pass without a server; the others need one."""
+        """Return the names of the tests that run without a server."""
         report = folder / f"{self.marker}-without-server.xml"
         if not report.exists():
             self._pytest(folder, NOWHERE, report, 3600)
@@ -78,7 +78,7 @@ class PymongoSuite:
         self._pytest(folder, uri, junit, timeout)
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run some tests again. Raise UsageError if they cannot be completed."""
+        """Run selected tests again. Raise UsageError if they cannot be completed."""
         self._pytest(folder, uri, junit, timeout, tests)
 
     def _pytest(self, folder: Path, uri: str, junit: Path, timeout: float, again: frozenset[str] | None = None) -> None:
@@ -91,7 +91,7 @@ class PymongoSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, test: str) -> bool:
-        """Return whether a test failed without a server."""
+        """Return whether a test needs a server, that is, failed without one."""
         return test not in self._alone
 
 

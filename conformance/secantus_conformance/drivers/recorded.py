@@ -1,6 +1,8 @@
-"""Running a suite to completion even if tests hang or crash it. The test that was running is run once more, then recorded as failed.
+"""Execution of a suite to completion, even if tests hang or crash it. A test that was running at that time is tried once more, then
+recorded as failed.
 
-A small plugin for the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests listed in that file.
+A small plugin for the suite's test framework, in `recorder/`, appends each outcome to a file and skips the tests that the file already
+lists.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ _LOOK_SECONDS = 0.5
 
 @dataclass
 class RecordedSuite:
-    """A command that runs a suite with a recorder in a folder. `silence` is the maximum time in seconds without a finished test."""
+    """A command that runs a test suite with a recorder. `silence` is the maximum time in seconds between two finished tests."""
 
     command: list[str]
     folder: Path
@@ -33,7 +35,7 @@ class RecordedSuite:
     def run(self, record: Path, timeout: float, again: Container[str] | None = None) -> None:
         """Run all tests, in as many processes as necessary, and append each outcome to `record`.
 
-        Raise UsageError if the suite times out, or ends without running a test.
+        Raise UsageError if the suite exceeds its time limit, or ends without running a test.
 
         Arguments:
             again: the tests, as "classname::name", to run again after an earlier run has written `record`; None for a first run.
@@ -50,7 +52,7 @@ class RecordedSuite:
                 _give_up(record, lines)
 
     def _run_once(self, record: Path, deadline: float) -> bool:
-        """Run the remaining tests. Return whether the recorder reports that all are done."""
+        """Run the remaining tests. Return whether the recorder reports that all tests are done."""
         environment = {**self.environment, "RECORD": str(record)}
         with _output(record).open("wb") as output:
             process = subprocess.Popen(
@@ -84,13 +86,13 @@ class RecordedSuite:
 
 
 def pytest_suite(command: list[str], folder: Path, environment: Mapping[str, str], silence: float) -> RecordedSuite:
-    """Return the suite that the given pytest command runs."""
+    """Return a recorded suite whose tests a pytest command runs."""
     path = f"{RECORDERS}{os.pathsep}{environment.get('PYTHONPATH', '')}"
     return RecordedSuite([*command, "-p", "pytest_record"], folder, {**environment, "PYTHONPATH": path}, silence)
 
 
 def _output(record: Path) -> Path:
-    """Return the file for the suite's output, next to the record. Two runs of one suite therefore use different files."""
+    """Return the path of the file for the suite's output. It is next to the record, so that two runs of a suite use different files."""
     return record.with_suffix(".txt")
 
 
@@ -104,7 +106,7 @@ def _lines(record: Path) -> list[list[object]]:
 
 
 def _give_up(record: Path, lines: list[list[object]]) -> None:
-    """Record that the last started test did not finish. The first time, let the test run again: another test may be the cause."""
+    """Record that the last started test did not finish. The first time, allow it to run again, because another test may be at fault."""
     _, test, classname, name = lines[-1]
     if ["again", test] not in lines:
         with record.open("a", encoding="utf-8") as file:
@@ -116,14 +118,14 @@ def _give_up(record: Path, lines: list[list[object]]) -> None:
 
 
 def _forget(record: Path, tests: Container[str]) -> None:
-    """Remove the lines of tests from a record, and those that end it, so that the next run runs these tests."""
+    """Remove the outcomes of some tests and the end marks from a record, so that the next run repeats these tests."""
     kept = [line for line in _lines(record) if line[0] != "finished"]
     gone = {line[1] for line in kept if line[0] == "outcome" and f"{printable(str(line[2]))}::{printable(str(line[3]))}" in tests}
     record.write_text("".join(json.dumps(line) + "\n" for line in kept if line[1] not in gone), encoding="utf-8")
 
 
 def write_junit_of_record(record: Path, junit: Path) -> None:
-    """Write a record as JUnit XML. If a test has several outcomes, the worst one counts."""
+    """Write a record as JUnit XML. If a test has several outcomes, use the worst one."""
     worst: dict[str, list[str]] = {}
     order = ["passed", "skipped", "failed", "error"]
     for kind, test, *rest in _lines(record):

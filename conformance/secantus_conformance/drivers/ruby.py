@@ -1,4 +1,4 @@
-"""The Ruby driver's own specs, from a checkout with its submodule `spec/shared`; the gems come from Debian's packages."""
+"""The Ruby driver's own specs, from a checkout with its submodule `spec/shared`. The gems come from Debian's packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ _SILENCE_SECONDS = 240.0
 
 @dataclass
 class RubySuite:
-    """The specs in the folders `mongo`, `integration` and `spec_tests`. Specs that load only the lite helper need no server."""
+    """The specs in the folders `mongo`, `integration` and `spec_tests`. Specs that load only the driver's "lite" spec helper need no
+    server.
+    """
 
     name: str = "ruby"
     version: str = _CHECKOUT.number
@@ -46,7 +48,7 @@ class RubySuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout. Raise UsageError, for example if its submodule or RSpec is missing."""
+        """Copy the checkout. Raise UsageError on failure, for example if the submodule or RSpec is missing."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / "spec/shared/lib/mrss").is_dir():
             raise UsageError("The checkout of mongodb/mongo-ruby-driver lacks its submodule spec/shared: git submodule update --init.")
@@ -61,7 +63,7 @@ class RubySuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Create the suite's users and run it. Raise UsageError if it cannot be completed."""
+        """Create the users that the suite expects, then run the suite. Raise UsageError if it cannot be completed."""
         environment = {**os.environ, "MONGODB_URI": uri}
         paths = ["-I", "substitutes", "-I", "lib", "-I", "spec"]
         setup = ["ruby", *paths, "-r", "mongo", "-r", "support/spec_setup", "-e", "SpecSetup.new.run"]
@@ -73,5 +75,5 @@ class RubySuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, test: str) -> bool:
-        """Return whether the file of a spec loads more than the lite helper."""
+        """Return whether a spec needs a server, because its file loads more than the "lite" spec helper."""
         return test.partition("::")[0] not in self._alone

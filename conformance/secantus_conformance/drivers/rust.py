@@ -1,4 +1,4 @@
-"""The Rust driver's own tests, from a checkout; cargo builds them. Each test runs in a separate process, as in the driver's own CI."""
+"""The Rust driver's own tests, from a checkout that cargo builds. Each test runs in a separate process, as in the driver's own CI."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ALONE_SECONDS = 15.0
 
 @dataclass
 class RustSuite:
-    """All tests of the library. A test that passes without a server counts as not needing one."""
+    """The suite of all tests of the Rust driver. A test that passes without a server counts as a test that needs none."""
 
     name: str = "rust"
     version: str = _CHECKOUT.number
@@ -53,7 +53,7 @@ class RustSuite:
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Copy the checkout, build the tests, and find those that need a server. Raises UsageError, for example without cargo."""
+        """Copy the checkout, build the tests, and determine which need a server. Raise UsageError on failure, for example without cargo."""
         folder = _CHECKOUT.copy(source, cache, self.name)
         if not (folder / ".program").exists():
             adapt(folder)
@@ -66,21 +66,21 @@ class RustSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run each test in a separate process, and write JUnit XML. Raises UsageError if they time out."""
+        """Run each test in a separate process, and write JUnit XML. Raise UsageError if the tests exceed the time limit."""
         write_junit(_run(folder, {**os.environ, "MONGODB_URI": discover(uri).uri}, timeout), junit)
 
     def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
-        """Run some tests again. Raises UsageError if they time out."""
+        """Run selected tests again. Raise UsageError if the tests exceed the time limit."""
         only = {test.partition("::")[2] for test in tests}
         write_junit(_run(folder, {**os.environ, "MONGODB_URI": discover(uri).uri}, timeout, only=only), junit)
 
     def needs_server(self, test: str) -> bool:
-        """Return whether a test does not pass without a server."""
+        """Return whether a test needs a server, that is, fails without one."""
         return test.partition("::")[2] not in self._alone
 
 
 def adapt(folder: Path) -> None:
-    """Change the manifests: take the driver's BSON library from cargo's registry, and leave out members that the tests do not need."""
+    """Change the cargo manifests: use the BSON library from cargo's registry, and remove workspace members that the tests do not need."""
     for name in ("driver/Cargo.toml", "Cargo.toml"):
         text = (folder / name).read_text(encoding="utf-8")
         text = re.sub(r'^(git|branch) = ".*"\n', "", text, flags=re.MULTILINE)
@@ -88,7 +88,7 @@ def adapt(folder: Path) -> None:
 
 
 def program(messages: str) -> str:
-    """Return the path of the test program.
+    """Return the path of the compiled test program.
 
     Arguments:
         messages: the output of cargo, one JSON document per line.
@@ -116,13 +116,13 @@ def _run(
 
 
 def names(listing: str) -> list[str]:
-    """Return the tests of a listing, without those that the driver's CI leaves out."""
+    """Return the test names in a listing, without the tests that the driver's CI excludes."""
     tests = [line.removesuffix(": test") for line in listing.splitlines() if line.endswith(": test")]
     return [test for test in tests if not any(word in test for word in _LEFT_OUT)]
 
 
 def judge(test: str, ended: Ended) -> Outcome:
-    """Return the outcome of a test: failed if its process did not exit with code 0. A test that skips itself counts as passed."""
+    """Return the outcome of a test. It is a failure if the process did not exit with code 0. A test that skips itself counts as passed."""
     if ended.code == 0 and "1 ignored" in ended.output:
         return Outcome("mongodb", test, "skipped", "the driver ignores the test")
     if ended.code == 0:
@@ -131,6 +131,6 @@ def judge(test: str, ended: Ended) -> Outcome:
 
 
 def reason(ended: Ended) -> str:
-    """Return in one line why a test failed. If it panicked, this is the message of the panic."""
+    """Return a one-line reason why a test failed. After a panic, it is the panic's message."""
     found = re.search(r"panicked at [^\n]*\n([^\n]*)", ended.output)
     return found[1] if found and ended.code is not None else why(ended)

@@ -1,1 +1,1 @@
-"""Killable worker processes, the servers they connect to, and the pool that assigns tests to them."""
+"""Execution of tests: killable worker processes, the servers to which they connect, and the pool that assigns tests to workers."""

@@ -1,4 +1,4 @@
-"""The bundled server in a worker's own process. The worker's clients reach it without sockets.
+"""The bundled server, running in a worker's own process so that the worker's clients reach it without sockets.
 
 See docs/plugin.md, "Clients without sockets".
 """
@@ -17,28 +17,28 @@ _URI = "in-process"
 
 @dataclass
 class InProcessServer:
-    """A server that runs in its worker's process and ends with it."""
+    """A server that runs in its worker's process and stops when that process ends."""
 
     def start(self) -> str:
-        """Return the value that the worker passes to `reach`."""
+        """Return the text that the worker passes to `reach`."""
         return _URI
 
     def exit_reason(self) -> str | None:
-        """Return None: the pool notices the end of the worker."""
+        """Return None, because the pool detects the end of the worker."""
         return None
 
     def stop(self) -> None:
-        """Do nothing: the server ends with the worker."""
+        """Do nothing, because the server stops with the worker."""
 
 
 def reach(uri: str, cleanup: ExitStack) -> str:
-    """Return the URI of a server. For one in this process, start it and let this process's clients reach it without sockets.
+    """Return the URI of a server. If the server runs in this process, first start it and connect this process's clients without sockets.
 
     Arguments:
         uri: the result of a server's `start`.
         cleanup: stops the server.
 
-    Raise UsageError if the installed pymongo is of another version than the direct transport supports.
+    Raise UsageError if the direct transport does not support the installed version of pymongo.
     """
     if uri != _URI:
         return uri

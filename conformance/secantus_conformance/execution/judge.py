@@ -1,4 +1,4 @@
-"""The conversion of a test's exception to a verdict."""
+"""The conversion of the exception that a test raises to a verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_conformance.unified.driver_errors import short
 
 
 def judge(case: TestCase, run: Callable[[], None]) -> Result:
-    """Run a test and return its result; every exception becomes a verdict."""
+    """Run a test and return its result. Convert every exception to a verdict."""
     start = time.perf_counter()
     verdict, kind, reason, expected, actual = _verdict(run)
     return Result(case.id, case.category, case.group, verdict, kind, reason, expected, actual, time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""The assignment of tests to workers. The pool enforces each test's timeout, and replaces a worker or server that hangs or dies."""
+"""The pool that assigns tests to workers. It enforces each test's timeout, and replaces a worker or server that hangs or dies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Report = Callable[[Result], None]
 
 
 class _Slot:
-    """One worker with its server and the tests assigned to it."""
+    """A place in the pool: one worker with its server and the tests assigned to it."""
 
     def __init__(self, server: Server, timeout: float) -> None:
         self.server, self.timeout = server, timeout
@@ -54,17 +54,17 @@ class _Slot:
         self.deadline = time.monotonic() + _START_SECONDS
 
     def begin(self, index: int) -> None:
-        """Record that the worker has begun a test, and start the test's timeout."""
+        """Record that the worker has started a test, and start the test's timeout."""
         self.current = self.cases[index]
         self.started = time.monotonic()
         self.deadline = self.started + self.timeout
 
     def rest(self) -> list[TestCase]:
-        """Return the tests that the worker has not begun."""
+        """Return the assigned tests that the worker has not started."""
         return self.cases[self.cases.index(self.current) + 1 :] if self.current is not None else self.cases
 
     def replace(self, new_server: bool) -> None:
-        """Kill the worker and start another, with a new server if requested."""
+        """Kill the worker and start a new one. If `new_server` is true, also start a new server."""
         self.end()
         if new_server:
             self.uri = self.server.start()
@@ -83,7 +83,7 @@ _CONTEXT: Any = multiprocessing.get_context("spawn")
 class Pool:
     """A pool of workers that run tests.
 
-    `timeout` is the number of seconds that one test may take before its worker is killed.
+    `timeout` is the time limit of one test in seconds. When it is exceeded, the worker is killed.
     """
 
     def __init__(self, servers: list[Server], timeout: float) -> None:
@@ -94,7 +94,8 @@ class Pool:
         self._suspects: dict[str, Result | None] = {}
 
     def run(self, cases: list[TestCase], report: Report) -> None:
-        """Run all tests and report each result as it arrives. A test that turns out to have killed the server is reported twice.
+        """Run all tests and report each result as it arrives. If a test later turns out to have killed the server, report it a second
+        time.
 
         Raise UsageError if a server cannot be reached at the start.
         """
@@ -122,7 +123,7 @@ class Pool:
                     left -= self._give_up(slot, jobs, report, Verdict.TIMEOUT, "timeout", f"The test took longer than {self._timeout:g} s.")
 
     def _receive(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report) -> int:
-        """Handle one message of a worker. Return the number of results in it."""
+        """Handle one message from a worker. Return the number of results in the message."""
         try:
             message = slot.connection.recv()
         except (EOFError, ConnectionResetError):
@@ -149,7 +150,7 @@ class Pool:
         return self._give_up(slot, jobs, report, Verdict.FAILED, "server-died", f"During this test {died}; {result.reason}")
 
     def _blame(self, result: Result, report: Report) -> None:
-        """If a test that found its server dead succeeds on a new one, blame the test before it."""
+        """If a test failed because the server was dead, but passes on a new server, report that the previous test killed the server."""
         guilty = self._suspects.pop(result.id, None)
         if guilty is not None:
             reason = "The server exited after this test, before the next one."
@@ -163,7 +164,7 @@ class Pool:
             slot.deadline = float("inf")
 
     def _give_up(self, slot: _Slot, jobs: deque[list[TestCase]], report: Report, verdict: Verdict, kind: str, reason: str) -> int:
-        """Report that the current test ended early, and put the other tests of its batch back into the queue.
+        """Report that the current test ended early, and put the remaining tests of its batch back into the queue.
 
         Return the number of results.
         """
@@ -197,7 +198,7 @@ class Pool:
 
 
 def _jobs(cases: list[TestCase]) -> Iterator[list[TestCase]]:
-    """Yield the tests in batches. Tests of one file stay together, so that a worker reads the file once."""
+    """Yield the tests in batches. All tests of a file are in one batch, so that a worker reads the file only once."""
     job: list[TestCase] = []
     for case in cases:
         if job and (job[-1].file != case.file or len(job) >= _JOB_SIZE):

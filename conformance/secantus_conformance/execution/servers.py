@@ -1,4 +1,4 @@
-"""The servers that workers connect to. Each is our own server (one per worker), a server that a command starts, or an external server."""
+"""The servers to which workers connect: our own server (one per worker), a server that a command starts, or an external server."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _START_SECONDS = 120.0
 
 @dataclass
 class ExternalServer:
-    """A server that was started elsewhere and cannot be restarted from here."""
+    """A server that this program has not started and cannot restart."""
 
     uri: str
 
     def start(self) -> str:
-        """Return the URI."""
+        """Return the URI of the server."""
         return self.uri
 
     def exit_reason(self) -> str | None:
-        """Return None: the state of an external server is unknown."""
+        """Return None, because the state of an external server is unknown."""
         return None
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Do nothing, because this program did not start the server."""
 
 
 @dataclass
 class CommandServer:
-    """A server that a command line starts; `{port}` in it is replaced by the port to use.
+    """A server that is started by a command line, in which `{port}` is replaced with the port number.
 
     Arguments:
-        port: the preferred port. Another one is used if it is taken, or if it is 0.
+        port: the preferred port. If it is occupied or 0, a free port is used.
     """
 
     command: str
@@ -56,7 +56,7 @@ class CommandServer:
     _log: IO[bytes] | None = field(default=None, init=False)
 
     def start(self) -> str:
-        """Start the server and wait until it listens. Return its URI. Raise UsageError if it does not start."""
+        """Start the server, wait until it listens, then return its URI. Raise UsageError if it does not start."""
         self.stop()
         port = _free_port(self.port)
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -80,7 +80,7 @@ class CommandServer:
             time.sleep(0.05)
 
     def exit_reason(self) -> str | None:
-        """Return why the server has exited, with the last line of its output; None while it runs."""
+        """Return why the server has exited, including the last line of its output, or None while it is running."""
         if self._process is None or self._process.poll() is None:
             return None
         return f"the server exited with code {self._process.returncode} ({self._last_line()})"
@@ -92,7 +92,7 @@ class CommandServer:
         return lines[-1][:300] if lines else "no output"
 
     def stop(self) -> None:
-        """Kill the server; its data is not needed."""
+        """Kill the server. A clean shutdown is unnecessary, because its data are not needed."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -106,7 +106,7 @@ Server = ExternalServer | CommandServer | InProcessServer
 
 
 def is_bundled(server: Server) -> bool:
-    """Return whether a server is the one of this project."""
+    """Return whether a server is this project's own server."""
     return isinstance(server, InProcessServer) or (isinstance(server, CommandServer) and server.command in (BUNDLED, GUARDED))
 
 
@@ -120,8 +120,8 @@ def make_servers(
         auth: start the bundled server with access control.
         direct: start the bundled server in the processes of the workers.
 
-    Raise UsageError if there are fewer URIs than workers, if a command has no `{port}`, if `auth` or `direct` is given for another server,
-    or if both are given.
+    Raise UsageError if there are fewer URIs than workers, or if a command has no `{port}`. Also raise it if `auth` or `direct` is given
+    for a server that is not the bundled one, or if both options are given.
     """
     if direct:
         if auth or uris or command is not None:

@@ -1,4 +1,4 @@
-"""The process in which tests run. The pool can kill it at any time and start another."""
+"""The process in which tests run. The pool can kill it at any time and start a new one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Runner = Callable[["Worker", TestCase], None]
 
 
 class Worker:
-    """A worker, which runs its assigned tests against one server."""
+    """A worker that runs its assigned tests against one server."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -36,7 +36,7 @@ class Worker:
         return judge(case, lambda: RUNNERS[case.kind](self, case))
 
     def forget_earlier_tests(self) -> None:
-        """Disable the fail point and kill the sessions that a killed worker may have left on the server."""
+        """Disable the fail point and kill the sessions that a previous, killed worker may have left on the server."""
         commands: list[dict[str, Any]] = [{"configureFailPoint": "failCommand", "mode": "off"}, {"killAllSessions": []}]
         for command in commands:
             try:
@@ -85,7 +85,9 @@ def _json(path: Path) -> Any:
 
 
 def serve(connection: Connection, uri: str) -> None:
-    """Run as a worker: receive lists of tests and send ("ready", server), ("started", i), ("result", i, result) and ("idle",)."""
+    """Run as a worker: receive lists of tests, and send the messages ("ready", server), ("started", i), ("result", i, result) and
+    ("idle",).
+    """
     from secantus_conformance.unified.driver_private import log_whole_documents, speed_up_heartbeats
 
     _die_with_parent()
@@ -101,7 +103,7 @@ def serve(connection: Connection, uri: str) -> None:
 
 
 def _answer(connection: Connection, worker: Worker) -> None:
-    """Run the tests that arrive, until the pool sends None."""
+    """Run the received tests until the pool sends None."""
     worker.forget_earlier_tests()
     connection.send(("ready", worker.environment.describe()))
     connection.send(("idle",))

@@ -1,1 +1,1 @@
-"""The test suites of object-document mappers and frameworks, unmodified, one file each."""
+"""The test suites of object-document mappers and frameworks, unmodified, in one module each."""

@@ -1,4 +1,4 @@
-"""The interface of a mapper's test suite: the origin of its tests, their preparation, and the tests that passed before."""
+"""The interface of a mapper's test suite: the origin of its tests, their preparation, and the tests that passed in earlier runs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _VERSION = re.compile(r"""^\s*"?version"?\s*[=:]\s*["']([^"']+)""", re.MULTILINE
 class OdmSuite(DriverSuite, Protocol):
     """A mapper's test suite, unmodified.
 
-    `repository` is the origin of the checkout; it is empty if the source distribution contains the tests.
+    `repository` is the repository of which the user must provide a checkout. It is empty if the source distribution contains the tests.
     """
 
     repository: str
 
 
 def copy_checkout(suite: OdmSuite, source: Path | None, target: Path) -> None:
-    """Copy a suite's checkout, so that nothing is written into the original. Raise UsageError if it is missing or of another version."""
+    """Copy a suite's checkout, so that the original is not modified. Raise UsageError if it is missing or has the wrong version."""
     if source is None:
         raise UsageError(
             f"The package of {suite.name} does not contain its tests. "
@@ -58,17 +58,17 @@ def _version_of(source: Path) -> str:
 
 
 def known_differences(name: str) -> list[Difference]:
-    """Return the known differences of the bundled server in a suite."""
+    """Return the known differences of the bundled server for a suite."""
     path = LISTS / f"{name}.toml"
     return read_differences(path) if path.exists() else []
 
 
 def hold(name: str, results: Iterable[Result], path: Path | None = None) -> list[Result]:
-    """Return the results after applying the ratchet: a test that passed before and does not pass now is a failure, even if it did not
-    run.
+    """Apply the ratchet (the list of tests that must pass) to results. A listed test that does not pass becomes a failure, even if it did
+    not run.
 
     Arguments:
-        path: the ratchet file; by default that of the suite in this package.
+        path: the ratchet file; by default the suite's file in this package.
     """
     path = path or LISTS / f"{name}.txt"
     names = set(read_ratchet(path)) if path.exists() else set()

@@ -1,4 +1,4 @@
-"""beanie's test suite, from a checkout: its source distribution contains no tests."""
+"""beanie's test suite, from a checkout, because its source distribution contains no tests."""
 
 from __future__ import annotations
 

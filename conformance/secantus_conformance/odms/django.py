@@ -1,4 +1,4 @@
-"""The tests of Django's MongoDB backend, from its source distribution, run by the test runner of Django's own tests."""
+"""The tests of Django's MongoDB backend, from its source distribution. The test runner of Django's own tests runs them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _RECORDER = Path(__file__).parent / "recorder"
 
 @dataclass
 class DjangoSuite:
-    """The backend's tests. Tests of geographic fields need GDAL and are excluded, as in the backend's own runner."""
+    """The tests of the backend. Tests of geographic fields are excluded, as in the backend's own runner, because they need GDAL."""
 
     name: str = _PACKAGE
     version: str = "5.2.4"
@@ -42,7 +42,7 @@ class DjangoSuite:
     environmental: Sequence[Environmental] = ()
 
     def prepare(self, cache: Path, source: Path | None) -> Path:
-        """Unpack the tests of the backend into those of Django, and create the environment. Raise UsageError on failure."""
+        """Unpack the backend's tests into Django's tests, and create the environment. Raise UsageError on failure."""
         folder = cache / f"{self.name}-{self.version}"
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / "django").is_dir():
@@ -71,5 +71,5 @@ class DjangoSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: tests that need no server are not identified."""
+        """Return True for every test, because tests that need no server are not identified."""
         return True

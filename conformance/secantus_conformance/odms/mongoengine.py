@@ -1,4 +1,4 @@
-"""mongoengine's test suite, from a checkout: its source distribution contains only some of the tests."""
+"""mongoengine's test suite, from a checkout, because its source distribution contains only some of the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""mongoose's test suite, from a checkout: its package on npm contains no tests. Needs Node and npm."""
+"""mongoose's test suite, from a checkout, because its npm package contains no tests. It needs Node and npm."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TEST_MS = 30_000
 
 @dataclass
 class MongooseSuite:
-    """The tests that `npm run test-rs` runs: all tests except those of encryption, against a replica set.
+    """The tests that `npm run test-rs` runs against a replica set: all tests except those of encryption.
 
-    mocha writes its results only at the end, so a run that ends early has no results.
+    mocha writes its results only at the end, so that a run that ends early has no results.
     """
 
     name: str = "mongoose"
@@ -46,7 +46,7 @@ class MongooseSuite:
         return folder
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
-        """Run mocha. Raise UsageError if it cannot be completed."""
+        """Run the tests with mocha. Raise UsageError if they cannot be completed."""
         environment = {**os.environ, "START_REPLICA_SET": "1", "MONGOOSE_TEST_URI": uri, "MONGOOSE_REPLSET_URI": uri, "CI": "true"}
         raw = junit.with_suffix(".xunit")
         report = ["--reporter", "xunit", "--reporter-option", f"output={raw}"]
@@ -56,12 +56,15 @@ class MongooseSuite:
         _rewrite(raw, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: tests that need no server are not identified."""
+        """Return True for every test, because tests that need no server are not identified."""
         return True
 
 
 def _rewrite(raw: Path, junit: Path) -> None:
-    """Write mocha's results in the form of the other suites: a failure's first line is its message. Raise UsageError if there are none."""
+    """Write mocha's results in the same form as those of all other suites, with the first line of a failure as its message.
+
+    Raise UsageError if there are no results.
+    """
     try:
         root = ElementTree.parse(raw).getroot()
     except (OSError, ElementTree.ParseError) as error:

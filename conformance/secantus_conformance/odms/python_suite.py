@@ -1,4 +1,4 @@
-"""A Python mapper whose tests run with pytest in a separate environment."""
+"""The test suite of a Python mapper, which pytest runs in a separate environment."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _INSTALL_SECONDS = 1200.0
 
 @dataclass
 class PythonSuite:
-    """A suite that pytest runs.
+    """A test suite that pytest runs.
 
     Arguments:
-        requirements: the requirements to install with pip; `{source}` is replaced by the folder of the sources.
+        requirements: the requirements to install with pip; `{source}` is replaced with the folder of the sources.
         tests: the arguments of pytest.
-        variables: environment variables; `{uri}`, `{host}` and `{port}` are replaced by those of the server.
-        repository: the origin of the checkout, if the source distribution contains no tests.
-        port: the port on which some tests expect the server; 0 if none do.
+        variables: environment variables; `{uri}`, `{host}` and `{port}` are replaced with the server's values.
+        repository: the repository of which the user must provide a checkout, if the source distribution contains no tests.
+        port: the port on which some tests expect the server; 0 if no test does.
     """
 
     name: str
@@ -77,7 +77,7 @@ class PythonSuite:
         write_junit_of_record(record, junit)
 
     def needs_server(self, _test: str) -> bool:
-        """Return True: tests that need no server are not identified."""
+        """Return True for every test, because tests that need no server are not identified."""
         return True
 
 
@@ -95,7 +95,7 @@ def unpack_sdist(name: str, version: str, folder: Path, target: Path) -> None:
 
 
 def install(folder: Path, requirements: Sequence[str]) -> None:
-    """Create an environment with these requirements, unless it exists. Raise UsageError on failure."""
+    """Create a virtual environment with these requirements, unless it exists. Raise UsageError on failure."""
     if not python_of(folder).exists():
         venv.create(folder / "environment", with_pip=True)
     if not (folder / "installed").exists():
@@ -109,5 +109,5 @@ def install(folder: Path, requirements: Sequence[str]) -> None:
 
 
 def python_of(folder: Path) -> Path:
-    """Return the interpreter of a suite's environment."""
+    """Return the path of the Python interpreter in a suite's environment."""
     return folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

@@ -1,1 +1,1 @@
-"""Reports of a run: on a terminal, as JUnit XML, JSON and HTML, and as a documentation page."""
+"""The reports of a test run: in the terminal, as JUnit XML, JSON and HTML, and as a documentation page."""

@@ -30,7 +30,7 @@ _EXPLAINED = {
 
 
 def page(runs: list[Run], free: frozenset[str], others: Sequence[Run] = ()) -> str:
-    """Return the page for several runs. `others` are runs of the same suites against other servers, shown for comparison."""
+    """Return the documentation page for several runs. `others` are runs of the same suites against other servers, shown for comparison."""
     return "\n".join([_HEAD, *(_section(run, free, [other for other in others if other.title == run.title]) for run in runs)])
 
 
@@ -58,7 +58,7 @@ def _line(row: Row, label: str, with_free: bool) -> str:
 
 
 def _beside(run: Run, others: list[Run]) -> str:
-    """Return a comparison of the figures of several servers. For a driver's suite, compare only the tests that need a server."""
+    """Return a comparison of several servers' results. For a driver's suite, compare only the tests that need a server."""
     if not others:
         return ""
     tests = "tests that need a server" if server_tests(run) else "eligible tests"

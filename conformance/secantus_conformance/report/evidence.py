@@ -1,4 +1,6 @@
-"""The evidence page: the figures of every suite for this server and others, all taken from one data file and never edited by hand."""
+"""The evidence page: each suite's figures for this project's server and for other servers. It is generated from one data file, and never
+edited by hand.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,9 @@ those that passed when they ran once more (`--retry`) count as passed, and the t
 class Figures:
     """The figures of one report.
 
-    `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server; they are 0 for other suites. In the report
-    of another server, `of_ours` and `of_ours_passed` count the tests for which the server of this project is eligible.
-    `second` counts the tests that passed only on a second run.
+    `needed` and `needed_passed` count the eligible tests of a driver's suite that need a server; they are 0 for any other suite.
+    `of_ours` and `of_ours_passed` are set only for servers other than this project's. They count the tests for which this project's
+    server is eligible. `second` counts the tests that passed only on a second run.
     """
 
     title: str
@@ -64,12 +66,12 @@ class Figures:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the report is of the server of this project."""
+        """Whether the report is about this project's server."""
         return self.server.startswith(_OURS)
 
 
 def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
-    """Return the figures of a report. `ours` is the report of the same suite against the server of this project."""
+    """Return the figures of a report. `ours` is the report of the same suite against this project's server."""
     counts = Counter(result.verdict for result in run.results)
     passed = {result.id for result in run.results if result.verdict is Verdict.PASSED}
     common = {result.id for result in ours.results if result.eligible} if ours is not None else set()
@@ -97,7 +99,7 @@ def figures(run: Run, day: str, ours: Run | None = None) -> Figures:
 
 
 def _common_failure(run: Run) -> list[str]:
-    """If nearly all failures have the same reason, return a note, because the suite then failed during its setup."""
+    """Return a note if nearly all failures have the same reason, which means that the suite failed during its setup."""
     reasons = Counter(result.reason for result in run.results if result.verdict.is_bad)
     said, count = reasons.most_common(1)[0] if reasons else ("", 0)
     return [f"{count} tests fail for one reason: {said[:200]}"] if count > max(_MANY, _NEARLY_ALL * sum(reasons.values())) else []
@@ -116,7 +118,7 @@ def _command(run: Run) -> str:
 
 
 def read_figures(path: Path) -> list[Figures]:
-    """Return the recorded figures; empty if the file does not exist. Raise UsageError if the file is malformed."""
+    """Return the recorded figures, or an empty list if the file does not exist. Raise UsageError if the file is malformed."""
     if not path.exists():
         return []
     try:
@@ -126,13 +128,15 @@ def read_figures(path: Path) -> list[Figures]:
 
 
 def write_figures(path: Path, recorded: Sequence[Figures]) -> None:
-    """Write the figures, one report per line, in the order of the page."""
+    """Write the figures to a file, one report per line, in the order of the evidence page."""
     lines = ",\n".join(json.dumps(asdict(each), ensure_ascii=False) for each in sorted(recorded, key=_order))
     path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
 
 
 def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures]:
-    """Add the figures of some reports, replacing earlier figures of the same suite and server. Raise UsageError on failure."""
+    """Add the figures of new reports to the recorded ones. Replace earlier figures of the same suite and server. Raise UsageError on
+    failure.
+    """
     runs = [(read_json_report(path), _day(path)) for path in reports]
     own = {run.title: run for run, _ in runs if run.server.get("product", "").startswith(_OURS)}
     new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]
@@ -152,7 +156,7 @@ def _order(each: Figures) -> tuple[Any, ...]:
 
 
 def evidence_page(recorded: Sequence[Figures]) -> str:
-    """Return the page with the recorded figures."""
+    """Return the evidence page for the recorded figures."""
     own = [each for each in recorded if each.is_ours]
     parts = [_HEAD]
     for heading, kinds in (("Specifications and recorded cases", ("run", "cases")), ("Drivers' suites", ("drivers",)),
@@ -219,7 +223,7 @@ def _beside(recorded: Sequence[Figures]) -> str:
 
 
 def peers_table(runs: Sequence[Run]) -> str:
-    """Return the comparison of several servers' reports."""
+    """Return a table that compares the reports of several servers."""
     own = {run.title: run for run in runs if run.server.get("product", "").startswith(_OURS)}
     table = [figures(run, "now", None if own.get(run.title) is run else own.get(run.title)) for run in runs]
     return _beside(sorted(table, key=_order))

@@ -1,4 +1,4 @@
-"""All reports of a run, written into a folder."""
+"""The files that contain the reports of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_conformance.report.junit import write_junit
 
 
 def write_reports(run: Run, folder: Path, free: frozenset[str] = frozenset()) -> None:
-    """Write `report.json`, `junit.xml` and `report.html`. Raise UsageError if the folder is not writable."""
+    """Write `report.json`, `junit.xml` and `report.html` into a folder. Raise UsageError if the folder is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(run, folder / "report.json")

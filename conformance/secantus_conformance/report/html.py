@@ -1,4 +1,6 @@
-"""A run as one self-contained HTML page: the table, a bar for each category, and both sides of every failure."""
+"""The report of a run as one self-contained HTML page. It shows the table, a bar for each category, and the expected and actual value of
+every failure.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ _HEAD = ("category", "", "passed", "eligible", "share", "known", "not passed", "
 
 
 def write_html(run: Run, path: Path, free: frozenset[str] = frozenset()) -> None:
-    """Write the page. `free` names the tests that also pass against a server that does nothing."""
+    """Write the HTML page. `free` contains the tests that also pass against a server that does nothing."""
     parts = [
         f"<h1>{escape(run.title)}</h1>",
         f"<p>{escape(_subject(run))}</p><p><strong>{escape(sentence(run))}</strong></p>",
@@ -93,7 +95,7 @@ def _failures(results: list[Result]) -> str:
 
 
 def _known(run: Run) -> str:
-    """Render the known differences, grouped by missing feature, because one feature can have hundreds."""
+    """Render the known differences, grouped by missing feature, because one feature can have hundreds of them."""
     results = sorted((result for result in run.results if result.verdict is Verdict.KNOWN), key=known_reason)
     if not results:
         return ""

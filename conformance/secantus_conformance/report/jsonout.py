@@ -1,4 +1,4 @@
-"""A run as JSON: written by `run --report`, read by `docs`, `--baseline` and other tools."""
+"""The report of a run as JSON, which `run --report` writes, and which `docs`, `--baseline` and other tools read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_json(run: Run, path: Path) -> None:
 
 
 def read_json_report(path: Path) -> Run:
-    """Read a report. Raise UsageError if the file is not one."""
+    """Read a JSON report. Raise UsageError if the file is not a report."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         results = tuple(Result.from_json(each) for each in data["results"])

@@ -1,4 +1,4 @@
-"""A run as JUnit XML, which continuous integration systems read."""
+"""The report of a run as JUnit XML, which continuous integration systems read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(run: Run, path: Path) -> None:
-    """Write a run: a suite for each category, a case for each test. A known difference counts as skipped."""
+    """Write a run as JUnit XML, with a suite for each category and a case for each test. A known difference counts as skipped."""
     root = ElementTree.Element("testsuites", name=run.title, time=f"{run.seconds:.3f}")
     ordered = sorted(run.results, key=lambda result: result.category)
     for category, members in groupby(ordered, key=lambda result: result.category):

@@ -1,4 +1,4 @@
-"""Progress while tests run: a live display on a terminal, plain lines in a log."""
+"""The display of progress while tests run: a live display in a terminal, or plain lines in a log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Display(Protocol):
 
 
 class LiveDisplay:
-    """A progress bar with counts and, optionally, a line for each test that did not pass."""
+    """A display for terminals: a progress bar with counts and, optionally, a line for each test that did not pass."""
 
     def __init__(self, total: int, console: Console, each_failure: bool) -> None:
         columns = (
@@ -52,7 +52,7 @@ class LiveDisplay:
         self._progress.stop()
 
     def add(self, result: Result) -> None:
-        """Advance the bar."""
+        """Advance the progress bar."""
         self._bad += result.verdict.is_bad
         if result.verdict.is_bad and self._each_failure:
             line = Text.assemble((result.verdict.value, verdict_style(result.verdict)), " ", result.id)
@@ -62,7 +62,7 @@ class LiveDisplay:
 
 
 class LogDisplay:
-    """A line for each test that did not pass, and a status line every fifteen seconds."""
+    """A display for logs: a line for each test that did not pass, and a status line every fifteen seconds."""
 
     def __init__(self, total: int, each_failure: bool) -> None:
         self._total, self._done, self._bad, self._each_failure = total, 0, 0, each_failure
@@ -75,7 +75,7 @@ class LogDisplay:
         return
 
     def add(self, result: Result) -> None:
-        """Write a line if one is due."""
+        """Report a finished test. Write a line only if the test did not pass, or if a status line is due."""
         self._done += 1
         if result.verdict.is_bad:
             self._bad += 1
@@ -87,7 +87,7 @@ class LogDisplay:
 
 
 def make_display(total: int, console: Console, each_failure: bool) -> Display:
-    """Return a live display on a terminal, plain lines elsewhere, optionally with a line for each failure."""
+    """Return a live display in a terminal, and a log display elsewhere. `each_failure` adds a line for each failure."""
     return LiveDisplay(total, console, each_failure) if sys.stdout.isatty() else LogDisplay(total, each_failure)
 
 

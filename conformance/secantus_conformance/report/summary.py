@@ -1,4 +1,4 @@
-"""The figures of a run: the number of eligible tests and of each verdict, per group and category."""
+"""The figures of a run: the number of eligible tests and the number of each verdict, per group and category."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Row:
 
     @property
     def share(self) -> str:
-        """The share of eligible tests that passed, as text; a dash if there were none."""
+        """The percentage of eligible tests that passed, as text. A dash if no tests were eligible."""
         return f"{self.passed / self.eligible:.1%}" if self.eligible else "–"
 
 
 def rows(results: Iterable[Result], free: frozenset[str] = frozenset()) -> list[Row]:
-    """Return one row for each category of each group, in order."""
+    """Return one row for each category of each group, in display order."""
     table: dict[tuple[Group, str], Row] = {}
     for result in results:
         row = table.setdefault((result.group, result.category), Row(result.group, result.category))
@@ -59,7 +59,7 @@ def rows(results: Iterable[Result], free: frozenset[str] = frozenset()) -> list[
 
 
 def total(parts: Iterable[Row], label: str, group: Group) -> Row:
-    """Return the sum of rows."""
+    """Return a row with the sums of all given rows."""
     whole = Row(group, label)
     for row in parts:
         whole.counts += row.counts
@@ -68,24 +68,26 @@ def total(parts: Iterable[Row], label: str, group: Group) -> Row:
 
 
 def server_tests(run: Run) -> list[Result]:
-    """Return the eligible tests of a driver's suite that need a server; empty for any other kind of run."""
+    """Return the eligible tests of a driver's suite that need a server. Return an empty list for any other kind of run."""
     return [result for result in run.results if result.category.endswith(NEEDS_SERVER) and result.eligible]
 
 
 def of_server_tests(run: Run) -> str:
-    """Return a sentence with the number of passed tests among those of a driver's suite that need a server; empty for other runs."""
+    """Return a sentence about how many of the tests that need a server passed in a driver's suite. Return an empty text for any other
+    run.
+    """
     needed = server_tests(run)
     passed = sum(result.verdict is Verdict.PASSED for result in needed)
     return f"Of the tests that need a server, {passed} of {len(needed)} pass." if needed else ""
 
 
 def known_reason(result: Result) -> str:
-    """Return the missing feature behind a known difference, without the message of the individual failure."""
+    """Return the missing feature behind a known difference, without the individual failure's message."""
     return result.reason.split(" (")[0]
 
 
 def skips(run: Run) -> list[tuple[str, str, int]]:
-    """Return the reasons why tests were skipped: kind, reason and count. Within each kind, the most frequent reason comes first."""
+    """Return the reasons for skipped tests, each as kind, reason and count. Within each kind, the most frequent reason comes first."""
     counts = Counter((result.kind, result.reason) for result in run.results if result.verdict is Verdict.SKIPPED)
     kinds = [skip.value for skip in Skip]
     return sorted(

@@ -1,4 +1,4 @@
-"""A run on a terminal: the table, then each failure with the expected and the actual value side by side."""
+"""The report of a run in a terminal: the table, then each failure with the expected and the actual value side by side."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_FAILURES = 20
 
 
 def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) -> None:
-    """Print the table of a run, its failures (the first twenty in full) and its totals."""
+    """Print the table of a run, its failures and its totals. Only the first twenty failures are printed in full."""
     console.print(summary_table(run, free))
     for result in run.bad[:_MAX_FAILURES]:
         print_failure(console, result)
@@ -33,7 +33,7 @@ def print_run(console: Console, run: Run, free: frozenset[str] = frozenset()) ->
 
 
 def sentence(run: Run) -> str:
-    """Return a sentence that summarizes the run."""
+    """Return a one-sentence summary of a run."""
     whole = total(rows(run.results), "all", Group.SERVER)
     known = f", {whole.counts[Verdict.KNOWN]} known differences" if whole.counts[Verdict.KNOWN] else ""
     figures = (
@@ -44,7 +44,7 @@ def sentence(run: Run) -> str:
 
 
 def summary_table(run: Run, free: frozenset[str]) -> Table:
-    """Return the table of a run: a block for each group, a row for each category."""
+    """Return the summary table of a run, with a block for each group and a row for each category."""
     title = f"{run.title}: {run.suite.get('name', '')} {run.suite.get('version', '')} against {run.server.get('product', '')}"
     table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False)
     all_rows = rows(run.results, free)
@@ -62,7 +62,10 @@ def summary_table(run: Run, free: frozenset[str]) -> Table:
 
 
 def _columns(whole: Row, with_free: bool) -> dict[str, Callable[[Row], str]]:
-    """Return the columns, few enough for 80 characters. Errors and timeouts count as failed; lines below the table list them separately."""
+    """Return the columns of the summary table, few enough for 80 characters.
+
+    Errors and timeouts count as failed, because they are listed separately below the table.
+    """
     columns: dict[str, Callable[[Row], str]] = {
         "passed": lambda row: str(row.passed),
         "eligible": lambda row: str(row.eligible),
@@ -82,7 +85,7 @@ def _failed(row: Row) -> str:
 
 
 def print_failure(console: Console, result: Result) -> None:
-    """Print one failure on one screen: the reason, then the expected and the actual value side by side."""
+    """Print one failure so that it fits on one screen: the reason, then the expected and the actual value side by side."""
     console.print(f"\n[{verdict_style(result.verdict)}]{result.verdict.value}[/] {escape(result.id)}")
     reason = result.reason if len(result.reason) <= _REASON_LENGTH else result.reason[:_REASON_LENGTH] + "…"
     console.print(f"  {escape(reason)}")

@@ -1,1 +1,1 @@
-"""The runner's self-check: input that must be refused, tests that must fail, and mutants that must be caught."""
+"""The runner's self-check: files that must be refused, tests that must fail, tests that must pass, and mutants that must be caught."""

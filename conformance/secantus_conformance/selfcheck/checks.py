@@ -1,4 +1,4 @@
-"""The four parts of the self-check: invalid files, tests that must fail, tests that must pass, mutants."""
+"""The four parts of the runner's self-check: invalid files, tests that must fail, tests that must pass, and mutants."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RunCases = Callable[[str, list[TestCase]], Run]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the self-check: the number of successful checks, and the messages of the failed ones."""
+    """The result of one part of the self-check: the number of successful checks, and the messages of the failed ones."""
 
     name: str
     held: int
@@ -35,12 +35,12 @@ class Part:
 
     @property
     def good(self) -> bool:
-        """Whether enough checks succeed."""
+        """Whether enough checks have succeeded."""
         return self.total == 0 or self.held / self.total >= self.needed
 
 
 def check_invalid(source: Source) -> Part:
-    """Check that every file of `invalid` is refused and every other file accepted."""
+    """Check that the runner refuses every file of the suite `invalid` and accepts every file of the remaining suites."""
     invalid = self_check_files(source, "invalid")
     taken = [f"{path.name} is accepted although it violates the format" for path in invalid if not _refused(path)]
     valid = sorted({case.file for case in discover(source) if case.kind == "unified"}) + self_check_files(source, "valid-fail")
@@ -67,7 +67,7 @@ def _suite_cases(source: Source, suite: str) -> list[TestCase]:
 
 
 def check_valid_fail(source: Source, run: RunCases) -> Part:
-    """Check that every test of `valid-fail` fails, and for the expected reason."""
+    """Check that every test of the suite `valid-fail` fails for the expected reason."""
     pins = read_toml(_PINS)["kinds"]
     results = [result for result in run("valid-fail", _suite_cases(source, "valid-fail")).results if result.eligible]
     complaints = [_complaint(result, pins) for result in results]
@@ -85,7 +85,7 @@ def _complaint(result: Result, pins: dict[str, str]) -> str | None:
 
 
 def check_valid_pass(source: Source, run: RunCases) -> Part:
-    """Run the tests of `valid-pass`. Tests that the server cannot pass are listed, but the runner's check still succeeds."""
+    """Run the tests of the suite `valid-pass`. A test that the server cannot pass is listed, but does not fail the check of the runner."""
     results = [result for result in run("valid-pass", _suite_cases(source, "valid-pass")).results if result.eligible]
     bad = tuple(f"{result.id}: {result.reason[:_REASON_LENGTH]}" for result in results if result.verdict.is_bad)
     return Part("valid-pass passes", len(results) - len(bad), len(results), 0.0, bad)
@@ -103,7 +103,7 @@ def check_mutants(source: Source, run: RunCases, count: int) -> Part:
 
 
 def _mutants_of(originals: list[TestCase], run: RunCases, count: int) -> list[TestCase]:
-    """Return at most `count` mutants of the passing originals, balanced by kind with the rarest kinds first."""
+    """Return at most `count` mutants of the original tests that pass. Balance the kinds of mutants, starting with the rarest."""
     passed = {result.id for result in run("tests to mutate", originals).results if result.verdict is Verdict.PASSED}
     made = [
         (mutant.mutation, _case(case, mutant.mutation, mutant.test))

@@ -1,4 +1,4 @@
-"""Mutants of tests, each with a wrong expectation. If a mutant passes, the runner has not checked that expectation."""
+"""Mutants: copies of tests, each with one wrong expectation. If a mutant passes, the runner has not checked that expectation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NONSENSE = "no server says this"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed test and a description of the change."""
+    """A modified test, with a description of the modification."""
 
     mutation: str
     test: Test
@@ -33,7 +33,7 @@ def mutation(name: str) -> Callable[[Mutation], Mutation]:
 
 
 def mutants(test: Test) -> list[Mutant]:
-    """Return one mutant of each kind that applies to a test, changed at the first place where the change has an effect."""
+    """Return one mutant of each kind that applies to a test. Each is modified at the first place where this has an effect."""
     found = []
     for name, function in MUTATIONS.items():
         changed = next(function(test), None)
@@ -43,7 +43,7 @@ def mutants(test: Test) -> list[Mutant]:
 
 
 def _operations(test: Test, key: str) -> Iterator[tuple[Test, dict[str, Any]]]:
-    """Yield copies of a test, each with an operation that has the given key and always runs."""
+    """Yield copies of a test, each together with one of its operations that always runs and has the given key."""
     for index, operation in enumerate(test["operations"]):
         if key in operation:
             changed = copy.deepcopy(test)
@@ -55,7 +55,7 @@ def _is_operator(value: Any) -> bool:
 
 
 def _change_scalar(value: Any) -> Any:
-    """Return another value of the same type, or None if there is no scalar to change. Operators stay unchanged."""
+    """Return a different value of the same type, or None if the value contains no scalar to change. Leave operators unchanged."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):
@@ -98,7 +98,7 @@ def duplicate_element(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of a result changed")
 def change_result(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another value in the result."""
+    """Yield mutants that expect a different value in the result."""
     for changed, operation in _operations(test, "expectResult"):
         value = _change_scalar(operation["expectResult"])
         if value is not None:
@@ -117,7 +117,7 @@ def fill_result(test: Test) -> Iterator[Test]:
 
 @mutation("code of an error changed")
 def change_code(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another error code."""
+    """Yield mutants that expect a different error code."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCode" in operation["expectError"]:
             operation["expectError"]["errorCode"] += 1
@@ -126,7 +126,7 @@ def change_code(test: Test) -> Iterator[Test]:
 
 @mutation("name of an error's code changed")
 def change_code_name(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another code name."""
+    """Yield mutants that expect a different code name."""
     for changed, operation in _operations(test, "expectError"):
         if "errorCodeName" in operation["expectError"]:
             operation["expectError"]["errorCodeName"] += "X"
@@ -135,7 +135,7 @@ def change_code_name(test: Test) -> Iterator[Test]:
 
 @mutation("words of an error changed")
 def change_words(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another error message."""
+    """Yield mutants that expect a different error message."""
     for changed, operation in _operations(test, "expectError"):
         if "errorContains" in operation["expectError"]:
             operation["expectError"]["errorContains"] = _NONSENSE
@@ -144,7 +144,7 @@ def change_words(test: Test) -> Iterator[Test]:
 
 @mutation("origin of an error flipped")
 def flip_origin(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect the error to come from the other side (client or server)."""
+    """Yield mutants that expect a client error instead of a server error, or the reverse."""
     for changed, operation in _operations(test, "expectError"):
         if "isClientError" in operation["expectError"]:
             operation["expectError"]["isClientError"] = not operation["expectError"]["isClientError"]
@@ -153,7 +153,7 @@ def flip_origin(test: Test) -> Iterator[Test]:
 
 @mutation("timeout of an error flipped")
 def flip_timeout(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect a timeout instead of another error, or the reverse."""
+    """Yield mutants that expect a timeout instead of any other error, or the reverse."""
     for changed, operation in _operations(test, "expectError"):
         if "isTimeoutError" in operation["expectError"]:
             operation["expectError"]["isTimeoutError"] = not operation["expectError"]["isTimeoutError"]
@@ -197,7 +197,7 @@ def forgive_error(test: Test) -> Iterator[Test]:
 
 
 def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
-    """Yield copies of a test, each with a complete list of expected events."""
+    """Yield copies of a test, each together with one of its complete lists of expected events."""
     for index, each in enumerate(test.get("expectEvents", [])):
         if each["events"] and not each.get("ignoreExtraEvents"):
             changed = copy.deepcopy(test)
@@ -222,7 +222,7 @@ def duplicate_event(test: Test) -> Iterator[Test]:
 
 @mutation("name of an event's command changed")
 def change_command_name(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another command."""
+    """Yield mutants that expect a different command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -234,7 +234,7 @@ def change_command_name(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an event's command changed")
 def change_command(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another value in a command."""
+    """Yield mutants that expect a different value in a command."""
     for changed, events in _event_lists(test):
         for event in events:
             details = next(iter(event.values()))
@@ -282,7 +282,7 @@ def add_document(test: Test) -> Iterator[Test]:
 
 @mutation("scalar of an outcome changed")
 def change_document(test: Test) -> Iterator[Test]:
-    """Yield mutants that expect another stored value."""
+    """Yield mutants that expect a different stored value."""
     for changed, outcome in _outcomes(test):
         value = _change_scalar(outcome["documents"])
         if value is not None:

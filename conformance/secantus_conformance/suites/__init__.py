@@ -1,1 +1,1 @@
-"""The suites: their sources, their tests and the classification of the tests."""
+"""The test suites: their sources, their tests, and the classification of the tests."""

@@ -1,4 +1,4 @@
-"""The tests of a source: one entry per test, with its category and group, without running anything."""
+"""The catalog of a source's tests: one entry per test, with its category and group. Building it runs no test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SELF_CHECK = ("invalid", "valid-fail")
 
 
 def discover(source: Source) -> list[TestCase]:
-    """Return all tests that need a server, in file order. Raise UsageError for a file that is not JSON or contains no tests."""
+    """Return all tests of a source that need a server, in file order. Raise UsageError for a file that is not JSON or contains no tests."""
     tests: list[TestCase] = []
     for path in sorted(source.root.rglob("*.json")):
         parts = _parts(source, path)
@@ -31,7 +31,7 @@ def discover(source: Source) -> list[TestCase]:
 
 
 def self_check_files(source: Source, suite: str) -> list[Path]:
-    """Return the files of one of the runner's own suites: valid-pass, valid-fail or invalid."""
+    """Return the files of one of the suites that test the runner: valid-pass, valid-fail or invalid."""
     found = [path for path in sorted(source.root.rglob("*.json")) if _parts(source, path)[:2] == ("unified-test-format", suite)]
     if not found:
         raise UsageError(f"{source.root} has no unified-test-format/{suite}.")
@@ -39,7 +39,9 @@ def self_check_files(source: Source, suite: str) -> list[Path]:
 
 
 def _parts(source: Source, path: Path) -> tuple[str, ...]:
-    """Return the parts of a path below the root, without `.json` and without the specifications' uninformative folder `tests`."""
+    """Return the parts of a path below the root, without `.json` and without the specifications' folder `tests`, which adds no
+    information.
+    """
     parts = path.relative_to(source.root).with_suffix("").parts
     if source.layout == "pymongo":
         return parts
@@ -63,7 +65,7 @@ def _tests_of(path: Path, parts: tuple[str, ...], category: str) -> Iterator[Tes
 
 
 def _complaint(file: dict[str, Any]) -> str:
-    """Return a sentence about how a file violates the unified test format, or None."""
+    """Return a message that describes how a file violates the unified test format, or an empty text."""
     try:
         check_version(file)
         check_structure(file)
@@ -81,7 +83,7 @@ def _corpus_tests(path: Path, prefix: str, data: dict[str, Any]) -> Iterator[Tes
 
 
 def _named(tests: list[dict[str, Any]], key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Number repeated test names, so that names are unique within their file."""
+    """Yield the tests with their names. Number repeated names, so that they are unique within their file."""
     seen: dict[str, int] = {}
     for test in tests:
         name = str(test.get(key, ""))
@@ -98,7 +100,7 @@ def read_json(path: Path) -> Any:
 
 
 def check_files(tests: Iterable[TestCase]) -> None:
-    """Raise UsageError for a file that violates the unified test format or has an unsupported version."""
+    """Raise UsageError if a test's file violates the unified test format or has an unsupported version."""
     for path in dict.fromkeys(test.file for test in tests if test.kind == "unified"):
         complaint = _complaint(read_json(path))
         if complaint:
@@ -106,9 +108,9 @@ def check_files(tests: Iterable[TestCase]) -> None:
 
 
 def select(tests: Iterable[TestCase], categories: list[str], patterns: list[str]) -> list[TestCase]:
-    """Return the tests of the named categories (`crud` stands for all `crud.*`) whose names match one of the patterns.
+    """Return the tests in the given categories (`crud` includes all `crud.*`) whose names match any of the patterns.
 
-    Raise UsageError for an unknown category, and if no test is left.
+    Raise UsageError for an unknown category, and if no test matches.
     """
     wanted = _expand(categories)
     chosen = [test for test in tests if (not wanted or test.category in wanted) and (not patterns or _fits(test.id, patterns))]
@@ -128,5 +130,5 @@ def _expand(categories: list[str]) -> set[str]:
 
 
 def _fits(name: str, patterns: list[str]) -> bool:
-    """Return whether a pattern matches the whole name or, if it has no wildcard, a part of it."""
+    """Return whether any pattern matches the name. A pattern without a wildcard may match a part of the name."""
     return any(fnmatch.fnmatchcase(name, pattern) if set(pattern) & set("*?[") else pattern in name for pattern in patterns)

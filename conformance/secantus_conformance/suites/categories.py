@@ -1,4 +1,4 @@
-"""The classification of tests by category (their subject) and group (what they measure)."""
+"""The classification of tests by category (their subject) and group (the aspect that they measure)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _SERVER_ERRORS = frozenset(
 
 
 def common_name(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Convert a path of the specifications' layout to pymongo's."""
+    """Convert a path in the layout of the specifications repository to the layout of pymongo's tests."""
     for length in (2, 1):
         if parts[:length] in _RENAMED:
             return (_RENAMED[parts[:length]], *parts[length:])
@@ -82,7 +82,7 @@ def common_name(parts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def category_of(parts: tuple[str, ...]) -> str | None:
-    """Return the category of a file by the parts of its path below the root; None for a suite that needs no server."""
+    """Return the category of a file, given the parts of its path below the root. Return None for a suite that needs no server."""
     if parts[0] == "crud":
         name = parts[-1]
         return "crud." + next(category for category, pattern in _CRUD if re.match(pattern, name))
@@ -90,7 +90,7 @@ def category_of(parts: tuple[str, ...]) -> str | None:
 
 
 def group_of(test: dict[str, Any]) -> Group:
-    """Return the group of a test: it injects faults, checks the server's replies or data, or checks only the driver."""
+    """Return the group of a test. A test injects faults, checks the server's replies or data, or checks only the driver."""
     operations = list(all_operations(test.get("operations", [])))
     if any(each.get("name") in ("failPoint", "targetedFailPoint") for each in operations):
         return Group.FAULTS
@@ -100,12 +100,12 @@ def group_of(test: dict[str, Any]) -> Group:
 
 
 def _asserts(operations: list[dict[str, Any]]) -> bool:
-    """Return whether the test makes the runner inspect the stored data."""
+    """Return whether the operations of a test inspect the stored data."""
     return any(re.match(r"assert(Collection|Index)", str(each.get("name"))) for each in operations)
 
 
 def all_operations(operations: Any) -> Iterator[dict[str, Any]]:
-    """Yield all operations, including those in callbacks, loops and threads."""
+    """Yield all operations of a test, including those in callbacks, loops and threads."""
     for each in operations if isinstance(operations, list) else []:
         if isinstance(each, dict):
             yield each

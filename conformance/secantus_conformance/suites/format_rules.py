@@ -1,6 +1,6 @@
-"""The unified test format as rules for files, tests, operations and expectations.
+"""The unified test format as a set of rules for files, tests, operations and expectations.
 
-The rules are written from the format's description. A file that violates a rule is rejected before anything runs.
+The rules are derived from the format's specification. A file that violates a rule is rejected before any test runs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _PROVIDERS = {
 
 
 def _kms_providers(value: Any, path: str) -> None:
-    """Rule: providers by name. A name may be followed by `:` and another name."""
+    """Check a document of KMS providers by name. A name may be followed by `:` and a second name."""
     map_of(mapping, matching("(aws|azure|gcp|kmip|local)" + _KMS_NAME, "a KMS provider"))(value, path)
     for name, each in value.items():
         _PROVIDERS[name.split(":")[0]](each, f"{path}.{name}")
@@ -122,7 +122,7 @@ _ENTITY = single(
 
 
 def _create_options(value: Any, path: str) -> None:
-    """Rule: options of a collection; the runner sets the write concern."""
+    """Check the options of a collection, which must not contain the write concern, because the runner sets it."""
     map_of(anything, matching("(?!writeConcern$).*", "an option of a collection that a file may give"))(value, path)
 
 
@@ -202,7 +202,7 @@ def _events_of(kind: str) -> Rule:
 
 
 def _expected_events(value: Any, path: str) -> None:
-    """Rule: the expected events of one client. The event type determines which events may be named."""
+    """Check the expected events of one client. The event type determines which event names are allowed."""
     document({"client": string, "events": array(mapping)}, {"eventType": one_of("command", "cmap", "sdam"), "ignoreExtraEvents": boolean})(
         value, path
     )
@@ -214,7 +214,7 @@ _MESSAGES = document({"client": string, "messages": array(_MESSAGE)}, {"ignoreMe
 
 
 def _span(value: Any, path: str) -> None:
-    """Rule: a tracing span, which may contain spans."""
+    """Check a tracing span, which may contain nested spans."""
     document({"name": string, "attributes": mapping}, {"nested": array(_span)})(value, path)
 
 
@@ -241,5 +241,5 @@ _FILE = document(
 
 
 def check_structure(file: Any) -> None:
-    """Raise BadTest, with the location and the rule, for a file that violates the format."""
+    """Raise BadTest for a file that violates the format. The message contains the location and the rule."""
     _FILE(file, "")

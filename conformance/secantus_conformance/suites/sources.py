@@ -1,4 +1,4 @@
-"""The sources of suites: the pymongo source distribution, pinned by version and hash, or a checkout of the specifications.
+"""The sources of the test suites: the pymongo source distribution, pinned by version and hash, or a checkout of the specifications.
 
 Suites are downloaded into the user's cache and never become part of this project, because their licenses differ from ours.
 """
@@ -22,7 +22,9 @@ PYMONGO_SHA256 = "1ac112b3ffa3d010cfc2fc54e3ae677a12c63d18c6115db4451df64f1a1175
 
 @dataclass(frozen=True)
 class Source:
-    """A tree of suites. `layout` is "pymongo" (the driver's test folders) or "specifications" (folders of the specifications)."""
+    """A directory tree of test suites. `layout` is "pymongo" (the driver's test folders) or "specifications" (the specifications'
+    folders).
+    """
 
     name: str
     version: str
@@ -30,12 +32,12 @@ class Source:
     layout: str
 
     def describe(self) -> dict[str, str]:
-        """Describe the source for reports."""
+        """Return a description of the source for reports."""
         return {"name": self.name, "version": self.version}
 
 
 def cache_folder() -> Path:
-    """Return the folder for suites and driver environments: SECANTUS_CONFORMANCE_CACHE, or a folder in the user's cache."""
+    """Return the folder for suites and driver environments: the value of SECANTUS_CONFORMANCE_CACHE, or a folder in the user's cache."""
     chosen = os.environ.get("SECANTUS_CONFORMANCE_CACHE")
     if chosen:
         return Path(chosen)
@@ -43,7 +45,7 @@ def cache_folder() -> Path:
 
 
 def archive_path() -> Path:
-    """Return the path of the downloaded archive."""
+    """Return the path at which the downloaded archive is stored."""
     return cache_folder() / f"pymongo-{PYMONGO_VERSION}.tar.gz"
 
 
@@ -83,7 +85,9 @@ def _verify(archive: Path) -> None:
 
 
 def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
-    """Unpack the files in an archive's single folder whose names have one of the prefixes. Either all of the files appear or none."""
+    """Unpack those files from the archive's top folder whose names start with a wanted prefix. Afterwards either all or none of them
+    exist.
+    """
     with tempfile.TemporaryDirectory(dir=root.parent) as scratch, tarfile.open(archive) as tar:
         whole = Path(scratch, root.name)
         for member in tar.getmembers():
@@ -99,7 +103,7 @@ def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
 
 
 def open_source(specifications: Path | None) -> Source:
-    """Return the suites to run: a checkout of the specifications, or the pinned archive. Raise UsageError if there are none."""
+    """Return the suites to run, from a checkout of the specifications or from the pinned archive. Raise UsageError if there are none."""
     if specifications is None:
         return Source("pymongo", PYMONGO_VERSION, fetch(), "pymongo")
     root = specifications / "source" if (specifications / "source").is_dir() else specifications

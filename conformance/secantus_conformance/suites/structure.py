@@ -1,4 +1,4 @@
-"""Composable rules for the structure of a value. `format_rules` defines the format with them."""
+"""Composable rules for the structure of a value. `format_rules` uses them to define the unified test format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _fail(path: str, message: str) -> None:
 
 
 def of_type(name: str, *types: type) -> Rule:
-    """Return a rule that accepts values of a Python type; booleans do not count as numbers."""
+    """Return a rule that accepts values of some Python types. Booleans do not count as numbers."""
 
     def rule(value: Any, path: str) -> None:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
@@ -35,7 +35,7 @@ sequence = of_type("an array", list)
 
 
 def anything(value: Any, path: str) -> None:
-    """Accept every value. This function is a rule itself."""
+    """Accept every value. This function is itself a rule."""
 
 
 def matching(pattern: str, name: str) -> Rule:
@@ -74,7 +74,7 @@ def array(item: Rule, at_least: int = 0) -> Rule:
 
 
 def unique(inner: Rule) -> Rule:
-    """Return a rule that accepts only those arrays of another rule that have no repeated elements."""
+    """Return a rule that accepts arrays that follow the rule `inner` and have no repeated elements."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)
@@ -85,7 +85,7 @@ def unique(inner: Rule) -> Rule:
 
 
 def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] | None = None, at_least: int = 0) -> Rule:
-    """Return a rule that accepts documents with known keys whose values follow rules."""
+    """Return a rule that accepts documents with known keys, whose values follow the rules for these keys."""
     needed, known = required or {}, {**(required or {}), **(optional or {})}
 
     def rule(value: Any, path: str) -> None:
@@ -104,7 +104,7 @@ def document(required: dict[str, Rule] | None = None, optional: dict[str, Rule] 
 
 
 def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
-    """Return a rule that accepts documents whose keys follow one rule and whose values follow another."""
+    """Return a rule that accepts documents whose keys follow the rule `key` and whose values follow the rule `item`."""
 
     def rule(value: Any, path: str) -> None:
         mapping(value, path)
@@ -118,7 +118,7 @@ def map_of(item: Rule, key: Rule = string, at_least: int = 0) -> Rule:
 
 
 def single(choices: dict[str, Rule]) -> Rule:
-    """Return a rule that accepts documents with exactly one of several keys."""
+    """Return a rule that accepts documents with exactly one key, which must be one of several choices."""
     inner = document(optional=choices)
 
     def rule(value: Any, path: str) -> None:
@@ -145,7 +145,7 @@ def either(*rules: Rule) -> Rule:
 
 
 def excluding(inner: Rule, groups: list[tuple[str, set[str]]]) -> Rule:
-    """Return a rule that accepts only those documents of another rule that have no mutually exclusive keys."""
+    """Return a rule that accepts documents that follow the rule `inner` and contain no mutually exclusive keys."""
 
     def rule(value: Any, path: str) -> None:
         inner(value, path)

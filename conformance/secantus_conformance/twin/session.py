@@ -1,4 +1,4 @@
-"""A random session: a list of commands, which depends only on the seed."""
+"""A random session: a list of commands that depends only on the seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLLECTIONS: Final = ("one", "two")
 
 
 def session(seed: int, count: int) -> list[Document]:
-    """Return the commands of a session. The last commands read all data that the others have left.
+    """Return the commands of a session. The last commands read all data that the previous commands have left.
 
     Arguments:
         count: the number of commands before the final reads.
@@ -23,7 +23,7 @@ def session(seed: int, count: int) -> list[Document]:
 
 
 def looks() -> list[Document]:
-    """Return the commands that read all data."""
+    """Return commands that read all data of a session."""
     return [{"find": name, "filter": {}, "sort": {"_id": 1}} for name in COLLECTIONS] + [{"listIndexes": COLLECTIONS[0], "cursor": {}}]
 
 

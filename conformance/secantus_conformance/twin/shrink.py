@@ -1,4 +1,4 @@
-"""The search for the smallest session that still shows the same difference (delta debugging)."""
+"""The search for the smallest session that still produces the same difference (delta debugging)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PARTS: Final = {"insert": "documents", "update": "updates", "delete": "deletes"
 
 
 def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Return a session from which no command, and no document or stage of a command, can be removed.
+    """Return a shortened session from which no further command, document or stage can be removed without losing the difference.
 
     Arguments:
-        asks: returns whether a session still shows the difference; the whole session does.
+        asks: returns whether a session still produces the difference. It is true for the whole session.
     """
     commands = smallest(commands, asks)
     for place in range(len(commands)):
@@ -26,7 +26,7 @@ def shrink(commands: list[Document], asks: Callable[[list[Document]], bool]) -> 
 
 
 def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Return the commands with documents, statements or stages of one command removed."""
+    """Return the commands after removing as many documents, statements or stages as possible from one command."""
     part = _PARTS.get(next(iter(commands[place])))
     if part is None or len(commands[place][part]) < 2:
         return commands
@@ -38,7 +38,7 @@ def _without_parts(commands: list[Document], place: int, asks: Callable[[list[Do
 
 
 def _without_fields(commands: list[Document], place: int, asks: Callable[[list[Document]], bool]) -> list[Document]:
-    """Return the commands with fields removed from the documents of an insert."""
+    """Return the commands after removing as many fields as possible from the documents of an insert."""
     command = commands[place]
     if "insert" not in command:
         return commands
@@ -53,12 +53,13 @@ def _without_fields(commands: list[Document], place: int, asks: Callable[[list[D
 
 
 def smallest(parts: Sequence[T], holds: Callable[[list[T]], bool]) -> list[T]:
-    """Return some of the parts, in order, for which a condition is true, such that removing any neighbouring parts makes it false.
+    """Return a small subset of the parts, in order, for which a condition is true. Removing any adjacent parts from it makes the
+    condition false.
 
     Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", 2002.
 
     Arguments:
-        holds: the condition; it is true for all parts together.
+        holds: the condition. It is true for all parts together.
     """
     left, pieces = list(parts), 2
     while len(left) >= 2:

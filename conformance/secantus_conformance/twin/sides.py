@@ -1,4 +1,4 @@
-"""The two servers. Each runs a session in a separate database, and the answers are compared."""
+"""The two servers under comparison. Each runs a session in a separate database, and their replies are compared."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ LOST: Final = -1
 
 
 class Answer(NamedTuple):
-    """A reply, and all documents of its cursor if it has one."""
+    """A reply to a command, with all documents of the cursor if the command opens one."""
 
     reply: dict[str, Any]
     results: list[Any] | None
 
 
 class Side:
-    """One of the servers.
+    """One of the two servers.
 
     Arguments:
         uri: the server's connection string.
 
     Raises:
-        UsageError: the server does not answer.
+        UsageError: the server does not respond.
     """
 
     def __init__(self, uri: str) -> None:
@@ -56,11 +56,11 @@ class Side:
             raise UsageError(f"the server at {uri} does not answer: {str(error).partition(', Timeout: ')[0]}") from error
 
     def clear(self) -> None:
-        """Drop the database."""
+        """Drop the session's database."""
         self._client.drop_database(DATABASE)
 
     def run(self, command: Document) -> Answer:
-        """Run a command, and read its cursor to the end. A connection that breaks counts as an answer."""
+        """Run a command and exhaust its cursor. A broken connection also counts as an answer."""
         try:
             reply = self._send(command)
             cursor = reply.get("cursor")
@@ -82,17 +82,17 @@ class Side:
         return decode(bytes(reply.raw))
 
     def close(self) -> None:
-        """Drop the database and disconnect."""
+        """Drop the session's database and disconnect."""
         self.clear()
         self._client.close()
 
 
 class Question(NamedTuple):
-    """The first command of a session that the two servers answer differently.
+    """The first command of a session to which the two servers reply differently.
 
     Arguments:
         place: the command's position in the session.
-        mismatch: where the answers differ.
+        mismatch: the first difference between the replies.
         answers: the two replies.
     """
 
@@ -103,7 +103,7 @@ class Question(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The properties that distinguish this question from others: the command, the path in the answer, and the error codes."""
+        """The properties that distinguish this question from all others: the command, the path in the reply, and the error codes."""
         names = [name for name in self.command if name in ("multi", "upsert")]
         codes = [str(one.reply.get("code", "ok" if one.reply.get("ok") else "failed")) for one in self.answers]
         path = "".join(one for one in self.mismatch.path if not one.isdigit())

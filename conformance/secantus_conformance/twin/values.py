@@ -1,4 +1,4 @@
-"""Random values, filters and expressions."""
+"""Generators of random values, filters and expressions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SCALARS: Final[tuple[Any, ...]] = (
 
 
 def scalar(chance: random.Random) -> Any:
-    """Return a value that is neither an array nor a document."""
+    """Return a random value that is neither an array nor a document."""
     if chance.random() < 0.1:
         return _EPOCH + timedelta(milliseconds=chance.choice((0, 1, 86_400_000, -1, 31_536_000_000)))
     return chance.choice(_SCALARS)
 
 
 def value(chance: random.Random, depth: int = 2) -> Any:
-    """Return a value, which may be an array or a document."""
+    """Return a random value, which may be an array or a document."""
     way = chance.random() if depth else 1.0
     if way < 0.15:
         return [value(chance, depth - 1) for _ in range(chance.randrange(4))]
@@ -41,7 +41,7 @@ def value(chance: random.Random, depth: int = 2) -> Any:
 
 
 def document(chance: random.Random, identity: int | None = None) -> Document:
-    """Return a document; its `_id` is one of a few numbers."""
+    """Return a random document. By default, its `_id` is one of a few numbers, so that ids collide."""
     found: Document = {"_id": chance.randrange(IDS) if identity is None else identity}
     for name in chance.sample(FIELDS, chance.randrange(1, len(FIELDS))):
         if name == "t":
@@ -54,7 +54,7 @@ def document(chance: random.Random, identity: int | None = None) -> Document:
 
 
 def condition(chance: random.Random) -> Any:
-    """Return the condition of a filter on one field."""
+    """Return a random condition for one field of a filter."""
     operand = scalar(chance)
     choices: list[Any] = [
         value(chance, 1),
@@ -77,7 +77,7 @@ def condition(chance: random.Random) -> Any:
 
 
 def query(chance: random.Random, depth: int = 2) -> Document:
-    """Return a filter."""
+    """Return a random filter."""
     way = chance.random() if depth else 1.0
     if way < 0.1:
         return {chance.choice(["$and", "$or", "$nor"]): [query(chance, depth - 1) for _ in range(2)]}
@@ -89,7 +89,7 @@ def query(chance: random.Random, depth: int = 2) -> Document:
 
 
 def expression(chance: random.Random, depth: int = 2) -> Any:
-    """Return an aggregation expression."""
+    """Return a random aggregation expression."""
     if not depth or chance.random() < 0.3:
         return chance.choice([f"${chance.choice(PATHS)}", {"$literal": scalar(chance)}])
 

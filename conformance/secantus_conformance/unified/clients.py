@@ -1,4 +1,4 @@
-"""The creation of a test's entities: clients with their listeners, databases, collections, sessions, buckets, threads."""
+"""The creation of a test's entities: clients with their listeners, databases, collections, sessions, buckets and threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UNSUPPORTED_URI_OPTIONS = ("waitQueueSize", "waitQueueMultiple")
 
 
 def create_entities(test: TestContext, specs: list[dict[str, Any]]) -> None:
-    """Create entities in order. Raise BadTest for an unknown kind, SkipTest for one that pymongo cannot create."""
+    """Create entities in order. Raise BadTest for an unknown kind of entity, and SkipTest for a kind that pymongo cannot create."""
     for spec in specs:
         if len(spec) != 1:
             raise BadTest("malformed", f"An entity has exactly one kind, not {len(spec)}.")
@@ -66,7 +66,7 @@ def _listener(spec: dict[str, Any]) -> Listener:
 
 
 def _uri(environment: Environment, spec: dict[str, Any]) -> str:
-    """Return the server's URI, limited to one node for a client with a direct connection or a single mongos."""
+    """Return the URI for a client. It is limited to one node if the client needs a direct connection or a single mongos."""
     sharded, multiple = environment.topology == "sharded", spec.get("useMultipleMongoses")
     if sharded and multiple and len(environment.hosts) < 2:
         raise SkipTest(Skip.ENVIRONMENT, "needs a URI that names several mongos")

@@ -17,7 +17,10 @@ from secantus_conformance.unified.matching import Matcher
 
 @dataclass
 class TestContext:
-    """The state of one running test. `internal` is the client for the setup and for the check of the outcome; the test cannot use it."""
+    """The state of one running test.
+
+    `internal` is the client that sets up the data and checks the outcome. The test itself cannot use it.
+    """
 
     __test__ = False
 
@@ -36,6 +39,6 @@ class TestContext:
         self.fail_points = FailPoints(self.environment, self.internal)
 
     def listener(self, client: Any) -> Listener:
-        """Return the listener of a client entity. Raise BadTest if there is no such client."""
+        """Return the listener of a client entity. Raise BadTest if the client does not exist."""
         self.entities.client(client)
         return self.listeners[client]

@@ -1,4 +1,4 @@
-"""Cursor entities. As the format requires, creating one runs the command and fetches the first batch."""
+"""Cursor entities. As the format requires, creating a cursor entity runs the command and fetches the first batch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NOTHING = object()
 
 
 class FirstResultCursor:
-    """A find or command cursor that exists on the server; `first` holds the document fetched at its creation."""
+    """A find or command cursor that exists on the server. `first` is the document that was fetched when the cursor was created."""
 
     def __init__(self, cursor: Cursor[Any] | CommandCursor[Any]) -> None:
         self._cursor = cursor
@@ -20,13 +20,13 @@ class FirstResultCursor:
 
     @classmethod
     def of_find(cls, cursor: Cursor[Any]) -> FirstResultCursor:
-        """Run a lazy find. Raise the find's error if it fails."""
+        """Run a lazy find, and return its cursor. If the find fails, raise its error."""
         created = cls(cursor)
         created._first = next(cursor, _NOTHING)
         return created
 
     def iterate_once(self) -> Any:
-        """Return the next document with at most one getMore, or None if there is none yet."""
+        """Return the next document, or None if it is not available yet. Send at most one getMore."""
         if self._first is not _NOTHING:
             first, self._first = self._first, _NOTHING
             return first
@@ -35,14 +35,14 @@ class FirstResultCursor:
         return next(self._cursor, None)
 
     def iterate_until_document(self) -> Any:
-        """Return the next document with as many getMores as necessary, or None once the cursor is exhausted."""
+        """Send getMore until the next document arrives, then return it. Return None if the cursor is exhausted."""
         while True:
             document = self.iterate_once()
             if document is not None or not self._cursor.alive:
                 return document
 
     def close(self) -> None:
-        """Close the cursor; ignore errors of killCursors."""
+        """Close the cursor. Ignore errors of the killCursors command."""
         try:
             self._cursor.close()
         except PyMongoError:

@@ -1,4 +1,4 @@
-"""Information in pymongo's exceptions: their origin, codes, code names, labels and messages."""
+"""Functions that extract the origin, codes, code names, labels and messages from pymongo's exceptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from secantus_server.error_codes import NAMES
 
 
 def inner(error: BaseException) -> BaseException:
-    """Return the error that contains the server's reply, if pymongo has wrapped it in another."""
+    """Return the error that contains the server's reply, which pymongo may have wrapped in a second error."""
     if isinstance(error, ClientBulkWriteException) and error.error is not None:
         bulk: BaseException = error.error
         return bulk
@@ -36,7 +36,7 @@ def inner(error: BaseException) -> BaseException:
 
 
 def is_client_error(error: BaseException) -> bool:
-    """Return whether an error originates in the client: a rejected argument, a broken connection, no selectable server."""
+    """Return whether an error originates in the client, such as a rejected argument, a broken connection, or a failed server selection."""
     error = inner(error)
     if isinstance(error, (OperationFailure, NotPrimaryError, ClientBulkWriteException)):
         return False
@@ -46,7 +46,7 @@ def is_client_error(error: BaseException) -> bool:
 
 
 def is_expected_class(error: BaseException) -> bool:
-    """Return whether an exception is an error that a user of the driver would see, rather than a bug in this runner."""
+    """Return whether an exception is an error that the driver raises for its users, and not a bug in this runner."""
     bson_or_argument = isinstance(error, (TypeError, ValueError, OverflowError)) or type(error).__module__.startswith("bson.")
     return isinstance(error, PyMongoError) or (bson_or_argument and raised_by_driver(error))
 
@@ -63,7 +63,7 @@ def details(error: BaseException) -> dict[str, Any]:
 
 
 def codes(error: BaseException) -> list[int]:
-    """Return all codes in the reply: its own, or those of the individual writes of a bulk write."""
+    """Return all error codes in the reply: the code of the command, or the codes of the individual writes of a bulk write."""
     error = inner(error)
     if isinstance(error, BulkWriteError):
         return [part["code"] for part in _parts(error) if "code" in part]
@@ -73,7 +73,7 @@ def codes(error: BaseException) -> list[int]:
 
 
 def code_names(error: BaseException) -> list[str]:
-    """Return all code names in the reply. The code of an individual write has no name there and is looked up."""
+    """Return all code names in the reply. For individual writes, look the names up, because the reply contains only their codes."""
     error = inner(error)
     if isinstance(error, BulkWriteError):
         return [part.get("codeName") or NAMES.get(part.get("code", 0), "") for part in _parts(error)]
@@ -88,7 +88,7 @@ def _parts(error: BulkWriteError) -> list[dict[str, Any]]:
 
 
 def message(error: BaseException) -> str:
-    """Return an error's message; for a bulk write, include the messages of its individual writes."""
+    """Return an error's message. For a bulk write, include the messages of the individual writes."""
     error = inner(error)
     if isinstance(error, (BulkWriteError, ClientBulkWriteException)):
         return f"{error} {error.details}"
@@ -96,7 +96,7 @@ def message(error: BaseException) -> str:
 
 
 def short(error: BaseException) -> str:
-    """Return an error's message without the full server reply that the driver appends."""
+    """Return an error's message without the complete server reply, which the driver appends."""
     return str(error).split(", full error: ")[0]
 
 

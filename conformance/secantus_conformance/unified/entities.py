@@ -1,4 +1,4 @@
-"""The entity map of a test: names for clients, databases, collections, sessions, cursors and saved values."""
+"""The entity map of a test, which maps names to clients, databases, collections, sessions, cursors and saved values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NOT_VALUES = tuple(cls for cls in KINDS)
 
 
 def kind_of(entity: Any) -> str:
-    """Return an entity's kind by the format's name; "value" for a saved BSON value."""
+    """Return an entity's kind in the format's terms. The kind of a saved BSON value is "value"."""
     for cls, kind in KINDS.items():
         if isinstance(entity, cls):
             return kind
@@ -42,7 +42,7 @@ def kind_of(entity: Any) -> str:
 
 
 class EntityMap:
-    """Named entities. A name must be defined exactly once, before its use, and have the requested kind."""
+    """The entities of a test by name. Each name must be defined exactly once, before it is used."""
 
     def __init__(self) -> None:
         self._entities: dict[str, Any] = {}
@@ -65,7 +65,7 @@ class EntityMap:
         return self._entities[name]
 
     def typed(self, name: Any, cls: type[T]) -> T:
-        """Return the entity with the given name. Raise BadTest if it is of another kind."""
+        """Return the entity with the given name. Raise BadTest if its kind differs from the requested one."""
         entity = self.get(name)
         if not isinstance(entity, cls):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a {KINDS[cls]}.")
@@ -80,7 +80,7 @@ class EntityMap:
         return self.typed(name, ClientSession)
 
     def value(self, name: str) -> Any:
-        """Return the BSON value saved under a name, for $$matchesEntity. Raise BadTest for a driver object."""
+        """Return the BSON value saved under a name, for $$matchesEntity. Raise BadTest if the entity is a driver object."""
         entity = self.get(name)
         if isinstance(entity, _NOT_VALUES) and not isinstance(entity, RawBSONDocument):
             raise BadTest("entity-type", f"The entity {name!r} is a {kind_of(entity)}, not a BSON value.")
@@ -92,5 +92,5 @@ class EntityMap:
         return self._lsids[name]
 
     def of_type(self, cls: type[T]) -> Iterator[T]:
-        """Return all entities of a kind in the order of their definition."""
+        """Yield all entities of a kind in the order of their definition."""
         return iter([entity for entity in self._entities.values() if isinstance(entity, cls)])

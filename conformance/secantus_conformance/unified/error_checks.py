@@ -1,4 +1,6 @@
-"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including keys with false."""
+"""The comparison of an exception with a test's expected error. Every key of the expectation is checked, including keys whose value is
+false.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ Check = Callable[[Matcher, Any, BaseException], str | None]
 
 
 def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException) -> None:
-    """Check an exception against `expectError`. Raise AssertionFailed, or BadTest for an unknown key."""
+    """Check an exception against `expectError`. Raise AssertionFailed if it does not match, or BadTest for an unknown key."""
     if not expected:
         raise BadTest("malformed", "expectError must have at least one key.")
     for key, wanted in expected.items():
@@ -29,7 +31,7 @@ def check_error(matcher: Matcher, expected: dict[str, Any], error: BaseException
 
 
 def describe(error: BaseException) -> str:
-    """Describe an exception, including everything in the server's reply."""
+    """Return a description of an exception, including everything in the server's reply."""
     reply = driver_errors.details(error)
     return f"{type(error).__name__}: {driver_errors.short(error)}\n{extjson.show(reply)}" if reply else f"{type(error).__name__}: {error}"
 

@@ -1,4 +1,4 @@
-"""The comparison of a client's events with the expected ones: number, order and fields."""
+"""The comparison of a client's events with the expected events, by number, order and fields."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _name(expected: dict[str, Any]) -> str:
 
 
 def event_matches(matcher: Matcher, expected: dict[str, Any], event: Event) -> bool:
-    """Return whether an event matches the expected one."""
+    """Return whether an event matches an expected event."""
     try:
         match_event(matcher, expected, event)
     except Mismatch:
@@ -60,7 +60,7 @@ def event_matches(matcher: Matcher, expected: dict[str, Any], event: Event) -> b
 
 
 def match_event(matcher: Matcher, expected: dict[str, Any], event: Event) -> None:
-    """Raise Mismatch if an event does not match the expected one, BadTest for an unknown field."""
+    """Raise Mismatch if an event does not match the expected event, or BadTest for an unknown field."""
     name = _name(expected)
     if event.name != name:
         raise Mismatch("", name, event.name, f"expected a {name}, got a {event.name}")

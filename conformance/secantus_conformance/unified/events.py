@@ -1,4 +1,4 @@
-"""Events of one client: command, connection pool (CMAP) and discovery (SDAM), with the format's names."""
+"""The events of one client, under the format's names: events of commands, of connection pools (CMAP), and of server discovery (SDAM)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _GREETINGS = frozenset({"hello", "ismaster"})
 
 @dataclass(frozen=True)
 class Event:
-    """An event: its name in the format, the driver's event object, and a copy of the document in it."""
+    """An event: its name in the format, the driver's event object, and a copy of the command or reply document in it."""
 
     name: str
     raw: Any
@@ -60,7 +60,7 @@ class Event:
 
 
 def event_name(raw: Any) -> str:
-    """Return the format's name of a driver event."""
+    """Return the name of a driver event in the format."""
     name = type(raw).__name__
     return _RENAMED.get(name, name[0].lower() + name[1:])
 
@@ -72,7 +72,7 @@ class Listener(
     monitoring.ServerHeartbeatListener,
     monitoring.TopologyListener,
 ):
-    """A listener that collects the events a client entity observes. It also counts connections whose events are not observed."""
+    """A listener that collects the events that a client entity observes. It also counts connections if their events are not observed."""
 
     def __init__(self, observed: list[str], ignored_commands: list[str], sensitive: bool) -> None:
         self._observed = frozenset(observed)
@@ -85,12 +85,12 @@ class Listener(
         self.ready = 0
 
     def events(self, kind: str | None = None) -> list[Event]:
-        """Return the events so far, of one kind ("command", "cmap", "sdam") or of all."""
+        """Return all events so far, or only those of one kind ("command", "cmap" or "sdam")."""
         with self._changed:
             return [event for event in self._events if kind in (None, EVENT_TYPES[event.name])]
 
     def wait_until(self, satisfied: Callable[[], bool], seconds: float) -> bool:
-        """Wait until a condition on this listener is true; it is evaluated after each event. Return whether it became true."""
+        """Wait until a condition on this listener is true, evaluating it after each event. Return False if the time expires first."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while not satisfied():

@@ -1,4 +1,4 @@
-"""The execution of one operation of a test, and the checks of its result or error."""
+"""The execution of one operation of a test, and the check of its result or error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _EXCLUSIVE = (
 
 
 def run_operation(test: TestContext, spec: dict[str, Any]) -> Exception | None:
-    """Run an operation and check it. Return an expected error that it raised, for withTransaction.
+    """Run an operation and check its result. If it raised an error that the test expects, return the error, which withTransaction needs.
 
     Raise AssertionFailed if a check fails, BadTest if the test is invalid, SkipTest if the operation is impossible here.
     """
@@ -56,7 +56,7 @@ def _check_form(spec: dict[str, Any]) -> None:
 
 
 def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[TestContext, Any, dict[str, Any]], Any]:
-    """Return the operation with pymongo's timeout, if the test sets one."""
+    """Return the operation, wrapped in pymongo's timeout if the test sets one."""
     if milliseconds is None:
         return operation.run
 
@@ -68,9 +68,9 @@ def _with_timeout(operation: Operation, milliseconds: int | None) -> Callable[[T
 
 
 def _judge_error(test: TestContext, spec: dict[str, Any], error: Exception) -> Exception | None:
-    """Return the error of an operation if the test expects or ignores it.
+    """Return the error of an operation if the test expects or ignores it. Otherwise raise AssertionFailed.
 
-    Otherwise raise AssertionFailed. Raise errors of this runner unchanged.
+    Raise errors of this runner unchanged.
     """
     if not driver_errors.is_expected_class(error):
         if driver_private.raised_by_driver(error):

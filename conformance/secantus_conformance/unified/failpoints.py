@@ -1,4 +1,4 @@
-"""Fail points: set during a test, and disabled after it on the same server."""
+"""Fail points that are set during a test, and disabled on the same servers after it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class FailPoints:
         self._set: dict[tuple[str, Address | None], None] = {}
 
     def set(self, client: MongoClient[Any], command: dict[str, Any], session: ClientSession | None = None) -> None:
-        """Set a fail point on the server that a client selects for a primary read. Raise the command's error if it fails."""
+        """Set a fail point on the server that a client selects for a read from the primary. If the command fails, raise its error."""
         try:
             client.admin.command(command, session=session)
         finally:
             self._set[command["configureFailPoint"], client.primary] = None
 
     def set_on(self, address: Address, command: dict[str, Any]) -> None:
-        """Set a fail point on one server. Raise the command's error if it fails."""
+        """Set a fail point on the server at the given address. If the command fails, raise its error."""
         self._set[command["configureFailPoint"], address] = None
         self._send(address, command)
 
     def disable_all(self) -> list[str]:
-        """Disable all fail points of the test. Return the errors as text."""
+        """Disable all fail points of the test. Return the errors that occurred, as text."""
         return [problem for name, address in self._set if (problem := self._disable(name, address))]
 
     def _disable(self, name: str, address: Address | None) -> str | None:
@@ -44,7 +44,7 @@ class FailPoints:
         return None
 
     def _send(self, address: Address | None, command: dict[str, Any]) -> None:
-        """Run a command on the server with an address; without an address, on the server that the internal client selects."""
+        """Run a command on the server at the given address. Without an address, use the server that the internal client selects."""
         if address in (None, self._internal.primary):
             self._internal.admin.command(command)
             return

@@ -1,4 +1,4 @@
-"""The run of one test, from its initial data to its cleanup, which is always done."""
+"""The run of one test, from its initial data to its cleanup, which is performed even after a failure."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from secantus_conformance.unified.threads import TestThread
 
 
 def run_test(environment: Environment, internal: MongoClient[Any], name: str, file: dict[str, Any], test_spec: dict[str, Any]) -> None:
-    """Run one test of a file. The name is looked up in the list of tests that cannot run.
+    """Run one test of a file, unless its name is in the list of tests that cannot run.
 
-    Raise SkipTest if the test cannot run here, AssertionFailed if an expectation is not met, BadTest if the file
-    uses something that the format does not define. Any other exception is a bug in this runner.
+    Raise SkipTest if the test cannot run here, AssertionFailed if an expectation is not met, BadTest if the file uses something that the
+    format does not define. Any other exception is a bug in this runner.
     """
     check_requirements(environment, file, test_spec)
     check_limits(name)
@@ -111,7 +111,7 @@ def clean_up(test: TestContext) -> None:
 
 
 def _quietly(action: Callable[[], object]) -> None:
-    """Run an action that closes something, and ignore its errors: for example, a killed session answers killSessions with an error."""
+    """Run a cleanup action and ignore its errors. For example, killSessions reports an error for a session that is already killed."""
     try:
         action()
     except PyMongoError:

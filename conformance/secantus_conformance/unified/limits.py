@@ -1,4 +1,4 @@
-"""Tests that cannot run although their requirements are met, each with its reason. The list is in `limits.toml`."""
+"""The tests that cannot run although their requirements are met, each with the reason. The list is in `limits.toml`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _limits() -> list[dict[str, Any]]:
 
 
 def check_limits(name: str) -> None:
-    """Raise SkipTest for a test in the list."""
+    """Raise SkipTest if the list contains the test."""
     for limit in _limits():
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in limit["tests"]):
             raise SkipTest(Skip(limit["kind"]), limit["reason"])

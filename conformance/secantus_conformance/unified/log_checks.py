@@ -1,4 +1,4 @@
-"""The comparison of the driver's log messages with the expected ones."""
+"""The comparison of the driver's log messages with the expected messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _matches(matcher: Matcher, expected: dict[str, Any], message: dict[str, Any]
 
 
 def match_message(matcher: Matcher, expected: dict[str, Any], message: dict[str, Any]) -> None:
-    """Raise Mismatch if a message does not match the expected one."""
+    """Raise Mismatch if a log message does not match the expected message."""
     for key in ("level", "component"):
         matcher.match(expected[key], message[key], key)
     matcher.match(expected["data"], message["data"], "data")

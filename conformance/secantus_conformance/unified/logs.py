@@ -1,4 +1,4 @@
-"""The driver's log messages, collected while a test's operations run."""
+"""The collection of the driver's log messages while a test's operations run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LogCollector(logging.Handler):
         self._logger = logging.getLogger("pymongo")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Store a record."""
+        """Store a log record."""
         self._records.append(record)
 
     def start(self) -> None:
@@ -32,12 +32,14 @@ class LogCollector(logging.Handler):
         self._logger.propagate = False
 
     def stop(self) -> None:
-        """Stop collecting, and silence the driver's log."""
+        """Stop collecting, and disable the driver's log."""
         self._logger.removeHandler(self)
         self._logger.setLevel(logging.WARNING)
 
     def messages(self, client: MongoClient[Any], observed: dict[str, str]) -> list[dict[str, Any]]:
-        """Return a client's messages from the observed components with at least the requested severity, as documents of the format."""
+        """Return a client's log messages as documents of the format. Include only observed components with at least the requested
+        severity.
+        """
         wanted = topology_id(client)
         found = [_message(record) for record in self._records if record.name.startswith("pymongo.")]
         return [

@@ -1,8 +1,8 @@
-"""The comparison of an actual value with an expected one, which may contain operators such as $$exists.
+"""The comparison of an actual value with an expected value, which may contain operators such as $$exists.
 
-The rules are those of the unified test format, section "Evaluating Matches". Root documents may have more keys
-than expected, nested documents may not. Arrays have the same length. Key order is ignored. int, long and double
-are compared by value. All other comparisons are exact: even an empty expectation is checked.
+The rules are defined in section "Evaluating Matches" of the unified test format. Root documents may have more keys than expected, but
+nested documents may not. Arrays must have the same length. Key order is ignored. int, long and double are compared by value. All other
+comparisons are exact: even an empty expectation is checked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from secantus_conformance.unified.values import ABSENT, plain, scalars_equal, ty
 
 
 class Mismatch(Exception):
-    """The actual value differs from the expected one; `path` is the location."""
+    """The error if an actual value differs from the expected value. `path` is the location of the difference."""
 
     def __init__(self, path: str, expected: Any, actual: Any, why: str) -> None:
         super().__init__(f"{path or 'value'}: {why}")
@@ -23,7 +23,7 @@ class Mismatch(Exception):
 
 
 class Entities(Protocol):
-    """The lookups of entities that operators need. Both methods raise BadTest for an undefined name or an entity of another kind."""
+    """The entity lookups that operators need. Both methods raise BadTest for an undefined name or an entity of the wrong kind."""
 
     def value(self, name: str) -> Any:
         """Return the BSON value saved under a name."""
@@ -37,7 +37,7 @@ OPERATORS: dict[str, Operator] = {}
 
 
 def operator(name: str) -> Callable[[Operator], Operator]:
-    """Register an operator of the format. Assert that it is not registered yet."""
+    """Return a decorator that registers a function as an operator of the format. Each operator may be registered only once."""
 
     def register(function: Operator) -> Operator:
         assert name not in OPERATORS, name
@@ -48,7 +48,7 @@ def operator(name: str) -> Callable[[Operator], Operator]:
 
 
 def operator_of(expected: Any) -> tuple[str, Any] | None:
-    """Return the operator in an expected value, or None. Raise BadTest for an operator next to other keys, or an unknown one."""
+    """Return the operator in an expected value with its argument, or None. Raise BadTest if it is unknown or next to further keys."""
     if not isinstance(expected, Mapping):
         return None
     names = [key for key in expected if isinstance(key, str) and key.startswith("$$")]
@@ -62,15 +62,15 @@ def operator_of(expected: Any) -> tuple[str, Any] | None:
 
 
 class Matcher:
-    """Compares expected with actual values within one test."""
+    """Compares expected with actual values in one test."""
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
 
     def match(self, expected: Any, actual: Any, path: str = "", root: bool = True) -> None:
-        """Compare one value. `root` allows a document to have additional keys.
+        """Compare an actual value with an expected one. `root` allows a document to have additional keys.
 
-        Raise Mismatch, or BadTest if the expectation is invalid.
+        Raise Mismatch if the values differ, or BadTest if the expectation is invalid.
         """
         found = operator_of(expected)
         actual = plain(actual)
@@ -86,7 +86,9 @@ class Matcher:
             raise Mismatch(path, expected, actual, _difference(expected, actual))
 
     def match_array(self, expected: Any, actual: Any, path: str = "", roots: bool = True) -> None:
-        """Compare two arrays element by element; `roots` means that the elements are root documents (the rows of a cursor)."""
+        """Compare two arrays element by element. If `roots` is true, treat the elements as root documents, such as the results of a
+        cursor.
+        """
         if type_alias(actual) != "array":
             raise Mismatch(path, expected, actual, f"expected an array, got {type_alias(actual)}")
         if len(expected) != len(actual):

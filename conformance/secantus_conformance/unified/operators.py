@@ -1,4 +1,4 @@
-"""The special operators of the format: $$exists, $$type, $$unsetOrMatches and the others."""
+"""The special operators of the format, such as $$exists, $$type and $$unsetOrMatches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from secantus_conformance.unified.values import ABSENT, ALIASES, is_number, type
 
 @operator("$$exists")
 def exists(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the field exists, or that it does not; its value does not matter."""
+    """Require that the field exists, or that it does not exist. Its value is ignored."""
     if type(argument) is not bool:
         raise BadTest("malformed", f"$$exists takes true or false, not {argument!r}.")
     if argument and actual is ABSENT:
@@ -25,7 +25,7 @@ def exists(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) 
 
 @operator("$$type")
 def has_type(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the field exists and has one of the named BSON types."""
+    """Require that the field exists and has one of the given BSON types."""
     names = argument if isinstance(argument, list) else [argument]
     for name in names:
         if name not in ALIASES:
@@ -42,13 +42,13 @@ def _type_text(actual: Any) -> str:
 
 @operator("$$matchesEntity")
 def matches_entity(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the value matches the one saved under a name."""
+    """Require that the value matches the value saved under the given entity name."""
     matcher.match(matcher.entities.value(argument), actual, path, root)
 
 
 @operator("$$matchesHexBytes")
 def matches_hex_bytes(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the bytes are those given in hexadecimal."""
+    """Require that the bytes equal the argument, which is in hexadecimal."""
     wanted = hex_bytes(argument)
     if type_alias(actual) != "binData" or bytes(actual) != wanted:
         raise Mismatch(path, {"$$matchesHexBytes": argument}, actual, f"expected bytes {wanted!r}, got {actual!r}")
@@ -66,7 +66,7 @@ def hex_bytes(text: Any) -> bytes:
 
 @operator("$$unsetOrMatches")
 def unset_or_matches(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the field is missing or matches; null does not count as missing."""
+    """Require that the field is missing or matches the argument. A null does not count as missing."""
     if actual is not ABSENT:
         matcher.match(argument, actual, path, root)
 
@@ -88,7 +88,7 @@ def less_than_or_equal(matcher: Matcher, argument: Any, actual: Any, path: str, 
 
 @operator("$$matchAsDocument")
 def match_as_document(matcher: Matcher, argument: Any, actual: Any, path: str, root: bool) -> None:
-    """Require that the string is Extended JSON and its document matches, without additional keys."""
+    """Require that the string is Extended JSON, and that the parsed document matches without additional keys."""
     if not isinstance(actual, str):
         raise Mismatch(path, {"$$matchAsDocument": argument}, actual, f"expected Extended JSON text, got {_type_text(actual)}")
     try:

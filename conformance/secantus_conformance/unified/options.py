@@ -1,4 +1,4 @@
-"""Options shared by several operations and entities: read and write concern, read preference, timeouts, Python names."""
+"""The parsers of options that several operations and entities share: read and write concern, read preference, and timeouts."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def snake_case(name: str) -> str:
 
 
 def read_concern(spec: dict[str, Any]) -> ReadConcern:
-    """Return a read concern. Raise BadTest for an unknown key."""
+    """Convert a document to a read concern. Raise BadTest for an unknown key."""
     _only(spec, {"level"}, "readConcern")
     return ReadConcern(spec.get("level"))
 
 
 def write_concern(spec: dict[str, Any]) -> WriteConcern:
-    """Return a write concern. Raise BadTest for an unknown key."""
+    """Convert a document to a write concern. Raise BadTest for an unknown key."""
     _only(spec, set(_WRITE_CONCERN), "writeConcern")
     return WriteConcern(**{_WRITE_CONCERN[key]: value for key, value in spec.items()})
 
 
 def read_preference(spec: dict[str, Any]) -> Any:
-    """Return a read preference. Raise BadTest for an unknown key."""
+    """Convert a document to a read preference. Raise BadTest for an unknown key."""
     _only(spec, {"mode", "tagSets", "maxStalenessSeconds", "hedge"}, "readPreference")
     mode = read_pref_mode_from_name(spec["mode"][0].lower() + spec["mode"][1:])
     return make_read_preference(mode, tag_sets=spec.get("tagSets"), max_staleness=spec.get("maxStalenessSeconds", -1))
@@ -49,7 +49,7 @@ CONVERTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def concerns(spec: dict[str, Any], what: str) -> dict[str, Any]:
-    """Return the options of a database, collection or bucket as keyword arguments. Raise BadTest for an unknown one."""
+    """Return the options of a database, collection or bucket as keyword arguments. Raise BadTest for an unknown option."""
     if "timeoutMS" in spec:
         raise SkipTest(Skip.CLIENT, f"pymongo has no timeoutMS of a {what}")
     _only(spec, set(CONVERTERS), f"{what} options")
@@ -57,13 +57,16 @@ def concerns(spec: dict[str, Any], what: str) -> dict[str, Any]:
 
 
 def transaction_options(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a transaction as keyword arguments. Raise BadTest for an unknown one."""
+    """Return the options of a transaction as keyword arguments. Raise BadTest for an unknown option."""
     _only(spec, {*CONVERTERS, "maxCommitTimeMS"}, "transaction options")
     return {snake_case(key): CONVERTERS[key](value) if key in CONVERTERS else value for key, value in spec.items()}
 
 
 def session_options(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a session as keyword arguments. Raise BadTest for an unknown option, SkipTest for one that pymongo lacks."""
+    """Return the options of a session as keyword arguments.
+
+    Raise BadTest for an unknown option, or SkipTest if pymongo lacks the option.
+    """
     _only(spec, {"causalConsistency", "snapshot", "snapshotTime", "defaultTransactionOptions", "defaultTimeoutMS"}, "session options")
     for missing in ("snapshotTime", "defaultTimeoutMS"):
         if missing in spec:

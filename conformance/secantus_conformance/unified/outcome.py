@@ -1,4 +1,4 @@
-"""The data of a test, which is inserted before the test and compared after it."""
+"""The insertion of a test's initial data, and the comparison of the data with the expected outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAJORITY = WriteConcern(w="majority")
 
 
 def insert_initial_data(client: MongoClient[Any], initial_data: list[dict[str, Any]]) -> None:
-    """Create a test's collections with their initial data. Raise the server's error if that fails."""
+    """Create a test's collections and insert their initial data. If that fails, raise the server's error."""
     for data in initial_data:
         database = client.get_database(data["databaseName"], write_concern=_MAJORITY)
         name, documents = data["collectionName"], data["documents"]
@@ -28,7 +28,7 @@ def insert_initial_data(client: MongoClient[Any], initial_data: list[dict[str, A
 
 
 def check_outcome(client: MongoClient[Any], outcome: list[dict[str, Any]]) -> None:
-    """Compare collections with the expected outcome exactly, including BSON types. Raise AssertionFailed if the check fails."""
+    """Compare collections with the expected outcome exactly, including BSON types. Raise AssertionFailed if they differ."""
     for data in outcome:
         collection = client[data["databaseName"]].get_collection(
             data["collectionName"], read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("local")

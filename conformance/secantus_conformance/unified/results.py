@@ -1,4 +1,4 @@
-"""The conversion of the driver's result objects to the format's documents."""
+"""The conversion of the driver's result objects to the documents that the format expects."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _COUNTS = {
 
 
 def insert_one(result: InsertOneResult) -> dict[str, Any]:
-    """Convert an InsertOneResult."""
+    """Convert an InsertOneResult to a document."""
     return {"insertedId": result.inserted_id} if result.acknowledged else dict(_UNACKNOWLEDGED)
 
 
 def insert_many(result: InsertManyResult) -> dict[str, Any]:
-    """Convert an InsertManyResult."""
+    """Convert an InsertManyResult to a document."""
     if not result.acknowledged:
         return dict(_UNACKNOWLEDGED)
     return {"insertedIds": _by_index(dict(enumerate(result.inserted_ids))), "insertedCount": len(result.inserted_ids)}
 
 
 def update(result: UpdateResult) -> dict[str, Any]:
-    """Convert the UpdateResult of updateOne, updateMany or replaceOne."""
+    """Convert the UpdateResult of updateOne, updateMany or replaceOne to a document."""
     if not result.acknowledged:
         return dict(_UNACKNOWLEDGED)
     counts = {"matchedCount": result.matched_count, "modifiedCount": result.modified_count, "upsertedCount": int(result.did_upsert)}
@@ -44,12 +44,12 @@ def update(result: UpdateResult) -> dict[str, Any]:
 
 
 def delete(result: DeleteResult) -> dict[str, Any]:
-    """Convert a DeleteResult."""
+    """Convert a DeleteResult to a document."""
     return {"deletedCount": result.deleted_count} if result.acknowledged else dict(_UNACKNOWLEDGED)
 
 
 def bulk(result: BulkWriteResult) -> dict[str, Any]:
-    """Convert a BulkWriteResult; the driver does not keep the inserted ids."""
+    """Convert a BulkWriteResult to a document. It lacks the inserted ids, because the driver does not store them."""
     if not result.acknowledged:
         return dict(_UNACKNOWLEDGED)
     counts = {name: getattr(result, attribute) for name, attribute in _COUNTS.items()}
@@ -57,7 +57,7 @@ def bulk(result: BulkWriteResult) -> dict[str, Any]:
 
 
 def client_bulk(result: ClientBulkWriteResult) -> dict[str, Any]:
-    """Convert a ClientBulkWriteResult, with the results of individual writes only if they were requested."""
+    """Convert a ClientBulkWriteResult to a document. Include the results of individual writes only if they were requested."""
     if not result.acknowledged:
         return dict(_UNACKNOWLEDGED)
     document: dict[str, Any] = {name: getattr(result, attribute) for name, attribute in _COUNTS.items()}

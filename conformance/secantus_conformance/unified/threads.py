@@ -1,4 +1,4 @@
-"""Thread entities. Each waits for operations and runs them in order."""
+"""The thread entities of a test. Each thread runs the operations in its queue in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _JOIN_SECONDS = 10.0
 
 
 class TestThread:
-    """A thread of a test. It keeps the first error of its operations until `wait` raises it."""
+    """A thread of a test. It stores the first error of its operations, which `wait` raises."""
 
     __test__ = False
 
@@ -38,7 +38,7 @@ class TestThread:
         self._work.put(work)
 
     def wait(self) -> bool:
-        """Let the thread finish. Return whether it did within ten seconds. Raise the first error of its operations, if any."""
+        """Wait at most ten seconds until the thread finishes; return whether it did. If an operation failed, raise its error."""
         self._work.put(_STOP)
         self._thread.join(_JOIN_SECONDS)
         if self._error is not None:
@@ -46,5 +46,5 @@ class TestThread:
         return not self._thread.is_alive()
 
     def stop(self) -> None:
-        """Stop the thread after its current operation, without waiting."""
+        """Tell the thread to stop after its current operation. Do not wait for it."""
         self._work.put(_STOP)

@@ -1,4 +1,4 @@
-"""BSON types as the matchers use them: type aliases, and an equality that distinguishes types."""
+"""Helpers for BSON values in matchers: type aliases, and an equality that distinguishes types."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _NUMBERS = frozenset({"int", "long", "double"})
 
 
 def type_alias(value: Any) -> str:
-    """Return MongoDB's alias of the BSON type in which pymongo encodes a value, or the name of the Python type if there is none."""
+    """Return MongoDB's alias for the BSON type to which pymongo encodes a value. Without an alias, return the name of the Python type."""
     if type(value) is int:
         return "int" if value in _INT32 else "long"
     if isinstance(value, (Mapping, DBRef, RawBSONDocument)):
@@ -72,7 +72,7 @@ def type_alias(value: Any) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int, long or double, which the format compares by value. Decimal128 is excluded."""
+    """Return whether a value is an int, long or double. The format compares these types by value, but not Decimal128."""
     return type_alias(value) in _NUMBERS
 
 
@@ -86,13 +86,15 @@ def plain(value: Any) -> Any:
 
 
 def numbers_equal(left: Any, right: Any) -> bool:
-    """Return whether two numbers are equal; NaN equals NaN."""
+    """Return whether two numbers are equal. NaN counts as equal to NaN."""
     both_nan = isinstance(left, float) and isinstance(right, float) and math.isnan(left) and math.isnan(right)
     return both_nan or bool(left == right)
 
 
 def scalars_equal(expected: Any, actual: Any) -> bool:
-    """Return whether two values that are neither documents nor arrays are equal: of the same BSON type, or numbers of equal value."""
+    """Return whether two values that are neither documents nor arrays are equal. Numbers are compared by value, and other values also by
+    type.
+    """
     if is_number(expected) and is_number(actual):
         return numbers_equal(expected, actual)
     if type_alias(expected) != type_alias(actual):
@@ -109,7 +111,7 @@ def _subtype(value: bytes) -> int:
 
 
 def identical(expected: Any, actual: Any) -> bool:
-    """Return whether two values are equal including their BSON types, as for the documents of an outcome. Key order is ignored."""
+    """Return whether two values, such as documents of an outcome, are equal including their BSON types. Ignore key order."""
     expected, actual = plain(expected), plain(actual)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return expected.keys() == actual.keys() and all(identical(expected[key], actual[key]) for key in expected)

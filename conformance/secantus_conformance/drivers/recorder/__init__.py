@@ -1,5 +1,5 @@
 """Plugins that record the outcomes of a suite's tests.
 
-For a pytest suite, this folder is added to PYTHONPATH. It contains nothing else, so that the suite imports no other module of this
-project by mistake.
+This folder is added to the PYTHONPATH of a pytest suite. It contains nothing but the plugins, so that the suite cannot import any further
+module of this project by mistake.
 """

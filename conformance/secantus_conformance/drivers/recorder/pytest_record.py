@@ -1,9 +1,10 @@
-"""A pytest plugin that appends each test's outcome to a file immediately, so that a suite can be killed and resumed.
+"""A pytest plugin that immediately appends each test's outcome to a file, so that a suite can be killed and resumed.
 
-It runs in the driver's own environment and imports nothing from this project. The environment variable RECORD names the file. Its lines
-are `["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]` and, at the end,
-`["finished", code]`.
-Tests that the file already names are skipped, unless the file's reader has appended `["again", id]`.
+It runs in the driver's own environment and imports nothing from this project. The environment variable RECORD contains the path of the
+file. The lines of the file are `["started", id, classname, name]`, `["outcome", id, classname, name, outcome, message, text, seconds]`
+and, at the end, `["finished", code]`.
+
+A test that the file already lists is skipped, unless the file also contains a later line `["again", id]`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def _write(*line: object) -> None:
 
 
 def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Deselect the tests that an earlier run has started, according to the file. Tests to be run again are kept."""
+    """Deselect the tests that an earlier run has started, according to the file, except tests that must run again."""
     lines = _RECORD.read_text(encoding="utf-8").splitlines() if _RECORD.exists() else []
     known = set()
     for line in lines:
@@ -46,7 +47,7 @@ def pytest_runtest_logreport(report: Any) -> None:
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """Record that all tests have run, unless the session was interrupted or broken."""
+    """Record that all tests have run, unless the session was interrupted or failed."""
     if int(exitstatus) in (0, 1, 5):
         _write("finished", int(exitstatus))
 
@@ -58,7 +59,7 @@ def _names(nodeid: str) -> tuple[str, str]:
 
 
 def _message(report: Any) -> str:
-    """Return in one line why a test failed or was skipped."""
+    """Return a one-line reason why a test failed or was skipped."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None:
         return str(crash.message)[:1000]

@@ -1,1 +1,1 @@
-"""Code that runs in a suite's own environment and therefore imports nothing from this project."""
+"""Plugins that run in a suite's own environment and therefore import nothing from this project."""

@@ -1,4 +1,6 @@
-"""Configurations of Django's applications with key types that MongoDB can create, as in every project that uses the backend."""
+"""Configurations of Django's applications with primary key types that MongoDB can generate. Every project with the backend needs such
+configurations.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +14,27 @@ _KEY = "django_mongodb_backend.fields.ObjectIdAutoField"
 
 
 class Admin(SimpleAdminConfig):  # type: ignore[misc]
-    """The admin application."""
+    """The configuration of the admin application."""
 
     default_auto_field = _KEY
 
 
 class Auth(AuthConfig):  # type: ignore[misc]
-    """The application for users and permissions."""
+    """The configuration of the application for users and permissions."""
 
     default_auto_field = _KEY
 
 
 class ContentTypes(ContentTypesConfig):  # type: ignore[misc]
-    """The application for the types of models."""
+    """The configuration of the application for the types of models."""
 
     default_auto_field = _KEY
 
 
 class Sites(SitesConfig):  # type: ignore[misc]
-    """The sites application, with an ObjectId as the id of the first site.
+    """The configuration of the sites application, with an ObjectId as the id of the first site.
 
-    Django's own test runner gives the first site the id 1, which the ObjectId keys of MongoDB do not allow.
+    Django's own test runner assigns the id 1 to the first site, which the ObjectId keys of MongoDB do not allow.
     """
 
     default_auto_field = _KEY

@@ -1,4 +1,4 @@
-"""A Django test runner that appends each test's outcome to the file named by RECORD, as the pytest plugin does for pytest."""
+"""A Django test runner that appends each test's outcome to the file in the variable RECORD, like `pytest_record` for pytest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from django.test.runner import DiscoverRunner
 
 
 class Record(unittest.TextTestResult):
-    """A test result that writes `["outcome", id, classname, name, outcome, message, text, seconds]` per test and failed subtest."""
+    """A test result that writes `["outcome", id, classname, name, outcome, message, text, seconds]` for each test and each failed
+    subtest.
+    """
 
     def startTest(self, test: Any) -> None:
         """Record the start time."""
@@ -26,12 +28,12 @@ class Record(unittest.TextTestResult):
         self._write(test, "passed")
 
     def addExpectedFailure(self, test: Any, err: Any) -> None:
-        """Record a test that failed as its authors expect; it counts as skipped."""
+        """Record a test that failed as its authors expect. It counts as skipped."""
         super().addExpectedFailure(test, err)
         self._write(test, "skipped", "expected to fail")
 
     def addUnexpectedSuccess(self, test: Any) -> None:
-        """Record a test that passes although its authors expect it to fail."""
+        """Record a test that passed although its authors expect it to fail."""
         super().addUnexpectedSuccess(test)
         self._write(test, "failed", "passes, but is expected to fail")
 
@@ -46,12 +48,12 @@ class Record(unittest.TextTestResult):
         self._write(test, "failed", str(err[1]), self.failures[-1][1])
 
     def addError(self, test: Any, err: Any) -> None:
-        """Record a test with an error."""
+        """Record a test that raised an unexpected error."""
         super().addError(test, err)
         self._write(test, "error", f"{err[0].__name__}: {err[1]}", self.errors[-1][1])
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
-        """Record a failed part of a test as the test's failure."""
+        """Record a failed subtest as a failure of its test."""
         super().addSubTest(test, subtest, err)
         if err is not None:
             self._write(test, "failed", f"{subtest}: {err[1]}")
@@ -63,14 +65,14 @@ class Record(unittest.TextTestResult):
 
 
 class Runner(DiscoverRunner):  # type: ignore[misc]
-    """Django's runner with the recording test result."""
+    """Django's test runner, with the test result that records outcomes."""
 
     def get_resultclass(self) -> type[Record]:
-        """Return the result class."""
+        """Return the class of the test result."""
         return Record
 
     def run_suite(self, suite: Any, **options: Any) -> Any:
-        """Run the tests, then record that all have run."""
+        """Run the tests, then record that all tests have run."""
         result = super().run_suite(suite, **options)
         _append("finished", 0)
         return result

@@ -1,4 +1,4 @@
-"""The operations of the format, one file per kind of entity. Importing this package registers them all."""
+"""The operations of the format, in one module per kind of entity. Importing this package registers all of them."""
 
 from secantus_conformance.unified.ops import (  # noqa: F401  (each module registers its operations)
     assertions,

@@ -1,4 +1,4 @@
-"""The conversion of operation arguments from the format's names and values to pymongo's."""
+"""The conversion of operation arguments from the format to pymongo's names and values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _RETURN_DOCUMENT = {"before": ReturnDocument.BEFORE, "after": ReturnDocument.AFT
 def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = "", **renamed: str) -> dict[str, Any]:
     """Return the keyword arguments for a pymongo method.
 
-    Names become snake_case, except those in `verbatim` (which pymongo sends to the server unchanged) and those
-    that `renamed` maps. Values become pymongo objects. Raise BadTest for an invalid value.
+    Names are converted to snake_case, except names in `verbatim`, which pymongo sends to the server unchanged. `renamed` maps names that
+    differ otherwise. Values are converted to pymongo objects. Raise BadTest for an invalid value.
     """
     kept = verbatim.split()
     result = {}
@@ -33,7 +33,7 @@ def keywords(test: TestContext, arguments: dict[str, Any], *, verbatim: str = ""
 
 
 def convert(test: TestContext, name: str, value: Any) -> Any:
-    """Convert one argument's value for pymongo. Raise BadTest for an invalid value."""
+    """Convert the value of one argument to a pymongo object. Raise BadTest for an invalid value."""
     if name == "session":
         return test.entities.session(value)
     if name in options.CONVERTERS:

@@ -1,4 +1,4 @@
-"""Assertions on sessions, collections, indexes and connections."""
+"""The assertions of the format about sessions, collections, indexes and connections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def assert_pinned(test: TestContext, target: None, arguments: dict[str, Any]) ->
 
 @operation("testRunner", "assertSessionUnpinned", "session")
 def assert_unpinned(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Assert that a session is not pinned."""
+    """Assert that a session is not pinned to a mongos."""
     address = driver_private.pinned_address(test.entities.session(arguments["session"]))
     _require(address is None, "The session is pinned.", "no server", address)
 
@@ -102,13 +102,13 @@ def assert_index_exists(test: TestContext, target: None, arguments: dict[str, An
 
 @operation("testRunner", "assertIndexNotExists", "databaseName collectionName indexName")
 def assert_index_not_exists(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Assert that an index, or its collection, does not exist."""
+    """Assert that an index does not exist. It is sufficient that its collection does not exist."""
     names = _indexes(test, arguments)
     _require(arguments["indexName"] not in names, "The index exists.", f"no {arguments['indexName']}", names)
 
 
 @operation("testRunner", "assertNumberConnectionsCheckedOut", "client connections")
 def assert_connections(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Assert how many connections a client has checked out of its pool."""
+    """Assert the number of connections that a client has checked out of its pool."""
     actual = test.listener(arguments["client"]).checked_out
     _require(actual == arguments["connections"], "The number of checked-out connections differs.", arguments["connections"], actual)

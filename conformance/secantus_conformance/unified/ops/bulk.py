@@ -1,4 +1,4 @@
-"""Bulk writes on a collection and on a client."""
+"""The bulk write operations on a collection and on a client."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def _model(test: TestContext, request: dict[str, Any], further: set[str]) -> Any
 
 @operation("collection", "bulkWrite", "requests", "session ordered comment let bypassDocumentValidation")
 def bulk_write(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Write to one collection with one or more commands."""
+    """Write to one collection, using one or more commands."""
     requests = [_model(test, request, set()) for request in arguments.pop("requests")]
     return results.bulk(target.bulk_write(requests, **keywords(test, arguments)))
 
 
 @operation("client", "clientBulkWrite", "models", "session ordered verboseResults writeConcern comment bypassDocumentValidation let")
 def client_bulk_write(test: TestContext, target: MongoClient[Any], arguments: dict[str, Any]) -> Any:
-    """Write to any collections with the bulkWrite command."""
+    """Write to any number of collections, using the bulkWrite command."""
     models = [_model(test, model, {"namespace"}) for model in arguments.pop("models")]
     return results.client_bulk(target.bulk_write(models, **keywords(test, arguments)))

@@ -1,4 +1,4 @@
-"""Operations of a client: databases, metadata, closing."""
+"""The operations on a client: listing and dropping databases, appending metadata, and closing."""
 
 from __future__ import annotations
 

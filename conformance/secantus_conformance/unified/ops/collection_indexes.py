@@ -1,4 +1,4 @@
-"""Indexes, search indexes and names of a collection."""
+"""The operations on a collection's indexes, search indexes and name."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def drop_search_index(test: TestContext, target: Collection[Any], arguments: dic
 
 @operation("collection", "updateSearchIndex", "name definition")
 def update_search_index(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Change a search index."""
+    """Update the definition of a search index."""
     return target.update_search_index(arguments["name"], arguments["definition"])
 
 
 @operation("collection", "listSearchIndexes", "", "name aggregationOptions", rows=True)
 def list_search_indexes(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return all search indexes, or those with the given name."""
+    """Return all search indexes, or only the index with the given name."""
     return target.list_search_indexes(arguments.get("name"), **arguments.get("aggregationOptions", {})).to_list()

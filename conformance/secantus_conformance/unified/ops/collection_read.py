@@ -1,4 +1,4 @@
-"""Reads on a collection: find, aggregate, distinct, counts."""
+"""The read operations on a collection: find, aggregate, distinct, counts, and change streams."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def _find(test: TestContext, target: Collection[Any], arguments: dict[str, Any])
 
 @operation("collection", "find", "filter", _FIND, rows=True, cannot=NO_TIMEOUT_MODE)
 def find(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return all documents of a find."""
+    """Run a find and return all matching documents."""
     return _find(test, target, arguments).to_list()
 
 
 @operation("collection", "createFindCursor", "filter", _FIND, cannot=NO_TIMEOUT_MODE)
 def create_find_cursor(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return a cursor whose find has run."""
+    """Run a find and return its cursor."""
     return FirstResultCursor.of_find(_find(test, target, arguments))
 
 
 @operation("collection", "findOne", "filter", _FIND)
 def find_one(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return the first document, or None."""
+    """Return the first matching document, or None."""
     return target.find_one(**keywords(test, arguments))
 
 
 @operation("collection|database", "aggregate", "pipeline", _AGGREGATE, rows=True, cannot=NO_TIMEOUT_MODE)
 def aggregate(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
-    """Return all documents of an aggregation."""
+    """Run an aggregation and return all resulting documents."""
     return target.aggregate(**keywords(test, arguments, verbatim=_VERBATIM_AGGREGATE)).to_list()
 
 
@@ -61,13 +61,13 @@ def distinct(test: TestContext, target: Collection[Any], arguments: dict[str, An
 
 @operation("collection", "countDocuments", "filter", "session collation skip limit comment hint maxTimeMS")
 def count_documents(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return the number of matching documents, counted by an aggregation."""
+    """Return the number of matching documents, which an aggregation counts."""
     return target.count_documents(**keywords(test, arguments, verbatim="maxTimeMS"))
 
 
 @operation("collection", "estimatedDocumentCount", "", "comment maxTimeMS")
 def estimated_document_count(test: TestContext, target: Collection[Any], arguments: dict[str, Any]) -> Any:
-    """Return the number of documents, by the count command."""
+    """Return the number of documents that the count command reports."""
     return target.estimated_document_count(**keywords(test, arguments, verbatim="maxTimeMS"))
 
 
@@ -80,5 +80,5 @@ def estimated_document_count(test: TestContext, target: Collection[Any], argumen
     cannot=NO_TIMEOUT_MODE,
 )
 def create_change_stream(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
-    """Return a change stream whose aggregate has run."""
+    """Run the aggregate command of a change stream, and return the change stream."""
     return target.watch(**keywords(test, arguments))

@@ -1,4 +1,4 @@
-"""Writes on a collection: insert, update, replace, delete, findOneAnd...; results become documents."""
+"""The write operations on a collection: insert, update, replace, delete, and findOneAnd... Their results are converted to documents."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def replace_one(test: TestContext, target: Collection[Any], arguments: dict[str,
 
 
 def _sorted(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the sort of an update as the document that pymongo expects here."""
+    """Return the arguments of an update with its sort as a document, which pymongo expects here."""
     if "sort" in arguments:
         arguments["sort"] = dict(arguments["sort"])
     return arguments

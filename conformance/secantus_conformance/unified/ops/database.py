@@ -1,4 +1,4 @@
-"""Operations of a database: commands, collections."""
+"""The operations on a database: running commands, and creating, modifying, listing and dropping collections."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ impossible("database", ["listCollectionObjects"], "pymongo has no method that li
 
 
 def _command(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return the command with its name as the first key. Raise BadTest if it does not contain the name."""
+    """Return the command document with the command name as the first key. Raise BadTest if the document does not contain the name."""
     name, command = arguments.pop("commandName"), arguments.pop("command")
     if name not in command:
         raise BadTest("bad-argument", f"The command has no key {name!r}.")
@@ -49,19 +49,19 @@ def _cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any])
 
 @operation("database", "runCursorCommand", "commandName command", _CURSOR_COMMAND, rows=True, cannot=NO_TIMEOUT_MODE)
 def run_cursor_command(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Return all documents of the cursor that a command returns."""
+    """Run a command that opens a cursor, and return all documents of the cursor."""
     return _cursor(test, target, arguments).to_list()
 
 
 @operation("database", "createCommandCursor", "commandName command", _CURSOR_COMMAND, cannot=NO_TIMEOUT_MODE)
 def create_command_cursor(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Return the cursor that a command returns."""
+    """Run a command that opens a cursor, and return the cursor."""
     return FirstResultCursor(_cursor(test, target, arguments))
 
 
 @operation("database", "createCollection", "collection", _CREATE)
 def create_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Create a collection and return it. Do not send the listCollections command that pymongo would send first."""
+    """Create a collection and return it. Prevent pymongo from first sending a listCollections command."""
     name = arguments.pop("collection")
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.create_collection(name, check_exists=False, session=session, **arguments)
@@ -69,7 +69,7 @@ def create_collection(test: TestContext, target: Database[Any], arguments: dict[
 
 @operation("database", "modifyCollection", "collection", _MODIFY)
 def modify_collection(test: TestContext, target: Database[Any], arguments: dict[str, Any]) -> Any:
-    """Change a collection's options with the command, for which pymongo has no method."""
+    """Change a collection's options with the collMod command, because pymongo has no method for it."""
     session = test.entities.session(arguments.pop("session")) if "session" in arguments else None
     return target.command({"collMod": arguments.pop("collection"), **arguments}, session=session)
 

@@ -1,4 +1,4 @@
-"""The registry of operations. An unknown name or argument is an error: the runner does not guess."""
+"""The registry of operations. An unknown name or argument is an error, because the runner must not guess."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NOBODY_TAKES = {"rawData": "pymongo has no rawData"}
 class Operation:
     """An operation on one kind of entity.
 
-    `rows` means that its result is an iterable of root documents. `cannot` maps arguments to the reason why the
-    client cannot express them. `impossible` is the reason why the client cannot run the operation at all.
+    `rows` is true if its result is an iterable of root documents. `cannot` maps arguments that pymongo cannot express to the reason.
+    `impossible` is the reason why pymongo cannot run the operation at all.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Operation:
     impossible: str = ""
 
     def check(self, arguments: dict[str, Any]) -> None:
-        """Raise BadTest for an unknown or missing argument, SkipTest for one that pymongo cannot express."""
+        """Raise BadTest for an unknown or missing argument, and SkipTest for an argument that pymongo cannot express."""
         for name in arguments:
             if name in self.cannot:
                 raise SkipTest(Skip.CLIENT, self.cannot[name])
@@ -50,7 +50,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {}
 def operation(
     kinds: str, name: str, required: str = "", optional: str = "", *, rows: bool = False, cannot: dict[str, str] | None = None
 ) -> Callable[[Run], Run]:
-    """Register a function as an operation of one or more kinds of entity, with the format's argument names."""
+    """Return a decorator that registers a function as an operation on one or more kinds of entity, with the format's argument names."""
 
     def register(function: Run) -> Run:
         for kind in kinds.split("|"):
@@ -64,7 +64,7 @@ def operation(
 
 
 def impossible(kinds: str, names: Sequence[str], reason: str) -> None:
-    """Register operations that pymongo does not support: tests that use them are skipped with the given reason."""
+    """Register operations that pymongo does not support. Tests that use them are skipped with the given reason."""
 
     def skip(test: TestContext, target: Any, arguments: dict[str, Any]) -> Any:
         raise SkipTest(Skip.CLIENT, reason)
@@ -83,7 +83,7 @@ class _Anything(frozenset[str]):
 
 
 def check_possible(operations: Iterable[dict[str, Any]]) -> None:
-    """Raise SkipTest before a test runs if pymongo cannot run one of its operations."""
+    """Raise SkipTest if pymongo cannot run one of the operations. Called before the test runs."""
     for each in operations:
         found = [operation for (_, name), operation in OPERATIONS.items() if name == each.get("name")]
         if found and all(operation.impossible for operation in found):
@@ -94,7 +94,7 @@ def check_possible(operations: Iterable[dict[str, Any]]) -> None:
 
 
 def find_operation(kind: str, name: str) -> Operation:
-    """Return the operation with the given name. Raise BadTest if the kind of entity does not have it."""
+    """Return the operation with the given name. Raise BadTest if it is not defined for this kind of entity."""
     found = OPERATIONS.get((kind, name))
     if found is None:
         raise BadTest("unsupported-operation", f"A {kind} has no operation {name!r}.")

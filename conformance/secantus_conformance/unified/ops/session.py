@@ -1,4 +1,4 @@
-"""Operations of a session."""
+"""The operations on a session and its transaction."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def end_session(test: TestContext, target: ClientSession, arguments: dict[str, A
 
 @operation("session", "withTransaction", "callback", _TRANSACTION)
 def with_transaction(test: TestContext, target: ClientSession, arguments: dict[str, Any]) -> Any:
-    """Run operations as the callback of withTransaction. Their errors are raised to the driver, even if the test expects them."""
+    """Run operations as the callback of withTransaction. Raise their errors to the driver, even if the test expects them."""
     test.transactions = True
     operations = arguments.pop("callback")
 

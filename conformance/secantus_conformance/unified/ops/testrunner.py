@@ -1,4 +1,4 @@
-"""Actions of the runner: fail points, entities, threads, loops."""
+"""The operations of the runner itself, on fail points, entities, threads and loops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> An
 
 @operation("testRunner", "targetedFailPoint", "session failPoint")
 def targeted_fail_point(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Set a fail point on the mongos that a session is pinned to."""
+    """Set a fail point on the mongos to which a session is pinned."""
     address = pinned_address(test.entities.session(arguments["session"]))
     if address is None:
         raise AssertionFailed("assertion", f"The session {arguments['session']} is not pinned to a mongos.", "a pinned session", "none")
@@ -43,14 +43,14 @@ def wait(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
 
 @operation("testRunner", "runOnThread", "thread operation")
 def run_on_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Run an operation on a thread entity."""
+    """Schedule an operation on a thread entity."""
     work = arguments["operation"]
     test.entities.typed(arguments["thread"], TestThread).schedule(lambda: test.run_operation(test, work))
 
 
 @operation("testRunner", "waitForThread", "thread")
 def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Wait until a thread has run all its operations, and raise its error."""
+    """Wait until a thread has run all of its operations. If any of them failed, raise its error."""
     if not test.entities.typed(arguments["thread"], TestThread).wait():
         raise AssertionFailed("assertion", f"The thread {arguments['thread']} did not finish within ten seconds.")
 
@@ -62,7 +62,9 @@ def wait_for_thread(test: TestContext, target: None, arguments: dict[str, Any]) 
     "storeErrorsAsEntity storeFailuresAsEntity storeSuccessesAsEntity storeIterationsAsEntity numIterations",
 )
 def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Run operations repeatedly. Without numIterations, run them only once, because nothing interrupts this runner."""
+    """Run operations repeatedly, `numIterations` times. Without this argument, run them only once, because nothing interrupts this
+    runner.
+    """
     kept = {key: arguments.get(f"store{key}AsEntity") for key in ("Errors", "Failures", "Successes", "Iterations")}
     errors: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
@@ -77,7 +79,9 @@ def loop(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
 
 
 def _attempt(test: TestContext, each: dict[str, Any], kept: dict[str, Any], errors: list[Any], failures: list[Any]) -> bool:
-    """Run one operation of a loop, and return whether it succeeded. Store its error where the test requests, otherwise raise it."""
+    """Run one operation of a loop, and return whether it succeeded. Store its error in the entity that the test names, or raise the
+    error.
+    """
     try:
         test.run_operation(test, each)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Operations that wait for, or count, events and topology changes."""
+"""The operations that wait for events and topology changes, or count events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _count(test: TestContext, client: str, expected: dict[str, Any]) -> int:
 
 @operation("testRunner", "waitForEvent", "client event count")
 def wait_for_event(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Wait until a client has seen an event the given number of times."""
+    """Wait until a client has observed an event the given number of times."""
     client, event, count = arguments["client"], arguments["event"], arguments["count"]
     if not test.listener(client).wait_until(lambda: _count(test, client, event) >= count, _EVENT_SECONDS):
         raise AssertionFailed(
@@ -35,7 +35,7 @@ def wait_for_event(test: TestContext, target: None, arguments: dict[str, Any]) -
 
 @operation("testRunner", "assertEventCount", "client event count")
 def assert_event_count(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Assert that a client has seen an event exactly the given number of times."""
+    """Assert that a client has observed an event exactly the given number of times."""
     client, event, count = arguments["client"], arguments["event"], arguments["count"]
     actual = _count(test, client, event)
     if actual != count:
@@ -56,7 +56,7 @@ def record_topology_description(test: TestContext, target: None, arguments: dict
 
 @operation("testRunner", "assertTopologyType", "topologyDescription topologyType")
 def assert_topology_type(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Assert the type of a recorded topology."""
+    """Assert the type of a recorded topology description."""
     description = test.entities.typed(arguments["topologyDescription"], TopologyDescription)
     if description.topology_type_name != arguments["topologyType"]:
         raise AssertionFailed("assertion", "The topology has a different type.", arguments["topologyType"], description.topology_type_name)
@@ -64,7 +64,7 @@ def assert_topology_type(test: TestContext, target: None, arguments: dict[str, A
 
 @operation("testRunner", "waitForPrimaryChange", "client priorTopologyDescription", "timeoutMS")
 def wait_for_primary_change(test: TestContext, target: None, arguments: dict[str, Any]) -> Any:
-    """Wait until a client sees a different primary from the one in the recorded topology."""
+    """Wait until a client observes a primary that differs from the primary in the recorded topology."""
     client = test.entities.client(arguments["client"])
     before = _primary(test.entities.typed(arguments["priorTopologyDescription"], TopologyDescription))
     deadline = time.monotonic() + arguments.get("timeoutMS", 10_000) / 1000

@@ -128,8 +128,7 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
     Arguments:
         asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only
-            the
-            URI.
+            the URI.
     """
     parent = os.getppid()
     from secantus_server.net.listener import ListenError

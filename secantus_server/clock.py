@@ -17,8 +17,8 @@ class Clock(SystemTime):
     """The system's time and randomness.
 
     `now_ms` returns milliseconds since the Unix epoch, and `monotonic` returns seconds of a monotonic clock. A test may change the time
-    of
-    `now_ms` with `move_to`. This also shifts the time of `elapsed`, which is used for expiry. `system_ms` always returns the real time.
+    of `now_ms` with `move_to`. This also shifts the time of `elapsed`, which is used for expiry. `system_ms` always returns the real
+    time.
 
     Threads: `random` is thread-safe, and ids come from an atomic counter.
     """

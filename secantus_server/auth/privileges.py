@@ -69,8 +69,7 @@ class Grants(FoundActions):
 
     Attributes:
         allowed: the arguments of commands that a check has already allowed, so that the check need not run again; see `remember`. A
-            change
-            of users or roles creates a new `Grants` object, so no outdated permission remains.
+            change of users or roles creates a new `Grants` object, so no outdated permission remains.
 
     Threads: all connections of a user share the object. Its caches are dicts and sets, whose operations are atomic under the GIL.
     """

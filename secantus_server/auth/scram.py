@@ -83,8 +83,7 @@ def prepare_password(password: str) -> str:
 
     Raises:
         CommandError: 50687 if the normalized password is empty; 50692 for a prohibited or unassigned character, or for a prohibited mix
-            of
-            left-to-right and right-to-left characters.
+            of left-to-right and right-to-left characters.
     """
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
     prepared = unicodedata.normalize("NFKC", mapped)

@@ -35,12 +35,9 @@ class Throttle:
     """A rate limiter for logins, which counts failures per address, and per user and address.
 
     A login is delayed before its password is checked. If only failed logins were delayed, an attacker could conclude from a late reply
-    that the
-    password is wrong, without waiting for the reply. At first, a user's failures delay only that user, so that a client with a wrong
-    password
-    does not delay the other clients on its machine. A successful login does not clear the counts. Otherwise a client that knows one
-    password
-    could try any number of other passwords.
+    that the password is wrong, without waiting for the reply. At first, a user's failures delay only that user, so that a client with a
+    wrong password does not delay the other clients on its machine. A successful login does not clear the counts. Otherwise a client that
+    knows one password could try any number of other passwords.
 
     Threads: `_lock` guards `_failures`.
 

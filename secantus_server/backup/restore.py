@@ -26,8 +26,7 @@ def restore_archive(
 
     Raises:
         CommandError: 301 if the archive is damaged, 2 if it cannot be read or the target is not empty, 117 if another restore to the
-            target
-            is running.
+            target is running.
     """
     check_target(target)
     manifest = verify_archive(archive, progress)

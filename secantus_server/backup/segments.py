@@ -2,8 +2,7 @@
 
 Applying the entries to a restored backup brings the store to a later time. A segment `oplog-<after>-<last>.bson.gz` contains the entries
 after the first timestamp, up to and including the second timestamp. Both are 64-bit numbers in hexadecimal. Consecutive segments
-therefore
-form a chain.
+therefore form a chain.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the oplog archive. It contains the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers).
-    """
+    """A file of the oplog archive. It contains the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers)."""
 
     path: Path
     after: int

@@ -111,8 +111,7 @@ def take_backup(
         progress: called after each piece; see `Progress`.
         begin: called with the number of bytes to copy.
         with_users: whether the archive contains users and roles. If not, and if the store has ever contained any, the backup needs
-            temporary
-            files next to the archive, twice the size of the store.
+            temporary files next to the archive, twice the size of the store.
 
     Raises:
         CommandError: 2 if the archive cannot be written, 117 while another backup is running, 238 for an in-memory store.

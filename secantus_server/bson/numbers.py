@@ -49,8 +49,7 @@ def to_decimal(number: Any) -> decimal.Decimal:
 
 def python_number(number: Any) -> Any:
     """Convert a BSON number to a Python number that supports comparison: an int, a float or a Decimal. NaN becomes a float NaN, because
-    comparing
-    a decimal NaN can raise an error.
+    comparing a decimal NaN can raise an error.
     """
     if type(number) is not Decimal128:
         return number

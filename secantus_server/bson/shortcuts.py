@@ -1,10 +1,8 @@
 """Shortcuts that bypass the constructors of pymongo's value classes, for bytes that are already validated.
 
 Without them, a constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each shortcut
-is
-tested once at import. If a private name is missing, or if the resulting value differs in any way from the constructor's value, the
-shortcut
-is disabled and the codec uses pymongo's public interface.
+is tested once at import. If a private name is missing, or if the resulting value differs in any way from the constructor's value, the
+shortcut is disabled and the codec uses pymongo's public interface.
 """
 
 from __future__ import annotations
@@ -42,8 +40,7 @@ def timestamp_setters() -> tuple[Setter, Setter] | None:
 
 def timestamp_getters() -> tuple[Getter, Getter]:
     """Return functions that read the seconds and the increment of a Timestamp. They read its slots or, if the shortcut is disabled, its
-    public
-    properties.
+    public properties.
     """
     if timestamp_setters() is None:
         return attrgetter("time"), attrgetter("inc")

@@ -3,8 +3,7 @@
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
 An index filter limits the indexes that the planner may use for a query shape. Filters are lost when the server stops. Setting or clearing
-a
-filter also clears the cached plans of its query shape.
+a filter also clears the cached plans of its query shape.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the oplog archive. It contains the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers)."""
+    """A file of the oplog archive with the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers)."""
 
     path: Path
     after: int

@@ -40,9 +40,7 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
 
 
 def shown_error(call: Call, message: str) -> str:
-    """Return the error message of a command for logs. Return `HIDDEN` if the message could contain a user's key, as a duplicate key error
-    could.
-    """
+    """Return a command's error message for logs, or `HIDDEN` if the message (such as a duplicate key error) could contain a user's key."""
     return HIDDEN if call.db == USERS_DB and _names_users(call.name, call.message) else message
 
 

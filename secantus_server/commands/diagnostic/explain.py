@@ -17,7 +17,9 @@ from secantus_server.work.explain import explain_command
 
 
 def _may_run_explained(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may run the explained command. Return True for an unknown command, for which explain raises an error later."""
+    """Return whether the user may run the explained command. Return True for an unknown command, because explain raises an error for it
+    later.
+    """
     inner = call.body[call.name]
     if type(inner) is not dict or not inner:
         return True

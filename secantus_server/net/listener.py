@@ -133,7 +133,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting connections, interrupt running commands, let clients receive their replies, and wait for the connections to end."""
+        """Stop accepting connections, interrupt running commands, let clients receive their replies, and wait for all connections."""
         with self._lock:
             self._closed = True
             running = list(self._connections.items())

@@ -1,6 +1,6 @@
-"""Assembles the services of a server: creates the implementations of the interfaces that the other packages declare, and connects them.
+"""Assembles a server: creates the implementations of the interfaces that the other packages declare, and connects them.
 
-This is the composition root: it may import every package.
+This module is the composition root, so it may import every package.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 
 
 def _free_memory(services: Services) -> None:
-    """Release the stored data that the server can do without. Called when the store is nearly full."""
+    """Clear `services.history` and trim a large oplog, to free space. The store calls this function when it is nearly full."""
     services.history.clear()
     services.oplog.trim_if_large()
 
@@ -61,13 +61,13 @@ def assemble(
     harness: Harness,
     request_stop: Callable[[], None],
 ) -> tuple[Services, Gate]:
-    """Return the services of a server, and the interceptor that can refuse every command.
+    """Create the services of a server. Return them and the interceptor that can refuse commands.
 
     Arguments:
         engine: the open store.
-        operations: the registry of running operations; code that waits for the store checks it for interruption.
-        harness: carries out the command secantusTest.
-        request_stop: makes the server stop soon; for the command shutdown.
+        operations: the registry of running operations, through which an operation that waits for the store can be interrupted.
+        harness: implements the command secantusTest.
+        request_stop: stops the server soon; called by the command shutdown.
     """
     interceptors = Interceptors()
     retention = retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory)
@@ -106,7 +106,7 @@ def _set_implementations(services: Services) -> None:
 
 
 def _install_interceptors(services: Services) -> Gate:
-    """Install the interceptors that run around every command. Return the one that can refuse commands."""
+    """Install the interceptors that run around every command, and return the interceptor that can refuse commands."""
     interceptors = services.interceptors
     if services.settings.require_auth:
         services.access = AccessControl(services)

@@ -1,4 +1,4 @@
-"""Checkpoints: context managers that undo the writes of a `with` block. They work with every kind of server that takes snapshots."""
+"""Checkpoints: context managers that undo the writes of a `with` block. They work with every server class that supports snapshots."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ S = TypeVar("S")
 
 
 class TakesSnapshots(Protocol[S]):
-    """A server with snapshots: `SecantusDBServer`, or the plugin's handle of a server in another process."""
+    """A server that supports snapshots: `SecantusDBServer`, or the pytest plugin's handle of a server in another process."""
 
     def snapshot(self) -> S:
         """Take a snapshot."""
 
     def restore(self, snapshot: S) -> None:
-        """Restore the server's contents to those at the time of a snapshot."""
+        """Restore the server's contents as of a snapshot."""
 
     def release(self, snapshot: S) -> None:
         """Release a snapshot."""
@@ -26,7 +26,7 @@ class TakesSnapshots(Protocol[S]):
 def checkpoint(server: TakesSnapshots[S]) -> Iterator[S]:
     """Return a context manager that undoes the writes of its `with` block when the block ends.
 
-    Its value is the snapshot, which the block may also restore earlier.
+    The context manager's value is the snapshot, so that the block can also restore it earlier.
     """
     snapshot = server.snapshot()
     try:

@@ -1,6 +1,6 @@
-"""The daemon `secantusdb`: flags override the config file, which overrides the defaults.
+"""The command line of the daemon `secantusdb`. Flags override the config file, which overrides the defaults.
 
-See docs/config.md for the file's schema.
+See docs/config.md for the schema of the config file.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings that a command line and the config file it names define.
+    """Return the settings from a command line and from the config file named on it.
 
     Raises:
         SettingsError: if a setting is invalid.
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check_config(effective: Effective) -> int:
     """Print whether a server could start with the given settings, and return the exit code.
 
-    The settings are valid already, so only the TLS certificate files are checked.
+    The settings themselves are already valid, so only the TLS certificate files are checked.
     """
     from secantus_server.net.certificates import CertificateError, make_context
 
@@ -124,11 +124,11 @@ def _check_console(settings: Settings) -> None:
 
 
 def run(settings: Settings, asked: Mapping[str, Any]) -> int:
-    """Start the server, print where it listens, and wait for it to stop.
+    """Start the server, print its address, and wait until it stops.
 
     Arguments:
-        asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only the
-            URI.
+        asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only
+            the URI.
     """
     parent = os.getppid()
     from secantus_server.net.listener import ListenError
@@ -187,12 +187,12 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Wait for signals: start a new log file on SIGUSR1, reload the certificates (if any) on SIGHUP, and stop the server on any other
-    signal.
+    """Handle signals: on SIGUSR1 start a new log file, on SIGHUP reload the certificates (if any), and on any other signal stop the
+    server.
 
-    A second stop signal ends the process at once.
+    A second stop signal terminates the process immediately.
 
-    Signals are awaited in a thread, because a thread may take locks, but a signal handler that interrupts the main thread may not.
+    A thread waits for the signals, because a thread may acquire locks. A signal handler that interrupts the main thread may not.
     """
     while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
         # A RuntimeError means that the server is starting or stopping.
@@ -208,9 +208,9 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 
 
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
-    """Stop the server when the process that started it has ended.
+    """Wait until the parent process ends, then stop the server.
 
-    The end is noticed by polling the id of this process's parent, which changes then.
+    The function polls this process's parent id, which changes when the parent ends.
     """
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)

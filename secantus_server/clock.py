@@ -1,4 +1,4 @@
-"""The source of time, randomness and ids. It is injected everywhere, so that tests can replace it with a deterministic one."""
+"""The source of time, randomness and ids. It is always injected, so that tests can replace it with a deterministic clock."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from secantus_server.system._threads import Lock
 class Clock(SystemTime):
     """The system's time and randomness.
 
-    `now_ms` returns the milliseconds since the Unix epoch, `monotonic` the seconds of a monotonic clock. A test may set the time of
-    `now_ms` with `move_to`. The time of `elapsed`, which is used for expiry, then jumps as well. `system_ms` always returns the real time.
+    `now_ms` returns milliseconds since the Unix epoch, and `monotonic` returns seconds of a monotonic clock. A test may change the time
+    of `now_ms` with `move_to`. This also shifts the time of `elapsed`, which is used for expiry. `system_ms` always returns the real
+    time.
 
     Threads: `random` is thread-safe, and ids come from an atomic counter.
     """
@@ -28,7 +29,7 @@ class Clock(SystemTime):
         self._counter = itertools.count(self.random.getrandbits(24))
 
     def object_id(self) -> ObjectId:
-        """Return a new ObjectId, made of the time in seconds, five random bytes of this clock, and a counter."""
+        """Return a new ObjectId, composed of the time in seconds, five random bytes of this clock, and a counter."""
         seconds = (self.now_ms() // 1000 & 0xFFFFFFFF).to_bytes(4, "big")
         return ObjectId(seconds + self._process_id + (next(self._counter) & 0xFFFFFF).to_bytes(3, "big"))
 
@@ -42,7 +43,7 @@ class Clock(SystemTime):
 
 
 class SettableClock(Clock):
-    """A clock that advances only when told to.
+    """A clock that advances only when `advance` is called.
 
     Arguments:
         now_ms: the initial time.
@@ -72,7 +73,7 @@ class SettableClock(Clock):
         return self.now_ms() / 1000
 
     def move_to(self, ms: int, runs: bool) -> NoReturn:
-        """Raise RuntimeError: this clock is moved with `advance`."""
+        """Raise RuntimeError, because this clock is advanced with `advance`."""
         raise RuntimeError("a SettableClock is moved with advance()")
 
     def advance(self, ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Starts and stops the separate process of the console, a web interface to a server. This module does not import the console.
+"""Starts and stops the process of the console, which is a web interface to a server. This module does not import the console itself.
 
 The module avoids `subprocess`, `threading` and `socket`, because test tools patch them.
 """
@@ -46,8 +46,8 @@ class ConsoleProcess:
     Arguments:
         start: the console's configuration: "uri", "write", "client_options".
         host: the address to listen on.
-        port: the port; 0 selects a free one.
-        on_url: called in another thread with each new address of the console. An address contains a one-time token.
+        port: the port; 0 selects a free port.
+        on_url: called in another thread with each new URL of the console. A URL contains a one-time token.
         on_resume: called in another thread when the user resumes a paused test run, or when the process has ended.
 
     Raises:
@@ -83,11 +83,11 @@ class ConsoleProcess:
         return f"http://{self._address}/?token={token}"
 
     def show(self, test: dict[str, Any] | None) -> None:
-        """Tell the console which test is paused. None means that no test is paused."""
+        """Send the paused test to the console, or None if no test is paused."""
         self._send({"test": test})
 
     def close(self) -> None:
-        """Stop the process, and wait until it has ended."""
+        """Stop the process and wait until it has ended."""
         os.close(self._input[1])
         deadline, pause = monotonic() + _END_TIMEOUT_S, Event()
         while not self._has_ended() and monotonic() < deadline:
@@ -99,7 +99,7 @@ class ConsoleProcess:
         os.close(self._end[0])
 
     def abandon(self) -> None:
-        """Close this process's ends of the pipes. Called in a forked child, which must not keep them open."""
+        """Close this process's ends of the pipes. A forked child calls this method, because it must not share the pipes."""
         os.close(self._input[1])
         os.close(self._end[0])
 
@@ -156,7 +156,7 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
     Arguments:
         settings: the server's settings.
-        uri: the server's connection string, without a user name, because the console's user logs in.
+        uri: the server's connection string. It contains no user name, because the console's user logs in.
 
     Raises:
         ListenError: if the console's address cannot be bound.
@@ -174,7 +174,7 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
 
 def check_installed() -> None:
-    """Check that the packages that the console needs are installed.
+    """Check that the packages required by the console are installed.
 
     Raises:
         SettingsError: if a package is not installed.
@@ -184,9 +184,9 @@ def check_installed() -> None:
 
 
 def _print_url(url: str) -> None:
-    """Print a new address of the console, which a user without a session has requested.
+    """Print a new URL of the console, which a user without a session has requested.
 
-    It is not logged, because clients can read the log.
+    The URL contains a token and is therefore not logged, because clients can read the log.
     """
     print(f"console: {url}", file=sys.stderr, flush=True)
 

@@ -1,7 +1,7 @@
 """The registry of the differences between MongoDB 8.2 and the later releases that the server can emulate.
 
-docs/compatibility.md is generated from it, and tests iterate over it. Code asks `release.has(DIFFERENCE)`. Operators that exist only since
-a certain version are registered with `since=` instead, and a difference here describes them.
+docs/compatibility.md is generated from the registry, and tests iterate over it. Code calls `release.has(DIFFERENCE)` to choose the
+behavior. An operator that exists only since a certain version is registered with `since=` instead, and a difference merely describes it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHANGES_9_0 = "https://www.mongodb.com/docs/manual/release-notes/9.0-compatibili
 
 
 class Missing(NamedTuple):
-    """A change in a later release of MongoDB that would be visible on a single node, but that this server does not implement."""
+    """A change in a later MongoDB release that is visible on a single node but is not implemented in this server."""
 
     since: str
     what: str

@@ -40,12 +40,12 @@ class CommandError(Exception):
         return self
 
     def with_message(self, message: str) -> CommandError:
-        """Return the same error with another message, for a caller that adds context."""
+        """Return a copy of the error with another message, for a caller that adds context."""
         return CommandError(self.code, message, self.labels, self.info)
 
 
 class ChangedError(CommandError):
-    """An error that a later release of MongoDB has replaced with another one. The code that raises it need not know the release.
+    """An error that differs between MongoDB releases. The code that raises it need not check the emulated release.
 
     Arguments:
         code, message, info: the error of the releases before the change.
@@ -68,14 +68,14 @@ class ChangedError(CommandError):
 
 
 class CloseConnection(Exception):
-    """Makes the server close the client's connection without a reply. A fail point raises it."""
+    """Signals that a fail point requests the client's connection to be closed without a reply."""
 
 
 def not_supported(what: str, instead: str) -> CommandError:
-    """Return the error for a feature that MongoDB has and Secantus does not support yet.
+    """Return the error for a MongoDB feature that this server does not support yet.
 
     Arguments:
-        what: the missing feature, named as the user wrote it.
+        what: the missing feature, in the user's spelling.
         instead: what the user can do instead, as a sentence without its final full stop.
     """
     return CommandError(238, f"{what} is not supported by Secantus yet: {instead}.")

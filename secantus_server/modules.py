@@ -64,10 +64,10 @@ def import_modules(package: str, paths: Iterable[str]) -> None:
 
 
 def import_late(name: str) -> ModuleType:
-    """Return a module. Import it on the first call, which may be long after the server's start.
+    """Return a module, which is imported on the first call. This may be long after the server's start.
 
-    Tools such as pytester remove the modules that were imported since a certain time from `sys.modules`. Before an import, put Secantus's
-    modules back: importing a registry a second time would create a second, empty registry.
+    Tools such as pytester remove recently imported modules from `sys.modules`. Before an import, restore Secantus's modules there,
+    because importing a registry a second time would create a second, empty registry.
     """
     known = _LATE.get(name)
     if known is not None:
@@ -91,9 +91,9 @@ def settle() -> None:
 
 
 def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:
-    """Return, by name, the module that defines the name. By default, a module `list_indexes` defines `listIndexes`.
+    """Return a dict from each name to the module that defines it. By default, a module `list_indexes` defines `listIndexes`.
 
-    The files are listed at once, because a test may replace the file system before a module is used.
+    The directory is listed immediately, because a test may replace the file system before a module is used.
 
     Arguments:
         package: the package's dotted name.

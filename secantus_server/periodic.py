@@ -107,7 +107,7 @@ class Periodic:
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Ask the thread to end after its current work."""
+        """Request the thread to end after its current work."""
         self._stopping = True
         self._wake.set()
 
@@ -145,7 +145,7 @@ class Periodic:
                 self._services.log.error("internal error in periodic work", error, component="STORAGE")
 
     def _work(self) -> float:
-        """Do the work that is due. Return the seconds until the next check."""
+        """Do the work that is due, and return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
         self._check_clients()
@@ -190,7 +190,7 @@ class Periodic:
         self._quiet_since = services.oplog.newest
 
     def _tidy(self) -> float:
-        """Reclaim the memory of overwritten data. Return the seconds until the next check."""
+        """Reclaim the memory of overwritten data, and return the seconds until the next check."""
         engine = self._services.engine
         idle = engine.is_idle and engine.begun == self._begun
         self._begun = engine.begun

@@ -49,7 +49,7 @@ class Recording:
             self.services.interceptors.install(self._command_log)
 
     def stop_logging_commands(self) -> None:
-        """Stop the log, and drop its commands."""
+        """Stop the command log and discard its commands."""
         log, self._command_log = self._command_log, None
         if log is not None and self._services is not None:
             self._services.interceptors.remove(log)

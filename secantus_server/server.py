@@ -49,7 +49,7 @@ _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    """Abandon the servers in a forked child, where their threads do not exist."""
+    """Call `abandon` on all servers in a forked child process, where the servers' threads do not exist."""
     for server in list(_RUNNING):
         server.abandon()
 
@@ -399,16 +399,17 @@ class SecantusDBServer(Recording):
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
-        """Make restores keep the definitions of collections created since the snapshot, and remove only their documents.
+        """Make restores retain the definitions of collections created since the snapshot, and remove only their documents.
 
         After the restore, listings do not show a collection or view that was created since the snapshot. It is recreated with its options
         and indexes, but without documents, when a command writes to it or looks it up. An index that was created since the snapshot on an
-        older collection is kept and visible at once. This is for libraries that create their collections and indexes once per process.
+        older collection is retained and immediately visible. This mode is for libraries that create their collections and indexes once
+        per process.
         """
         self.services.catalog.keeps_definitions = True
 
     def release(self, snapshot: ServerSnapshot) -> None:
-        """Release a snapshot. Writes since the snapshot are kept."""
+        """Release a snapshot without undoing the writes since then."""
         self._open_snapshots().release(snapshot)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
@@ -422,7 +423,7 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots that were set aside again, and repeat the writes since each of them, on top of the current contents.
+        """Take the snapshots that `set_aside` removed again, and repeat the writes since each snapshot on top of the current contents.
 
         Raises:
             CommandError: 11000 if a document conflicts with a document written in the meantime.
@@ -440,7 +441,7 @@ class SecantusDBServer(Recording):
         self._gate.close(reason)
 
     def present(self, release: str) -> None:
-        """Emulate another release of MongoDB from the next command on. Waiting hellos reply at once, as the new release.
+        """Emulate another release of MongoDB, starting with the next command. Waiting hellos return immediately, as the new release.
 
         Arguments:
             release: a value of the setting `compat`.
@@ -526,7 +527,7 @@ class SecantusDBServer(Recording):
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
 
     def fault_count(self, label: str) -> int:
-        """Return how often a fault has acted."""
+        """Return how often a fault has been triggered."""
         return self.services.fail_points.count(f"{FAIL_COMMAND}/{label}")
 
     def checkpoint(self) -> AbstractContextManager[ServerSnapshot]:

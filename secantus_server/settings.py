@@ -33,7 +33,7 @@ FORMER_NAMES: Final = {"oplog_min_retention_hours": "oplog_retention_s", "auth":
 
 
 class SettingsError(Exception):
-    """An invalid setting. The message says how to fix it."""
+    """An invalid setting. The message explains how to fix it."""
 
 
 def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -357,7 +357,7 @@ def _described(kind: type) -> str:
 
 
 def check_names(names: Mapping[str, Any], where: str) -> None:
-    """Refuse an unknown setting, with an error that suggests the closest name.
+    """Raise an error for an unknown setting. The message suggests the closest name.
 
     Raises:
         SettingsError: if a name is unknown.

@@ -51,8 +51,8 @@ class ServerSnapshot:
 class SetAside(NamedTuple):
     """Snapshots that were set aside, outermost first.
 
-    This includes the writes and adjustments since each snapshot, and the cursors, sessions and fail points that existed when they were set
-    aside.
+    For each snapshot, this contains the later writes and adjustments. It also contains the cursors, sessions and fail points that existed
+    when the snapshots were set aside.
     """
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
@@ -138,11 +138,9 @@ class Snapshots:
         return engine.begun == snapshot.begun and engine.is_idle
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the state that the server had at a snapshot, including parameters and fail points.
+        """Restore the server's state as of a snapshot, including parameters and fail points.
 
-        End the cursors and sessions that were opened since then.
-
-        A node that has stepped down is elected at once.
+        End the cursors and sessions that were opened since then. If the node has stepped down, make it the primary again.
         """
         services = self._services
         # Restore the fail points first, so that no command waits in one while the store is restored.
@@ -175,12 +173,12 @@ class Snapshots:
             self.when_changed()
 
     def _renew_access(self) -> None:
-        """Make commands read users and roles again, because a restore may have changed them."""
+        """Clear the cache of users and roles, because a restore may have changed them."""
         if self._services.access is not None:
             self._services.access.renew()
 
     def release(self, snapshot: ServerSnapshot) -> None:
-        """End a snapshot and all later ones without undoing their writes."""
+        """End a snapshot and all later snapshots without undoing their writes."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
@@ -219,10 +217,10 @@ class Snapshots:
         return SetAside(tuple(zip(later, written[::-1], changes, strict=True)), cursors, sessions.known(), fail_points)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots again, inside the currently open ones, and repeat the writes since each of them.
+        """Take the set-aside snapshots again, inside the currently open snapshots, and repeat the writes since each of them.
 
         Raises:
-            CommandError: 11000 if a document conflicts with one that was written in the meantime. In that case, nothing of `aside` is
+            CommandError: 11000 if a document conflicts with a document written in the meantime. In that case, nothing of `aside` is
                 applied.
         """
         opened_meanwhile = self._services.cursors.open_ids() - aside.cursors

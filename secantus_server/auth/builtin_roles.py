@@ -240,13 +240,13 @@ def builtin_roles(db: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def builtin_privileges(role: str, db: str) -> list[Privilege]:
-    """Return the privileges of a built-in role of a database, one per resource. The caller must not change the result, which is cached."""
+    """Return the privileges of a built-in role of a database, one per resource. The result is cached, so the caller must not change it."""
     make = _OF_EVERY_DATABASE.get(role) or _OF_ADMIN[role]
     return merged_privileges(make(db))
 
 
 def merged_privileges(privileges: Iterable[Privilege]) -> list[Privilege]:
-    """Return one privilege per resource, which combines all given privileges on that resource."""
+    """Merge privileges on the same resource, and return one privilege per resource with the union of the actions."""
     found: list[Privilege] = []
     for privilege in privileges:
         same = next((one for one in found if one["resource"] == privilege["resource"]), None)

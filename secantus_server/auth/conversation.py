@@ -72,17 +72,17 @@ def _unescaped(name: str) -> str:
 
 @dataclass
 class Conversation:
-    """The state of a SCRAM conversation, kept between two messages of the client.
+    """The state of a SCRAM conversation between two messages of the client.
 
     Arguments:
         user, db: the name and database of the user to authenticate.
-        is_known: whether the user has stored credentials. With an unknown user the conversation takes the same course, but its last step
+        is_known: whether the user has stored credentials. For an unknown user the conversation follows the same steps, but the last step
             fails.
         first: the client's first message.
         mechanism: the name of the mechanism.
         credentials: the stored salt, keys and iteration count; for an unknown user, made-up credentials that match no password.
-        nonce: the client's nonce followed by the server's.
-        skips_empty_exchange: whether the client leaves out the empty message at the end.
+        nonce: the client's nonce followed by the server's nonce.
+        skips_empty_exchange: whether the client omits the empty message at the end.
         verified: whether the client's proof was correct.
     """
 
@@ -107,7 +107,7 @@ class Conversation:
         return f"r={self.nonce},s={self.credentials['salt']},i={self.credentials['iterationCount']}"
 
     def server_final(self, message: str) -> str:
-        """Check the client's final message, and return the server's final message, with which the client authenticates the server.
+        """Check the client's final message, and return the server's final message, which authenticates the server to the client.
 
         Raises:
             CommandError: 18 AuthenticationFailed.
@@ -150,9 +150,9 @@ def begin_conversation(
     Arguments:
         db: the user's database.
         stored: the user's credentials for the mechanism, or None.
-        secret: the server's secret. The salt of an unknown user is derived from it, so that a user name always has the same salt.
+        secret: the server's secret. The salt of an unknown user is derived from it, so that repeated logins see the same salt.
         iterations: the iteration count to send for an unknown user.
-        skips: whether the client leaves out the empty message at the end.
+        skips: whether the client omits the empty message at the end.
         random: the source of the server's nonce.
     """
     kind = MECHANISMS[mechanism]
@@ -163,7 +163,7 @@ def begin_conversation(
 
 
 def _made_up(name: str, algorithm: str, salt_bytes: int, iterations: int, secret: bytes) -> dict[str, Any]:
-    """Return made-up credentials for an unknown user, which match no password. The same name always has the same salt."""
+    """Return made-up credentials, which match no password, for an unknown user. The salt depends only on the name and the secret."""
     key = hmac.digest(secret, name.encode("utf-8", "surrogateescape"), "sha512")
     size = hashlib.new(algorithm).digest_size
     return {

@@ -33,7 +33,7 @@ _OWN_DATABASES = ("local", "config")
 
 
 class _EveryAction(frozenset[str]):
-    """The set of all actions, including unknown ones."""
+    """A set that contains every action, even an unknown one."""
 
     def __contains__(self, action: object) -> bool:
         return True
@@ -45,13 +45,13 @@ _EVERY_ACTION = _EveryAction([ANY_ACTION])
 def is_system_collection(db: str, collection: str) -> bool:
     """Return whether a collection is a system collection.
 
-    A privilege covers a system collection only if the privilege names the collection.
+    A privilege applies to a system collection only if the privilege names that collection explicitly.
     """
     return collection.startswith("system.") or (db == "local" and collection.startswith("replset."))
 
 
 def resource_key(resource: Mapping[str, Any]) -> Key:
-    """Return the key of a valid resource document."""
+    """Return the hashable lookup key of a valid resource document."""
     if "cluster" in resource:
         return _CLUSTER
     if "anyResource" in resource:
@@ -68,10 +68,10 @@ class Grants(FoundActions):
         privileges: the privileges of all roles of the user, as documents `{resource, actions}`.
 
     Attributes:
-        allowed: arguments of commands that a check has allowed, so that it need not run again; see `remember`. A change of users or roles
-            makes a new object, so nothing that was allowed before remains allowed after it.
+        allowed: the arguments of commands that a check has already allowed, so that the check need not run again; see `remember`. A
+            change of users or roles creates a new `Grants` object, so no outdated permission remains.
 
-    Threads: connections of the same user share it. The caches are dicts and sets, of which each operation is atomic under the GIL.
+    Threads: all connections of a user share the object. Its caches are dicts and sets, whose operations are atomic under the GIL.
     """
 
     def __init__(self, privileges: Iterable[Mapping[str, Any]]) -> None:
@@ -83,7 +83,7 @@ class Grants(FoundActions):
         self.allowed: set[tuple[Any, ...]] = set()
 
     def remember(self, arguments: tuple[Any, ...]) -> None:
-        """Add to `allowed`, which is cleared when it is full."""
+        """Add a command's arguments to `allowed`. If `allowed` is full, clear it first."""
         if len(self.allowed) >= _MAX_ALLOWED:
             self.allowed.clear()
         self.allowed.add(arguments)

@@ -1,4 +1,4 @@
-"""Authentication restrictions: the client and server addresses that a user's connections may have.
+"""Authentication restrictions: the client and server addresses from which and to which a user may connect.
 
 https://www.mongodb.com/docs/manual/reference/command/createUser/#authentication-restrictions
 """
@@ -62,7 +62,7 @@ def _contains(networks: list[str], text: str) -> bool:
 
 
 def parse_address(text: str) -> Address | None:
-    """Return the IP address in a text, or None if it is not one. Convert an IPv4-mapped IPv6 address to IPv4."""
+    """Parse an IP address, or return None if the text is not one. Convert an IPv4-mapped IPv6 address to IPv4."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

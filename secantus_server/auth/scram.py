@@ -1,6 +1,6 @@
-"""Creates the stored credentials for SCRAM-SHA-1 and SCRAM-SHA-256. The password cannot be derived from them.
+"""Creates the stored credentials for SCRAM-SHA-1 and SCRAM-SHA-256, from which the password cannot be derived.
 
-https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677; MongoDB's preparation of
+https://datatracker.ietf.org/doc/html/rfc5802#section-3 and https://datatracker.ietf.org/doc/html/rfc7677. MongoDB's preparation of
 passwords: https://github.com/mongodb/specifications/blob/master/source/auth/auth.md
 """
 
@@ -37,8 +37,8 @@ def make_credentials(
     Arguments:
         mechanisms: names from `MECHANISMS`.
         random: the source of the salt.
-        digested: whether `password` already is the MD5 digest that SCRAM-SHA-1 uses.
-        iterations: the iteration counts, by mechanism; by default those in `MECHANISMS`.
+        digested: whether `password` is already the MD5 digest that SCRAM-SHA-1 uses.
+        iterations: the iteration count of each mechanism; the defaults are in `MECHANISMS`.
 
     Raises:
         CommandError: 50687 or 50692 for a password that SASLprep rejects.
@@ -79,11 +79,11 @@ def _base64(data: bytes) -> str:
 
 
 def prepare_password(password: str) -> str:
-    """Return a password as normalized by SASLprep, with the rules for stored strings. https://datatracker.ietf.org/doc/html/rfc4013
+    """Normalize a password with SASLprep, by the rules for stored strings. https://datatracker.ietf.org/doc/html/rfc4013
 
     Raises:
-        CommandError: 50687 if the normalized password is empty; 50692 for a prohibited or unassigned character, or for a prohibited mix of
-            left-to-right and right-to-left characters.
+        CommandError: 50687 if the normalized password is empty; 50692 for a prohibited or unassigned character, or for a prohibited mix
+            of left-to-right and right-to-left characters.
     """
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
     prepared = unicodedata.normalize("NFKC", mapped)

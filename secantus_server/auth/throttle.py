@@ -1,4 +1,4 @@
-"""Delays logins after many failed logins."""
+"""Delays logins after many failed login attempts."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class _Failures:
 
 
 class Throttle:
-    """A counter of failed logins per address, and per user and address, which delays further logins.
+    """A rate limiter for logins, which counts failures per address, and per user and address.
 
-    A login is delayed before its password is checked. If only failed logins were delayed, an attacker could conclude from the missing reply
-    that the password is wrong, and would not have to wait for the reply. The failures of one user delay only that user at first, so that a
-    client with a wrong password does not delay the other clients on its machine. A successful login does not clear the counts; otherwise a
-    client that knows one password could try any number of others.
+    A login is delayed before its password is checked. If only failed logins were delayed, an attacker could conclude from a late reply
+    that the password is wrong, without waiting for the reply. At first, a user's failures delay only that user, so that a client with a
+    wrong password does not delay the other clients on its machine. A successful login does not clear the counts. Otherwise a client that
+    knows one password could try any number of other passwords.
 
     Threads: `_lock` guards `_failures`.
 
@@ -75,7 +75,7 @@ class Throttle:
     def take_turn(self, address: str, user: str = "") -> float | None:
         """Return the delay of a login in seconds, or None if the login must be refused.
 
-        The delay also adds to the delays of later logins from the same source.
+        Each call also increases the delay of later logins from the same source, so that concurrent logins queue up.
         """
         if not self._failures:
             return 0.0

@@ -1,1 +1,1 @@
-"""Backups of a storage directory: takes them, restores them, and defines their file formats."""
+"""Takes and restores backups of a storage directory, and defines the backups' file formats."""

@@ -1,6 +1,6 @@
-"""The archive of a storage directory: a sealed `.tar.gz`.
+"""The archive of a storage directory: a `.tar.gz` file with a checksum at its end (see `sealed`).
 
-Its last member, `manifest.json`, lists the other members with their checksums.
+The archive's last member, `manifest.json`, lists all other members with their checksums.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ SUFFIXES: Final = (".tar.gz", ".tgz")
 
 
 def check_archive_name(path: Path) -> None:
-    """Check the name of an archive to write.
+    """Check the file name of a new archive.
 
     Raises:
-        CommandError: 2 if the suffix is wrong, or the file exists.
+        CommandError: 2 if the suffix is wrong or the file exists.
     """
     if not path.name.endswith(SUFFIXES):
         raise CommandError(2, f"The archive's name must end in {' or '.join(SUFFIXES)}: {path}")
@@ -34,12 +34,12 @@ def check_archive_name(path: Path) -> None:
 def write_archive(
     path: Path, files: Iterable[BackupFile], describe: Callable[[tuple[ArchivedFile, ...]], Manifest], progress: Progress
 ) -> Manifest:
-    """Write an archive. The file has a temporary name until it is complete.
+    """Write an archive. Until it is complete, the file has a temporary name.
 
     Arguments:
-        path: the archive's name.
+        path: the archive's file name.
         files: the files to copy.
-        describe: returns the manifest, given the files that were written.
+        describe: returns the manifest for the given archived files.
         progress: see `Progress`.
 
     Raises:
@@ -87,7 +87,7 @@ class _Reader:
 
 
 def verify_archive(path: Path, progress: Progress) -> Manifest:
-    """Check each byte of an archive, and return its manifest.
+    """Verify the checksums of an archive, and return its manifest.
 
     Raises:
         CommandError: 301 if the archive is damaged, 2 if it cannot be read or was written by a later version.
@@ -123,7 +123,7 @@ def unpack_archive(path: Path, target: Path, progress: Progress) -> None:
 
 
 def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """Yield the members with their contents. All members must be plain files without a directory in their names."""
+    """Yield the archive's members with their contents. Each member must be a plain file whose name contains no directory."""
     try:
         with tarfile.open(path, "r|gz") as archive:
             for member in archive:

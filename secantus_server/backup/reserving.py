@@ -1,6 +1,7 @@
-"""Reserving temporary names, so that two backups or restores to one path do not use each other's files.
+"""Reserves temporary names, so that two backups or restores to one path do not use each other's files.
 
-The lock of a file or directory ends with the process that holds it. So what a killed process has left can be used again.
+A reservation is a file lock, which the operating system releases when the process ends. Files of a killed process can therefore be
+reused.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _BUSY: Final = 117
 
 
 def lock(descriptor: int, path: Path) -> None:
-    """Lock an open file or directory. On a file system without flock, nothing is locked.
+    """Lock an open file or directory. Do nothing on a file system without flock.
 
     Raises:
-        CommandError: 117 if somebody else has it open for this purpose, or had until now.
+        CommandError: 117 if another backup or restore holds the lock, or has just released it.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,7 +37,7 @@ def lock(descriptor: int, path: Path) -> None:
 
 
 def _has_name(descriptor: int, path: Path) -> bool:
-    """Return whether a path is still that of an open file or directory."""
+    """Return whether a path still refers to an open file or directory."""
     return path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor))
 
 
@@ -46,14 +47,14 @@ def _busy(path: Path) -> CommandError:
 
 @contextmanager
 def reserved_directory(directory: Path) -> Iterator[None]:
-    """Provide an empty directory that nobody else uses for a block, and remove it afterwards unless it was renamed.
+    """Context manager: create and lock an empty directory. At the end, remove it unless it was renamed.
 
     Arguments:
-        directory: its name; it does not exist, or was left by a process that was killed.
+        directory: the path, which does not exist or was left behind by a killed process.
 
     Raises:
-        CommandError: 117 if another backup or restore uses it.
-        OSError: it cannot be created.
+        CommandError: 117 if another backup or restore uses the directory.
+        OSError: the directory cannot be created.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

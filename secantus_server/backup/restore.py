@@ -15,7 +15,8 @@ from secantus_server.storage import Engine
 def restore_archive(
     archive: Path, target: Path, progress: Progress, finish: Callable[[Path, Manifest], object] = lambda directory, manifest: None
 ) -> Manifest:
-    """Restore an archive to a directory that does not exist or is empty. The restored directory has a temporary name until it is complete.
+    """Restore an archive to a directory that does not exist or is empty. Until the restore is complete, the files are in a temporary
+    directory.
 
     Arguments:
         archive: the archive, which is verified before anything is written.
@@ -24,8 +25,8 @@ def restore_archive(
         finish: applies further changes to the restored directory.
 
     Raises:
-        CommandError: 301 if the archive is damaged, 2 if it cannot be read or the target is not empty, 117 if another restore to the target
-            runs.
+        CommandError: 301 if the archive is damaged, 2 if it cannot be read or the target is not empty, 117 if another restore to the
+            target is running.
     """
     check_target(target)
     manifest = verify_archive(archive, progress)
@@ -44,7 +45,7 @@ def restore_archive(
 
 
 def check_target(target: Path) -> None:
-    """Check that a directory to restore to does not exist or is empty.
+    """Check that the target directory of a restore does not exist or is empty.
 
     Raises:
         CommandError: 2 if the directory exists and is not empty.

@@ -1,7 +1,7 @@
-"""A gzip file with a seal: its last bytes are an empty gzip member that contains the SHA-256 checksum of all preceding bytes.
+"""Gzip files with a seal: an empty gzip member at the end, which contains the SHA-256 checksum of all preceding bytes.
 
-Other programs read the file like any gzip file. The seal allows a reader to detect any changed bit before it decompresses anything. This
-includes bits in the headers and in the padding of the compressed data.
+Other programs can read a sealed file like any gzip file. A reader can verify the seal before it decompresses the data. The seal also
+covers the headers and the padding of the compressed data.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ SEAL_SIZE: Final = len(_HEAD) + _DIGEST_SIZE + len(_TAIL)
 
 
 class _Hashing:
-    """A binary file that computes the checksum of what is written to it."""
+    """A binary file that computes the checksum of the bytes written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.digest = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
-        """Write to the file."""
+        """Write bytes to the file and add them to the checksum."""
         self.digest.update(data)
         return self._file.write(data)
 
@@ -45,23 +45,23 @@ class _Hashing:
 
 
 def check_is_new(path: Path) -> None:
-    """Check that a file to write does not exist.
+    """Check that the file to write does not exist.
 
     Raises:
-        CommandError: 2 if it does.
+        CommandError: 2 if the file exists.
     """
     if path.exists():
         raise CommandError(2, f"The file {path} exists already: choose another name, or remove it.")
 
 
 class SealedWriter:
-    """Writes a sealed file under a temporary name in the same directory, and renames it once it is complete and synced.
+    """Writes a sealed file under a temporary name in the same directory. Once the file is complete and synced, it is renamed.
 
     Arguments:
-        path: the file's name; it must not exist.
+        path: the file's final name, which must not exist.
 
     Raises:
-        CommandError: 2 if the file exists or cannot be created, 117 if another writer of this file has not ended.
+        CommandError: 2 if the file exists or cannot be created, 117 if another writer of the same file is still active.
     """
 
     def __init__(self, path: Path) -> None:
@@ -110,10 +110,10 @@ class SealedWriter:
 
 
 def check_seal(path: Path) -> None:
-    """Check that no bit of a sealed file has changed.
+    """Verify the checksum of a sealed file.
 
     Raises:
-        CommandError: 301 if a bit has changed or the file has no seal; 2 if it cannot be read.
+        CommandError: 301 if a bit has changed or the file has no seal; 2 if the file cannot be read.
     """
     try:
         with path.open("rb") as file:

@@ -1,8 +1,8 @@
-"""The archive of the oplog: a directory of segments, each a sealed gzip file of entries, which are applied to a backup to restore the store
-as of a later time.
+"""The oplog archive: a directory of segments, which are sealed gzip files of oplog entries.
 
-A segment `oplog-<after>-<last>.bson.gz` contains the entries after the first timestamp, up to and including the second. Both are 64-bit
-numbers in hexadecimal. Thus the segments of one history form a chain.
+Applying the entries to a restored backup brings the store to a later time. A segment `oplog-<after>-<last>.bson.gz` contains the entries
+after the first timestamp, up to and including the second timestamp. Both are 64-bit numbers in hexadecimal. Consecutive segments
+therefore form a chain.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LENGTH_BYTES: Final = 4
 
 
 class Segment(NamedTuple):
-    """A file of the archive with the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers)."""
+    """A file of the oplog archive with the entries after the timestamp `after`, up to and including `last` (both 64-bit numbers)."""
 
     path: Path
     after: int
@@ -55,8 +55,8 @@ class OplogArchive:
         oldest: the timestamp from which on the oplog is complete; 0 if no entry was ever removed from the oplog.
 
     Raises:
-        CommandError: 2 if the directory cannot be used, or if it contains later entries than the store, which means that it belongs to
-            another history.
+        CommandError: 2 if the directory cannot be used, or if its entries are newer than the store. In that case the directory is the
+            archive of another store.
     """
 
     def __init__(self, engine: Engine, directory: Path, newest: int, oldest: int) -> None:
@@ -95,7 +95,7 @@ class OplogArchive:
             self.position = last
 
     def _read(self) -> tuple[list[bytes], int, bool]:
-        """Return the next entries to archive, the timestamp of the last of them, and whether more may follow."""
+        """Return the next entries to archive, the timestamp of the last entry, and whether more entries may follow."""
         entries: list[bytes] = []
         size, last = 0, self.position
         with self._engine.transaction() as unit:
@@ -111,7 +111,7 @@ class OplogArchive:
 
 
 def entries_between(directory: Path, after: int) -> Iterator[bytes]:
-    """Yield the archived entries after a timestamp.
+    """Yield the archived entries that are later than a timestamp.
 
     Raises:
         CommandError: 301 if a segment is damaged or missing.

@@ -21,13 +21,11 @@ _PASSES_COPIED: Final = 3
 
 
 class _UsersCreated(Exception):
-    """The first users were created while the files were being archived, so the archive may contain parts of their data."""
+    """Signals that the first users were created while the files were being archived, so the archive may contain parts of their data."""
 
 
 class _Moment(NamedTuple):
-    """The moment of a backup: its time in milliseconds since the epoch, and the timestamp of the last write before it as a 64-bit
-    number.
-    """
+    """The point in time of a backup, in milliseconds since the epoch, and the timestamp of the last write before it, as a 64-bit number."""
 
     now_ms: int
     stamp: int
@@ -91,7 +89,7 @@ class _Backup:
 
 
 def has_had_users(engine: Engine) -> bool:
-    """Return whether users, roles or the login secret have ever been in the store, so that its files may contain bytes of them."""
+    """Return whether the store has ever contained users, roles or the login secret. If so, its files may still contain bytes of them."""
     with engine.transaction() as unit:
         return unit.get(META, WITHOUT_USERS) is None or unit.get(META, LOGIN_SECRET) is not None
 
@@ -106,17 +104,17 @@ def take_backup(
     *,
     with_users: bool = False,
 ) -> Manifest:
-    """Write an archive of the store as of one moment. The store accepts writes meanwhile.
+    """Write an archive of the store as of one point in time. The store accepts writes during the backup.
 
     Arguments:
-        path: the archive's name.
+        path: the archive's file name.
         progress: called after each piece; see `Progress`.
         begin: called with the number of bytes to copy.
-        with_users: whether the archive contains users and roles. If they are left out of a store that has ever contained any, the backup
-            needs temporary files next to the archive, of twice the size of the store.
+        with_users: whether the archive contains users and roles. If not, and if the store has ever contained any, the backup needs
+            temporary files next to the archive, twice the size of the store.
 
     Raises:
-        CommandError: 2 for a name that cannot be written, 117 while another backup runs, 238 for an in-memory store.
+        CommandError: 2 if the archive cannot be written, 117 while another backup is running, 238 for an in-memory store.
     """
     # Imported here and above, not at the top, because importing tarfile and gzip takes milliseconds, and few of the servers that import
     # this module take backups.

@@ -1,7 +1,7 @@
-"""A copy of a backup without users and roles, in which no byte of them remains, except for changes of roles in the oplog.
+"""A copy of a backup without users and roles. It contains no bytes of their data, except for changes of roles in the oplog.
 
-WiredTiger keeps removed and overwritten data in the free parts of its files and in its log until they are used again. The copy is therefore
-written entry by entry into a new store.
+WiredTiger retains removed and overwritten data in free file space and in its log until the space is reused. The copy is therefore written
+row by row into a new store.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def copied_without_users(files: Iterable[BackupFile], directory: Path, progress:
 
     Arguments:
         files: the files of the backup.
-        directory: a directory for temporary files; if it exists, it was left by a process that was killed, and is replaced.
+        directory: a directory for temporary files. If it exists because a killed process left it behind, it is replaced.
         progress: called with the size of each piece that is copied.
         done: called when the files are no longer needed.
 
@@ -74,7 +74,7 @@ def _copy_bytes(source: IO[bytes], target: IO[bytes], size: int, progress: Progr
 
 
 def _drop_users(store: Engine) -> None:
-    """Drop the collections with users and roles."""
+    """Drop the collections that contain users and roles."""
     with store.transaction() as unit:
         rows = [(key, row) for key, row in unit.scan(CATALOG, b"", None) if has_users_or_roles(*split_key(key))]
         for key, row in rows:
@@ -86,8 +86,9 @@ def _drop_users(store: Engine) -> None:
 
 
 def _is_copied(table: int, key: bytes) -> bool:
-    """Return whether a row is copied.
+    """Return whether to copy a row.
 
-    The login secret is not copied, and neither are the results of retryable writes, because those of findAndModify may contain users.
+    The login secret is not copied. Results of retryable writes are not copied either, because a result of findAndModify may contain a
+    user.
     """
     return table != META or not (key == LOGIN_SECRET or is_retry_row(key))

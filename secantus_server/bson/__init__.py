@@ -1,4 +1,4 @@
-"""Raw BSON: the Python types of BSON values, and code to walk, build, compare and order raw BSON.
+"""Raw BSON: the Python types of BSON values, and functions that traverse, build, compare and sort raw BSON.
 
 https://bsonspec.org/spec.html
 """

@@ -16,7 +16,7 @@ _SUBTYPES_OF_16_BYTES = (3, 4, 5)
 
 
 def nonconformity(document: bytes) -> str | None:
-    """Return a description of the first violation of the BSON specification in a document that `validate` accepts, or None.
+    """Describe the first violation of the BSON specification in a document that `validate` accepts. Return None if there is no violation.
 
     The rules are: field names in a document are unique; the field names in an array are the consecutive numbers from 0; names and strings
     are UTF-8; the options of a regular expression are in alphabetical order; UUIDs and MD5 sums have 16 bytes.

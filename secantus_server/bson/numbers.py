@@ -18,7 +18,7 @@ _NAN = decimal.Decimal("NaN")
 
 
 def int_value(number: int) -> int | Int64 | float:
-    """Return an integer as the narrowest of int, long and double that can represent it."""
+    """Convert an integer to the narrowest of int, long and double that can represent it."""
     if INT32_MIN <= number <= INT32_MAX:
         return int(number)
     if INT64_MIN <= number <= INT64_MAX:
@@ -27,7 +27,7 @@ def int_value(number: int) -> int | Int64 | float:
 
 
 def quiet_decimal(number: Decimal128) -> decimal.Decimal:
-    """Return the value of a decimal for arithmetic. A signaling NaN becomes an ordinary NaN, for which Python raises no error."""
+    """Convert a Decimal128 to a Python decimal for arithmetic. A signaling NaN becomes a quiet NaN, so that Python raises no error."""
     value = number.to_decimal()
     return _NAN if value.is_snan() else value
 
@@ -48,7 +48,9 @@ def to_decimal(number: Any) -> decimal.Decimal:
 
 
 def python_number(number: Any) -> Any:
-    """Return a BSON number as one that Python can compare: an int, a float or a Decimal. NaN is a float, which raises no error."""
+    """Convert a BSON number to a Python number that supports comparison: an int, a float or a Decimal. NaN becomes a float NaN, because
+    comparing a decimal NaN can raise an error.
+    """
     if type(number) is not Decimal128:
         return number
     value = number.to_decimal()
@@ -61,5 +63,5 @@ def is_finite(number: Any) -> bool:
 
 
 def to_float(number: Any) -> float:
-    """Return a BSON number as a double. A decimal beyond the range of doubles becomes infinite."""
+    """Convert a BSON number to a double. A decimal beyond the range of doubles becomes infinite."""
     return float(quiet_decimal(number)) if type(number) is Decimal128 else float(number)

@@ -1,4 +1,4 @@
-"""The text form of values in MongoDB's error messages and in the output of explain, such as `{ a: 1, b: "x" }`."""
+"""The text format of values in MongoDB's error messages and in the output of explain, such as `{ a: 1, b: "x" }`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORTENED_BINARY_BYTES = 70
 
 
 def shell_text(value: Any) -> str:
-    """Return the text of a value for an error message."""
+    """Format a value for an error message."""
     if type(value) is dict:
         return document_text(value)
     if type(value) is list:
@@ -39,15 +39,15 @@ def shell_text(value: Any) -> str:
 
 
 def document_text(document: dict[str, Any]) -> str:
-    """Return the text of a document for an error message."""
+    """Format a document for an error message."""
     inner = ", ".join(f"{name}: {shell_text(value)}" for name, value in document.items())
     return f"{{ {inner} }}" if inner else "{}"
 
 
 def _shortened(text: str) -> str:
-    """Shorten a text of 160 or more bytes to its first 150 bytes.
+    """Truncate a text of 160 or more bytes to 150 bytes.
 
-    As in MongoDB, the cut may fall within a character; drivers replace the invalid bytes when they decode a message.
+    As in MongoDB, the cut may split a character. Drivers replace the invalid bytes when they decode a message.
     """
     if len(text) * 4 < MAX_TEXT_BYTES:
         return text

@@ -1,8 +1,8 @@
-"""Shortcuts that bypass the constructors of pymongo's value classes, for bytes that are known to be valid.
+"""Shortcuts that bypass the constructors of pymongo's value classes, for bytes that are already validated.
 
-A constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each shortcut is tried once at
-import. If a private name is missing, or if the resulting value differs in any way from the constructor's, the shortcut is disabled and the
-codec uses pymongo's public interface.
+Without them, a constructor's checks take longer than the rest of decoding. The shortcuts use private names of pymongo, so each shortcut
+is tested once at import. If a private name is missing, or if the resulting value differs in any way from the constructor's value, the
+shortcut is disabled and the codec uses pymongo's public interface.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def timestamp_setters() -> tuple[Setter, Setter] | None:
 
 
 def timestamp_getters() -> tuple[Getter, Getter]:
-    """Return functions that read the seconds and the increment of a Timestamp, from its slots or from its public properties."""
+    """Return functions that read the seconds and the increment of a Timestamp. They read its slots or, if the shortcut is disabled, its
+    public properties.
+    """
     if timestamp_setters() is None:
         return attrgetter("time"), attrgetter("inc")
     private: Any = Timestamp
@@ -47,7 +49,7 @@ def timestamp_getters() -> tuple[Getter, Getter]:
 
 
 def takes_binary_subtype() -> bool:
-    """Return whether a Binary can be created by `bytes.__new__` and by setting `_Binary__subtype`, without its constructor."""
+    """Return whether a Binary can be created without its constructor, by calling `bytes.__new__` and setting `_Binary__subtype`."""
 
     def make() -> Binary:
         binary = bytes.__new__(Binary, b"\x00\xff")
@@ -66,7 +68,7 @@ def _with(kind: Any, values: list[tuple[Any, Any]]) -> Any:
 
 
 def _makes(public: Any, make: Callable[[], Any]) -> bool:
-    """Return whether the value that the shortcut `make` creates equals `public`, the constructor's value, and has the same repr, hash and
+    """Return whether the shortcut `make` creates a value that equals `public`, the constructor's value, and has the same repr, hash and
     pickle.
     """
     try:

@@ -11,7 +11,7 @@ MAX_RESULT_BYTES = MAX_DOCUMENT_BYTES + 16 * 1024
 
 
 def too_large(size: int) -> CommandError:
-    """Return the error for a result document larger than `MAX_RESULT_BYTES`: 10334 BSONObjectTooLarge."""
+    """Return the error for a result document that is larger than `MAX_RESULT_BYTES`: 10334 BSONObjectTooLarge."""
     limit = f"{MAX_RESULT_BYTES}({MAX_RESULT_BYTES // 1048576}MB)"
     return CommandError(10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {limit}")
 

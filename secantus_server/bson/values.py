@@ -1,7 +1,7 @@
-"""Python types for BSON values for which pymongo's `bson` has no lossless class, and the names of all types.
+"""Python types for BSON values that pymongo's `bson` cannot represent without loss, and the names of all types.
 
-A server must return exactly the values that it received. pymongo decodes dates to datetimes, which have a smaller range. It converts the
-options of regular expressions to `re` flags, and symbol, undefined and dbPointer to other types.
+A server must return exactly the values that it received. In contrast, pymongo decodes dates to datetimes, which have a smaller range. It
+converts the options of regular expressions to `re` flags, and symbol, undefined and dbPointer to other types.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def stamp_of(time: Timestamp) -> int:
 
 
 def timestamp_of(stamp: int) -> Timestamp:
-    """Convert a 64-bit number from `stamp_of` back to a timestamp."""
+    """Convert a 64-bit number, as returned by `stamp_of`, to a timestamp."""
     return Timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
 
 
 def timestamp_seconds(ms: int) -> int:
-    """Convert milliseconds since the epoch to a timestamp's seconds. Clamp the result to the range of timestamps."""
+    """Convert milliseconds since the epoch to the seconds of a BSON timestamp, clamped to the range of timestamps."""
     return min(max(ms // 1000, 0), MAX_SECONDS)
 
 
@@ -62,7 +62,7 @@ class Regex(NamedTuple):
 
 
 class JavaScript(NamedTuple):
-    """BSON JavaScript code. `scope` is None for the BSON type without scope."""
+    """BSON JavaScript code. `scope` is None for the BSON type "code without scope"."""
 
     code: str
     scope: dict[str, Any] | None = None
@@ -91,7 +91,7 @@ class Undefined:
 
 
 class Missing:
-    """The type of `MISSING`, the value to which a path evaluates if its field does not exist."""
+    """The type of `MISSING`, which is the result of evaluating a path to a field that does not exist."""
 
     __slots__ = ()
 
@@ -192,7 +192,7 @@ def type_code(value: Any) -> int:
 
 
 def type_name(value: Any) -> str:
-    """Return MongoDB's alias of a value's type, or "missing" for MISSING."""
+    """Return MongoDB's alias for a value's type, or "missing" for MISSING."""
     return "missing" if value is MISSING else TYPE_NAMES[type_code(value)]
 
 
@@ -202,6 +202,6 @@ def canonical_type(value: Any) -> int:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is an int, long, double or decimal. A bool is not."""
+    """Return whether a value is an int, long, double or decimal. A bool is not a number."""
     kind = type(value)
     return kind is int or kind is float or kind is Int64 or kind is Decimal128

@@ -1,1 +1,1 @@
-"""The commands, one file each, grouped into packages. Code that several commands share is in work/."""
+"""The commands, one module each, grouped into packages. Code that several commands share is in the package `work`."""

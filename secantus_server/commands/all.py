@@ -1,7 +1,7 @@
-"""Imports the modules of the commands. A module registers its commands when it is imported.
+"""Imports the command modules. A module registers its commands when it is imported.
 
 A module is imported when one of its commands is first used, because importing all modules takes a third of the server's start time. A
-module is named after its command: `listCollections` is in `list_collections`. `_OTHER_NAMES` lists the exceptions.
+module is named after its command: `listCollections` is defined in `list_collections`. `_OTHER_NAMES` lists the exceptions.
 """
 
 from __future__ import annotations
@@ -66,5 +66,5 @@ MODULES.update(modules_by_name(secantus_server.commands.__name__, secantus_serve
 
 
 def load_commands() -> None:
-    """Register all commands. Further calls do nothing."""
+    """Import all command modules, which registers the commands. Further calls do nothing."""
     import_all_commands()

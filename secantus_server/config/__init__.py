@@ -1,1 +1,1 @@
-"""The configuration of the daemon: the config file, the flags, the origin of each value, and the table in docs/config.md."""
+"""The daemon's configuration: the config file, the flags, the origin of each value, and the settings tables in docs/config.md."""

@@ -1,4 +1,4 @@
-"""The effective settings of a command line, each with its origin."""
+"""The effective settings, merged from the command line, the config file and the defaults, with the origin of each setting."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EPHEMERAL = {"storage_path": ":memory:", "port": 0, "enable_test_commands": True
 
 @dataclass(frozen=True)
 class Effective:
-    """The effective settings of a command line and the config file, with their origins.
+    """The effective settings from a command line and the config file, with their origins.
 
     Arguments:
         settings: the settings.
-        origins: where each setting's value comes from: "default", the path of the config file, or the flag.
+        origins: the origin of each setting's value: "default", the path of the config file, or the flag.
         file: the config file that was read, or None.
         asked: the given command line options that are not settings, such as "check_config".
     """
@@ -34,7 +34,7 @@ class Effective:
     asked: dict[str, Any]
 
     def described(self) -> str:
-        """Return the settings in the form of a config file that names their origins in comments."""
+        """Return the settings in the format of a config file, with the origin of each setting in a comment."""
         lines: list[str] = []
         for section, entries in SECTIONS.items():
             lines += ["" if lines else f"# config file: {self.file or 'none'}", f"[{section}]"]
@@ -45,7 +45,7 @@ class Effective:
 
 
 def load(arguments: Sequence[str] | None, version: str) -> Effective:
-    """Return the effective settings of a command line and the config file: flags override the config file, which overrides the defaults.
+    """Merge the flags of a command line, the config file and the defaults. Flags override the config file, which overrides the defaults.
 
     Raises:
         SettingsError: if a setting is invalid.

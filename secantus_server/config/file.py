@@ -1,4 +1,4 @@
-"""The config file: TOML with one table per section."""
+"""The config file, a TOML file with one table per section."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FILE_NAME: Final = "secantusdb.toml"
 
 
 def default_paths() -> tuple[Path, ...]:
-    """Return the paths at which a config file is looked for if --config is not given, in the order of the search."""
+    """Return the default paths of the config file, in search order. They apply if --config is not given."""
     return (Path(FILE_NAME), Path("~/.config/secantus").expanduser() / FILE_NAME, Path("/etc/secantus") / FILE_NAME)
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a config file, and return its settings as a dict whose keys are their Python names.
+    """Read a config file, and return its settings as a dict whose keys are the settings' Python names.
 
     Raises:
         SettingsError: if the file is unreadable or not TOML, or has an unknown section or key or an invalid value.
@@ -66,7 +66,7 @@ def _check_section(section: str, table: Any) -> None:
 def _entry(section: str, key: str) -> Entry:
     """Return the setting for a key in a section.
 
-    Raise SettingsError for an unknown key. If the key belongs to another section, the message names that section.
+    Raise SettingsError for an unknown key. If the key is valid in another section, the message mentions that section.
     """
     entry = SECTIONS[section].get(key)
     if entry is not None:
@@ -85,7 +85,7 @@ def _suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def _check_value(entry: Entry, value: Any) -> None:
-    """Raise SettingsError, whose message names the key, if a value is invalid."""
+    """Raise SettingsError if a value is invalid. The message contains the key."""
     try:
         Settings(**{entry.name: value})
     except SettingsError as error:

@@ -28,10 +28,10 @@ _USAGE: Final = f"%(prog)s [FLAG ...]\n       %(prog)s {{{','.join(COMMANDS)}}} 
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser whose error for an unknown flag or subcommand names the one that was probably meant."""
+    """An argument parser whose error message for an unknown flag or subcommand suggests the most similar one."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit with code 2 and a message."""
+        """Print an error message and exit with code 2."""
         unknown = re.match(r"unrecognized arguments: ([\w-]+)", message)
         super().error(self._correction(unknown[1], message) if unknown else message)
 
@@ -54,7 +54,7 @@ class _Console(argparse.Action):
 
 
 def build_parser(version: str) -> argparse.ArgumentParser:
-    """Return the command line parser. Flags have no defaults, so that an omitted flag can be distinguished from a given one."""
+    """Return the command line parser. Flags have no defaults, so that omitted flags can be distinguished from given flags."""
     parser = FlagParser(
         prog="secantusdb", usage=_USAGE, description=_DESCRIPTION, epilog=_EPILOG, argument_default=argparse.SUPPRESS, allow_abbrev=False
     )
@@ -99,7 +99,7 @@ def _metavar(entry: Entry) -> str:
 
 
 def _converter(entry: Entry) -> Callable[[str], Any]:
-    """Return the function that converts a flag's text."""
+    """Return the function that converts a flag's text to the setting's value."""
     if entry.unit is None:
         return type(entry.default)
 
@@ -113,14 +113,14 @@ def _converter(entry: Entry) -> Callable[[str], Any]:
 
 
 def _help(entry: Entry) -> str:
-    """Return the help text: the setting's description without Markdown links, and the default."""
+    """Return a flag's help text: the setting's description without Markdown links, and the default."""
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", entry.help).replace("%", "%%")
     default = entry.shown(entry.default).strip('"')
     return text if default in ("", "false", "0") else f"{text} (default: {default})"
 
 
 def given_flags(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> dict[str, Any]:
-    """Return the values of the flags that a command line contains, keyed by the names of the settings.
+    """Return the values of the flags on a command line, with the names of the settings as keys.
 
     Raises:
         SystemExit: if the command line is invalid or requests help.

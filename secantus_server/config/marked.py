@@ -1,4 +1,4 @@
-"""Generated parts of pages in docs/, between two marks."""
+"""Replaces the generated parts of pages in docs/, which are delimited by two marks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def with_part(page: str, name: str, part: str) -> str:
-    """Return a copy of a page with a new text between `<!-- name: ... -->` and `<!-- end of name -->`.
+    """Return a copy of a page in which `part` replaces the text between `<!-- name: ... -->` and `<!-- end of name -->`.
 
     Arguments:
         part: the new text, which consists of whole lines.

@@ -1,4 +1,4 @@
-"""Sizes such as "4G" and durations such as "90s" or "24h"."""
+"""Conversion of sizes such as "4G" and of durations such as "90s" or "24h"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def megabytes(name: str, value: Any) -> int:
     """Convert a size such as "512M", "4G" or "1.5GB" to megabytes. The units are powers of 1024. The size 0 needs no unit.
 
     Raises:
-        SettingsError: if the value is not a size of whole megabytes.
+        SettingsError: if the value is not a size that is a whole number of megabytes.
     """
     number, unit = _split(value)
     if number == 0:
@@ -36,7 +36,7 @@ def seconds(name: str, value: Any) -> int:
     """Convert a duration to seconds. The value is a number of seconds, or a text such as "90s", "10m", "24h" or "7d".
 
     Raises:
-        SettingsError: if the value is not a duration of whole seconds.
+        SettingsError: if the value is not a duration that is a whole number of seconds.
     """
     duration = milliseconds(name, value)
     if duration % 1000:
@@ -48,7 +48,7 @@ def milliseconds(name: str, value: Any) -> int:
     """Convert a duration to milliseconds; see `seconds`.
 
     Raises:
-        SettingsError: if the value is not a duration of whole milliseconds.
+        SettingsError: if the value is not a duration that is a whole number of milliseconds.
     """
     number, unit = _split(value)
     if number is None or (unit and unit not in _DURATIONS):
@@ -60,7 +60,7 @@ def milliseconds(name: str, value: Any) -> int:
 
 
 def _split(value: Any) -> tuple[float | None, str]:
-    """Return the number and the unit of a quantity. The number is None if the value is not a quantity."""
+    """Split a quantity into its number and its unit. The number is None if the value is not a quantity."""
     if type(value) in (int, float):
         return (float(value), "") if value >= 0 else (None, "")
     match = _QUANTITY.fullmatch(value.strip()) if type(value) is str else None

@@ -17,15 +17,15 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {"require_auth": ("--require-auth"
 
 @dataclass(frozen=True)
 class Entry:
-    """One setting.
+    """The definition of one setting.
 
     Arguments:
         name: the name in Python.
         section: the section of the config file.
         key: the key in that section.
         help: the description of the setting.
-        default: the default, in Python's unit.
-        unit: the unit that the config file takes, or None.
+        default: the default, in the unit that Python uses.
+        unit: the unit in the config file, or None.
         choices: the possible values, or none.
     """
 
@@ -39,12 +39,12 @@ class Entry:
 
     @property
     def place(self) -> str:
-        """Return the setting's place in the config file, as in "[server] port"."""
+        """Return the setting's position in the config file, as in "[server] port"."""
         return f"[{self.section}] {self.key}"
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Return the setting's flags. Error messages name the first one."""
+        """Return the setting's flags. Error messages use the first flag."""
         if self.key == "enabled":
             return (f"--{self.section}",)
         prefix = "" if self.section in _UNPREFIXED else f"{self.section}-"
@@ -52,7 +52,9 @@ class Entry:
 
     @property
     def plain_flag(self) -> str | None:
-        """Return the flag that has the unit in its name and takes a plain number, as in "--cache-size-mb 256", or None."""
+        """Return the flag that takes a plain number and has the unit in its name, such as "--cache-size-mb". Return None if there is no
+        such flag.
+        """
         return f"--{self.name.replace('_', '-')}" if self.unit is not None else None
 
     def read(self, value: Any, where: str) -> Any:
@@ -76,7 +78,7 @@ class Entry:
         return value
 
     def shown(self, value: Any) -> str:
-        """Return the TOML form of a value."""
+        """Convert a value to its TOML form."""
         if self.unit == SIZE_MB:
             return "0" if value == 0 else f'"{value // 1024}G"' if value % 1024 == 0 else f'"{value}M"'
         if self.unit == MILLISECONDS:
@@ -100,8 +102,8 @@ SECTIONS: Final[dict[str, dict[str, Entry]]] = {
 
 
 def formerly(name: str) -> Entry | None:
-    """Return the setting that a key or flag of an earlier version set, or None.
+    """Return the setting for a key or flag of an earlier version, or None.
 
-    Those keys were the settings' Python names, at the top level of the config file.
+    In that version, the keys were the settings' Python names, at the top level of the config file.
     """
     return BY_NAME.get(FORMER_NAMES.get(name, name))

@@ -13,7 +13,7 @@ from secantus_server.config.schema import SECTIONS, Entry
 
 
 def settings_table() -> str:
-    """Return the Markdown text of the settings, with one table per section of the config file."""
+    """Return the settings as Markdown text, with one table per section of the config file."""
     parts = []
     for section, entries in SECTIONS.items():
         rows = "".join(_row(entry) for entry in entries.values())
@@ -28,7 +28,7 @@ def _row(entry: Entry) -> str:
 
 
 def with_table(page: str) -> str:
-    """Return a copy of the text of a page, with the current tables of settings between the page's marks.
+    """Return a copy of a page in which the current tables of settings replace the text between the page's marks.
 
     Raises:
         ValueError: if the page has no marks.

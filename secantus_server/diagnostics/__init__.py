@@ -1,1 +1,1 @@
-"""The log and the counters."""
+"""The server's log and counters."""

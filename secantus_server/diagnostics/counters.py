@@ -8,7 +8,7 @@ from secantus_server.system._threads import Lock
 
 
 class Counters:
-    """Named totals that only grow, such as the number of connections so far.
+    """Named totals that only increase, such as the number of accepted connections.
 
     Threads: `_lock` guards `_counts`.
     """

@@ -1,7 +1,7 @@
-"""Named points in the code at which a test can kill the process, as `kill -9` does, or call a function of the test.
+"""Named points in the code at which a test can kill the process (as `kill -9` does) or call a function of the test.
 
-The environment variable `SECANTUS_CRASH_AT=name:n` kills the process when it reaches the point `name` for the n-th time (by default the
-first time). A test in the same process calls `watch` instead. Without either, a point costs one comparison.
+If the environment variable `SECANTUS_CRASH_AT=name:n` is set, the process is killed when it reaches the point `name` for the n-th time
+(by default the first time). A test in the same process calls `watch` instead. If neither is used, a point costs one comparison.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ Watcher = Callable[[str], object]
 
 
 class Countdown:
-    """A hook that kills the process at a point.
+    """A hook that kills the process at a crash point.
 
     Arguments:
-        text: the point's name, optionally followed by a colon and the number of the pass at which the process is killed.
+        text: the point's name. It may be followed by a colon and a number n, to kill the process when it reaches the point for the n-th
+            time.
 
     Raises:
         ValueError: if there is no such point or the number is not positive.
@@ -45,7 +46,7 @@ class Countdown:
         self._left = int(times or "1")
 
     def __call__(self, name: str) -> None:
-        """Count the passes of the point, and kill the process at the configured pass."""
+        """Count how often the point was reached, and kill the process at the configured count."""
         if name == self._name:
             self._left -= 1
             if self._left == 0:
@@ -57,12 +58,12 @@ _watcher: Watcher | None = Countdown(os.environ[VARIABLE]) if VARIABLE in os.env
 
 
 def watch(watcher: Watcher | None) -> None:
-    """Set the function that is called with the name of each point that any thread reaches. None removes the function."""
+    """Set the function to call with the name of each crash point that any thread reaches. None removes the function."""
     global _watcher
     _watcher = watcher
 
 
 def reach(name: str) -> None:
-    """Report that the calling thread has reached a point: call the function set with `watch`, if any."""
+    """Report that the calling thread has reached a crash point: call the function set with `watch`, if any."""
     if _watcher is not None:
         _watcher(name)

@@ -1,4 +1,4 @@
-"""The server's log. Lines go to a file or to Python's logger `secantus`, and the last lines are kept for getLog."""
+"""The server's log. Lines are written to a file or to Python's logger `secantus`, and the last lines are retained for getLog."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ KEPT_LINES = 1024
 class Log:
     """A server's log.
 
-    `kept` contains the last lines.
-
     Arguments:
         level: the minimum level.
         file: the file to which the lines are written; None to use Python's `logging`.
         now_ms: returns the time in milliseconds since the epoch.
+
+    Attributes:
+        kept: the last lines.
 
     Threads: appending to a deque is atomic, and `logging` and `LogFile` are thread-safe.
     """
@@ -39,11 +40,11 @@ class Log:
 
     @property
     def lines(self) -> list[str]:
-        """Return the messages of the last lines."""
+        """Return the messages of the most recent lines."""
         return [line.message for line in self.kept]
 
     def write(self, level: int, message: str, *, error: BaseException | None = None, **details: Any) -> None:
-        """Write a line if its level is logged.
+        """Write a line if its level reaches the minimum level.
 
         Arguments:
             level: a level of `logging`.
@@ -61,7 +62,7 @@ class Log:
             self._logger.log(level, message, exc_info=error, extra={"secantus": line})
 
     def set_verbose(self, wanted: bool) -> None:
-        """If `wanted`, log all messages from now on. Otherwise log those of at least the configured level."""
+        """Log all messages if `wanted` is true. Otherwise log only messages of at least the configured level."""
         self._level = logging.DEBUG if wanted else self._configured
 
     def rotate(self) -> None:
@@ -80,17 +81,17 @@ class Log:
             file.close()
 
     def debug(self, message: str, **details: Any) -> None:
-        """Log a message that is useful only for debugging. See `write` for the details."""
+        """Log a message for debugging. See `write` for `details`."""
         self.write(logging.DEBUG, message, **details)
 
     def info(self, message: str, **details: Any) -> None:
-        """Log a message for operators. See `write` for the details."""
+        """Log a message for operators. See `write` for `details`."""
         self.write(logging.INFO, message, **details)
 
     def warning(self, message: str, **details: Any) -> None:
-        """Log a possible problem. See `write` for the details."""
+        """Log a possible problem. See `write` for `details`."""
         self.write(logging.WARNING, message, **details)
 
     def error(self, message: str, error: BaseException | None = None, **details: Any) -> None:
-        """Log a failure, with the traceback of `error` if given. See `write` for the details."""
+        """Log a failure, with the traceback of `error` if given. See `write` for `details`."""
         self.write(logging.ERROR, message, error=error, **details)

@@ -16,13 +16,13 @@ from secantus_server.system._threads import Lock
 
 
 class LogFile:
-    """Writes log lines to a file, and continues in a new file on request.
+    """Writes log lines to a file, which can be rotated.
 
     Arguments:
         path: the file, to which lines are appended.
         form: converts a line to the text to write.
-        renames: whether `rotate` renames the file before it opens a new one. If False, another program renames the file before `rotate` is
-            called.
+        renames: whether `rotate` renames the file before it opens a new file. If False, another program must rename the file before it
+            calls `rotate`.
 
     Threads: `_lock` guards the descriptor.
 
@@ -41,7 +41,7 @@ class LogFile:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
     def write(self, line: Line) -> None:
-        """Append a line. If the disk is full, the line is lost, but no error is raised."""
+        """Append a line. If the disk is full, discard the line without raising an error."""
         data = (self._form(line) + "\n").encode("utf-8", "replace")
         with self._lock:
             try:
@@ -50,12 +50,12 @@ class LogFile:
                 return
 
     def rotate(self) -> None:
-        """Continue the log in a new file.
+        """Switch to a new log file.
 
         If `renames` is True, first rename the current file by appending the time to its name. Otherwise another program has renamed it.
 
         Raises:
-            OSError: if the file cannot be renamed or opened. Lines then still go to the old file.
+            OSError: if the file cannot be renamed or opened. Lines are then still written to the old file.
         """
         with self._lock:
             if self._renames:

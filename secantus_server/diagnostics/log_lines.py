@@ -1,4 +1,4 @@
-"""The lines of the log, as text or in MongoDB's structured form.
+"""Formats log lines as text or as MongoDB's structured JSON.
 
 https://www.mongodb.com/docs/manual/reference/log-messages/#structured-logging
 """
@@ -26,11 +26,11 @@ class Line(NamedTuple):
     Arguments:
         millis: the time in milliseconds since the epoch.
         level: a level of `logging`.
-        message: the message, with its details.
-        component: the part of the server, one of MongoDB's components.
-        id: the id of the same message in MongoDB, or 0 if MongoDB does not have it.
+        message: the message, including its details.
+        component: the part of the server, as one of MongoDB's component names.
+        id: MongoDB's id for the same message, or 0 if MongoDB has no such message.
         context: the name of the thread, such as "conn12" for a connection's thread.
-        summary: the message without its details, which `attributes` contains; None if it equals `message`.
+        summary: the message without its details; None if it equals `message`.
         attributes: the details of the message.
         error: the exception that the message reports, or None.
     """
@@ -51,13 +51,13 @@ class Line(NamedTuple):
 
 
 def as_text(line: Line) -> str:
-    """Return a line as readable text."""
+    """Format a line as readable text."""
     shown = f"{line.time()} {logging.getLevelName(line.level)} {line.message}"
     return shown if line.error is None else f"{shown}\n{_trace(line.error)}"
 
 
 def as_json(line: Line) -> str:
-    """Return a line as a JSON document with the fields `t`, `s`, `c`, `id`, `ctx`, `msg` and `attr`."""
+    """Format a line as a JSON document with the fields `t`, `s`, `c`, `id`, `ctx`, `msg` and `attr`."""
     # Imported here, because only a daemon that logs JSON needs it.
     import json
 
@@ -87,7 +87,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _plain(value: Any) -> Any:
-    """Convert a value to JSON types: to relaxed Extended JSON, as in MongoDB's log, or to text if BSON has no such type."""
+    """Convert a value to JSON types. The result is relaxed Extended JSON, as in MongoDB's log, or a text if BSON has no such type."""
     # Imported here, because only lines with attributes need it.
     from bson import json_util
     from bson.datetime_ms import DatetimeMS

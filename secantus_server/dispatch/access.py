@@ -1,8 +1,8 @@
-"""The interface of access control: which user a client has authenticated as, and what that user may do.
-
-`work/access_control.py` implements it.
+"""The interface of access control: the user as which a client has authenticated, and the user's permissions.
 
 https://www.mongodb.com/docs/manual/core/authorization/
+
+`work/access_control.py` implements the interface.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ if TYPE_CHECKING:
 
 
 class Access(Protocol):
-    """The interface of access control, which decides what clients may do."""
+    """The interface of access control, which authorizes the commands of clients."""
 
     def admit(self, name: str, client: ClientInfo) -> None:
-        """Check that a client has authenticated.
+        """Check that a client is authenticated.
 
         Arguments:
-            name: the command that the client sent.
+            name: the name of the client's command.
 
         Raises:
             CommandError: 13 Unauthorized.
         """
 
     def grants_of(self, client: ClientInfo) -> Grants | None:
-        """Return the actions that a client may perform now, or None before authentication.
+        """Return the actions that a client may currently perform, or None before authentication.
 
-        Changes of users and roles take effect at the client's next command. A client whose user was dropped is logged out.
+        Changes of users and roles take effect at the client's next command. If the client's user was dropped, log the client out.
         """
 
     def current_generation(self) -> int:
-        """Return the number of the version of the users and roles. It increases after each change of them."""
+        """Return the version number of the users and roles, which increases with each change to them."""
 
     def log_in(self, client: ClientInfo, user: dict[str, Any], generation: int) -> bool:
-        """Log a connection in as a user, in place of any earlier user.
+        """Log in a user on a connection, and log out the previous user, if any.
 
         Arguments:
             user: the user's document from `admin.system.users`.
@@ -52,4 +52,4 @@ class Access(Protocol):
         """Log out the user of a connection."""
 
     def renew(self) -> None:
-        """Discard the cached users and roles, so that each client's next command reads them again."""
+        """Clear the cache of users and roles, so that each client's next command reads them from the store."""

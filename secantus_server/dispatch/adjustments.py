@@ -1,6 +1,6 @@
-"""Adjustments: the settings that commands can change, other than the catalog (parameters, profiler, query settings, index filters).
+"""Adjustments: the settings outside the catalog that commands can change (parameters, profiler, query settings, index filters).
 
-A snapshot records them, and restoring the snapshot applies them again.
+A snapshot includes them, so that restoring the snapshot also restores these settings.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Changes = dict[Any, Any]
 
 
 class Adjustments(NamedTuple):
-    """The adjustments of a server at one time. Fields are compared by identity, because commands replace them and never modify them."""
+    """The runtime settings of a server at one time. Fields are compared by identity, because commands replace the values and never modify
+    them.
+    """
 
     parameters: dict[str, Any]
     profiling: Profiling
@@ -33,11 +35,11 @@ class Adjustments(NamedTuple):
         return cls(services.parameters, services.observer.profiling, services.query_settings, services.index_filters)
 
     def are_those_of(self, services: Services) -> bool:
-        """Return whether these are the current adjustments of a server."""
+        """Return whether these adjustments equal the current adjustments of a server."""
         return all(mine is theirs for mine, theirs in zip(self, Adjustments.of(services), strict=True))
 
     def apply(self, services: Services) -> None:
-        """Make these the current adjustments of a server."""
+        """Set the adjustments of a server to these values."""
         if services.observer.profiling is not self.profiling:
             services.observer.set(self.profiling)
         if services.parameters is not self.parameters:
@@ -49,7 +51,7 @@ class Adjustments(NamedTuple):
         services.index_filters = self.index_filters
 
     def changes_to(self, later: Adjustments) -> tuple[Changes, ...]:
-        """Return the changes that turn these adjustments into later ones, for use with `changed`."""
+        """Return the differences between these adjustments and later ones, for use with `changed`."""
         return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
 
     def changed(self, changes: tuple[Changes, ...]) -> Adjustments:

@@ -1,6 +1,6 @@
-"""Functions that check a single argument. They return the value to use, or raise the error that MongoDB raises.
+"""Functions that check a single argument. Each returns the value to use, or raises the same error as MongoDB.
 
-The arguments of a check are the field's full name (such as "find.limit") and the value.
+A check takes the field's full name (such as "find.limit") and the value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def as_document(name: str, value: Any) -> dict[str, Any]:
 
 
 def as_raw_document(name: str, value: Any) -> Any:
-    """Check that the value of `$clusterTime` or `lsid` is a document. These fields of a command are not decoded."""
+    """Check that the value of `$clusterTime` or `lsid` is a document. The value is raw BSON, because these two fields are not decoded."""
     return value if type(value) is RawDocument else as_document(name, value)
 
 
@@ -70,7 +70,7 @@ def as_boolean(name: str, value: Any) -> bool:
 
 
 def as_strict_boolean(name: str, value: Any) -> bool:
-    """Check that the value is a bool. Refuse numbers."""
+    """Check that the value is a bool. Raise an error for a number."""
     if type(value) is not bool:
         raise wrong_type(name, value, "bool")
     return value
@@ -82,7 +82,7 @@ def truth(value: Any) -> bool:
 
 
 def whole_number(value: Any) -> int:
-    """Convert a number to an integer: truncate a double, round a decimal half to even, convert NaN to 0, and clamp the result to int64."""
+    """Convert a number to an integer. Truncate a double, round a decimal half to even, convert NaN to 0, and clamp the result to int64."""
     if type(value) is Decimal128:
         value = quiet_decimal(value)
         if value.is_finite():
@@ -94,7 +94,7 @@ def whole_number(value: Any) -> int:
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
-    """Return a check that converts a number of any type to an integer and refuses one that is out of bounds."""
+    """Return a check that converts a number of any type to an integer and raises an error if it is out of bounds."""
 
     def check(name: str, value: Any) -> int:
         if not is_number(value):
@@ -110,7 +110,7 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
 
 
 def exact_integer(name: str, value: Any) -> int:
-    """Check that the value is a number of any type whose value is exactly an int64.
+    """Check that the value is a number, of any type, that equals an int64.
 
     Raises:
         CommandError: 14 if the value is not a number, 9 if the number is not an integer or exceeds int64.
@@ -134,7 +134,7 @@ def one_of(check: str, *types: type) -> Check:
     """Return a check that accepts values of the given types.
 
     Arguments:
-        check: the names of the types as MongoDB lists them in the error.
+        check: the names of the types, as listed in MongoDB's error message.
     """
 
     def run(name: str, value: Any) -> Any:
@@ -146,7 +146,7 @@ def one_of(check: str, *types: type) -> Check:
 
 
 def as_statement_id(name: str, value: Any) -> int:
-    """Check that the value is a statement id of a retryable write: a non-negative int."""
+    """Check that the value is a statement id of a retryable write, which is a non-negative int."""
     if type(value) is not int:
         raise wrong_type(name, value, "int")
     if value < 0:
@@ -172,7 +172,9 @@ def as_real(name: str, value: Any) -> float:
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """Check that the value is an index name or a key pattern. An empty name is a hint, too; return a pattern that no index has."""
+    """Check that the value is an index name or a key pattern. Convert an empty name, which is also a hint, to a pattern that matches no
+    index.
+    """
     if value == "":
         return {"$hint": ""}
     if type(value) is str or type(value) is dict:
@@ -181,7 +183,7 @@ def as_hint(name: str, value: Any) -> str | dict[str, Any]:
 
 
 def own_string(command: str, value: Any) -> str:
-    """Check that the command's first field (such as `find` in find) is a string.
+    """Check that the first field of a command, whose name is the command's name, is a string.
 
     Raises:
         CommandError: 40414 for null, 14 for another type.
@@ -199,7 +201,7 @@ def as_uuid(name: str, value: Any) -> Binary:
 
 
 def exact_uuid(value: Binary) -> Binary:
-    """Check that the value is a UUID of 16 bytes.
+    """Check that a UUID has 16 bytes.
 
     Raises:
         CommandError: 207 InvalidUUID.

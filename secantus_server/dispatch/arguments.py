@@ -1,7 +1,7 @@
 """The declared fields of commands: their types and bounds, and MongoDB's errors for invalid values.
 
-A command declares its fields once. `Arguments.parse` validates a document against the declarations and returns the values. The fields that
-every command takes (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
+A command declares its fields once. `Arguments.parse` validates a document against the declarations and returns the values. Fields that
+are allowed in every command (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a command.
+    """The declaration of one field of a command.
 
     Arguments:
         check: a function that takes the field's full name (such as "find.limit") and the value, and returns the value to use or raises an
@@ -81,8 +81,8 @@ class Field:
         default: the value if the field is absent.
         required: whether the absence of the field is an error.
         null_is_absent: whether null counts as absent.
-        usual: the type whose values are used without a call of `check`.
-        bounds: the range of the ints that are used without a call of `check`; None if `usual` is not int.
+        usual: the type whose values are used without calling `check`.
+        bounds: the range of ints that are used without calling `check`; None if `usual` is not int.
     """
 
     check: Check
@@ -119,7 +119,7 @@ def boolean(default: Any = False) -> Field:
 
 
 def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
-    """Declare a field whose value is a bool. Numbers are refused."""
+    """Declare a field whose value is a bool. A number is an error."""
     return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
@@ -194,7 +194,7 @@ class Arguments(FieldTable):
 
     Arguments:
         name: the command's name, which is the prefix of field names in errors.
-        fields: the fields beyond those that every command takes.
+        fields: the fields in addition to the generic fields.
         generic: whether the fields of `GENERIC` are also allowed.
     """
 

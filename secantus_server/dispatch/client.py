@@ -1,4 +1,4 @@
-"""A connected client."""
+"""The server's state of a connected client."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ClientInfo:
         bytes_in, bytes_out, requests: the traffic of the connection. Only the connection's thread writes these fields.
         usage: counts and times of the commands on the connection.
         conversation: the SASL conversation in progress, or None.
-        users: the authenticated user's name and database; empty before authentication. Replaced as a whole.
+        users: the authenticated user's name and database; empty before authentication. Always replaced as a whole, never modified.
         server_address: the server's address on this connection.
         grants: the actions that the user may perform; None before authentication, and without access control.
         generation: the version of the users and roles from which `grants` was computed.
-        user_id: the id of the authenticated user; it changes if the user is dropped and created again.
-        lost_user: the name, database and id of the authenticated user if the user was dropped since then; otherwise None.
+        user_id: the id of the authenticated user; it changes if the user is dropped and recreated.
+        lost_user: the name, database and id of the authenticated user if the user was dropped after login; otherwise None.
         uid: the digest of the user, which identifies the user's sessions; empty without access control.
         opened: the time when the connection was accepted, on the monotonic clock.
         tls_version: the version of TLS, such as "TLSv1.3"; None without TLS.

@@ -17,11 +17,11 @@ _REQUIRED = {"driver": ("name", "version"), "os": ("type",)}
 
 
 def check_client_metadata(metadata: Any) -> None:
-    """Validate a client metadata document. The size is checked first, as in MongoDB.
+    """Validate a client metadata document. As in MongoDB, check its size first.
 
     Raises:
-        CommandError: 185 if the document is too large, 184 if the application name is too long, 183 for a missing field,
-            14 for a wrong type.
+        CommandError: 185 if the document is too large, 184 if the application name is too long, 183 for a missing field, 14 for a wrong
+            type.
     """
     if type(metadata) is not dict:
         raise CommandError(14, "The client metadata document must be a document")

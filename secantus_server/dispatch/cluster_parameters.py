@@ -1,4 +1,4 @@
-"""The cluster parameters. One of them sets when pre- and post-images expire.
+"""The cluster parameters, including the one that sets when pre- and post-images expire.
 
 https://www.mongodb.com/docs/manual/reference/cluster-parameters/
 """
@@ -33,15 +33,14 @@ def setting_name(name: str) -> str:
 
 
 def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
-    """Return the value of a cluster parameter. Restoring a snapshot also restores the value."""
+    """Return the current value of a cluster parameter. The value is part of snapshots, so restoring a snapshot restores it."""
     value: dict[str, Any] = services.parameters.get(setting_name(name), CLUSTER_PARAMETERS[name])
     return value
 
 
 def images_expire_before_ms(services: Services) -> int:
-    """Return the wall clock time, in milliseconds, before which pre- and post-images in the oplog have expired.
-
-    Return 0 if images do not expire.
+    """Return the wall clock time, in milliseconds, before which pre- and post-images in the oplog have expired. Return 0 if images do not
+    expire.
     """
     seconds = cluster_parameter(services, CHANGE_STREAM_OPTIONS)["preAndPostImages"]["expireAfterSeconds"]
     return 0 if seconds == "off" else services.clock.now_ms() - int(seconds) * 1000

@@ -1,4 +1,4 @@
-"""Causal consistency: the `$clusterTime` that drivers pass from server to server, and reads at or after a given cluster time.
+"""Causal consistency: the `$clusterTime` that drivers gossip between servers, and reads at or after a given cluster time.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
@@ -27,13 +27,13 @@ NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64
 
 
 def take_cluster_time(value: Any, services: Services) -> None:
-    """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to it.
+    """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to this time.
 
     Arguments:
         value: the decoded value of the field.
 
     Raises:
-        CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for a time more than a year ahead.
+        CommandError: 14 or 40414 for a malformed document, 205 ClusterTimeFailsRateLimiter for a time more than a year in the future.
     """
     if type(value) is RawDocument:
         data = value.data
@@ -54,10 +54,10 @@ def take_cluster_time(value: Any, services: Services) -> None:
 
 
 def reach(services: Services, wanted: Timestamp, field: str) -> None:
-    """Advance the server's operation time to at least `wanted`, by a no-op oplog entry if necessary.
+    """Advance the server's operation time to at least `wanted`. If necessary, write a no-op oplog entry.
 
     Arguments:
-        field: the name of the read concern's field that contains the time, for the error.
+        field: the read concern's field that contains the time, for the error.
 
     Raises:
         CommandError: 72 InvalidOptions for a time after the cluster time.
@@ -77,7 +77,7 @@ def reach(services: Services, wanted: Timestamp, field: str) -> None:
 
 
 def _malformed(document: dict[str, Any]) -> CommandError:
-    """Return the error for the first field that is missing or has the wrong type."""
+    """Return the error for the first field of a `$clusterTime` that is missing or has the wrong type."""
     if type(document.get("clusterTime")) is not Timestamp:
         return _wrong_field("$clusterTime.clusterTime", document, "clusterTime", "timestamp")
     signature = document["signature"]

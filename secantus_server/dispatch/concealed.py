@@ -1,4 +1,4 @@
-"""Removes passwords, keys and proofs from commands before logs, errors, currentOp and the profiler show them."""
+"""Redacts passwords, keys and proofs in commands before they appear in logs, errors, currentOp or the profiler."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LIKE_PASSWORD = frozenset(["pass", "passwd", "password", "passphrase"])
 
 
 def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]:
-    """Return a command's body with its secrets redacted. If the command cannot contain secrets, return the body itself, not a copy."""
+    """Return a command's body with its secrets redacted. If the command cannot contain secrets, return the original body, not a copy."""
     body = message.body
     if db == USERS_DB and _names_users(command.name, message):
         return {name: value if index == 0 and type(value) is str else _redacted(value) for index, (name, value) in enumerate(body.items())}
@@ -40,12 +40,12 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
 
 
 def shown_error(call: Call, message: str) -> str:
-    """Return the error message of a command, or `HIDDEN` if the message could contain a user's key, as that of a duplicate key could."""
+    """Return a command's error message for logs, or `HIDDEN` if the message (such as a duplicate key error) could contain a user's key."""
     return HIDDEN if call.db == USERS_DB and _names_users(call.name, call.message) else message
 
 
 def _names_users(name: str, message: Message) -> bool:
-    """Return whether a command on the database `admin` names a collection with the SCRAM keys of users."""
+    """Return whether a command on the database `admin` refers to a collection that contains the SCRAM keys of users."""
     target = next(iter(message.body.values()))
     if type(target) is str and target in WITH_KEYS:
         return True
@@ -56,7 +56,7 @@ def _names_users(name: str, message: Message) -> bool:
 
 
 def _mentions_users(value: Any) -> bool:
-    """Return whether any string in a value, at any depth, is the name of a collection with the SCRAM keys of users."""
+    """Return whether any string in a value, at any depth, is the name of a collection that contains the SCRAM keys of users."""
     if type(value) is str:
         return value in _NAMES
     if type(value) is bytes:
@@ -66,7 +66,7 @@ def _mentions_users(value: Any) -> bool:
 
 
 def _redacted(value: Any) -> Any:
-    """Return a copy of a value in which all leaf values are redacted, except numbers and the values of `lsid` and `$clusterTime`."""
+    """Return a copy of a value in which all leaf values are redacted, except for numbers and the values of `lsid` and `$clusterTime`."""
     if type(value) is dict:
         return {name: _redacted(one) for name, one in value.items()}
     if type(value) is list:
@@ -75,7 +75,7 @@ def _redacted(value: Any) -> Any:
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:
-    """Return a copy of a value in which the fields with the given names are redacted at any depth. Names are case-insensitive."""
+    """Return a copy of a value in which the given fields are redacted at any depth. Field names are compared case-insensitively."""
     if type(value) is list:
         return [_without(one, secrets) for one in value]
     if type(value) is not dict:

@@ -88,7 +88,7 @@ def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> No
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
-    """Validate a write concern. Errors that MongoDB detects only after the write are returned by `write_concern_error` instead.
+    """Validate a write concern. If MongoDB detects an error only after the write, `write_concern_error` reports it instead.
 
     Arguments:
         takes_one: whether the command supports write concerns.
@@ -161,7 +161,7 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the `writeConcernError` for a write concern that a single node cannot satisfy, or None. The write is kept in spite of it.
+    """Return the `writeConcernError` for a write concern that a single node cannot satisfy, or None. The error does not undo the write.
 
     Arguments:
         concern: the command's write concern, or None.

@@ -1,4 +1,4 @@
-"""The registry of connected clients, and the traffic of all clients since the server's start."""
+"""The registry of connected clients, and the total traffic of all clients since the server started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Traffic(NamedTuple):
-    """The counts of bytes and requests of one or several connections."""
+    """The numbers of bytes and requests on one or more connections."""
 
     bytes_in: int = 0
     bytes_out: int = 0
@@ -26,8 +26,8 @@ class Traffic(NamedTuple):
 class Connections:
     """The connections of a server.
 
-    Threads: `_lock` guards `_clients`, `_traffic` and `_usage`. A connection's own thread updates its `ClientInfo` without the lock;
-    other threads only read it.
+    Threads: `_lock` guards `_clients`, `_traffic` and `_usage`. A connection's own thread updates its `ClientInfo` without the lock, and
+    all other threads only read the `ClientInfo`.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Connections:
             self._clients[client.connection_id] = client
 
     def remove(self, client: ClientInfo) -> None:
-        """Remove a closed connection, and add its counts to the totals."""
+        """Remove a closed connection, and add its traffic and usage to the totals."""
         with self._lock:
             if self._clients.pop(client.connection_id, None) is not None:
                 self._traffic = self._traffic.plus(client)
@@ -60,7 +60,7 @@ class Connections:
             return list(self._clients.values())
 
     def traffic(self) -> Traffic:
-        """Return the bytes and requests of all connections, including closed ones."""
+        """Return the numbers of bytes and requests of all connections, including closed connections."""
         with self._lock:
             total = self._traffic
             for client in self._clients.values():
@@ -68,7 +68,7 @@ class Connections:
         return total
 
     def usage(self) -> Usage:
-        """Return the counts and times of the commands of all connections, including closed ones."""
+        """Return the counts and times of the commands of all connections, including closed connections."""
         total = Usage()
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):
@@ -76,9 +76,8 @@ class Connections:
         return total
 
     def forget(self, db: str, collection: str | None = None) -> None:
-        """Remove the usage statistics of a dropped collection, or of all collections of a dropped database.
-
-        The server's totals do not change.
+        """Remove the usage statistics of a dropped collection, or of all collections of a dropped database. The server's totals do not
+        change.
         """
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):

@@ -1,4 +1,4 @@
-"""Dispatch of a message to its command, and validation of the arguments that every command takes.
+"""Dispatches messages to their commands, and validates the arguments that every command accepts.
 
 https://www.mongodb.com/docs/manual/reference/command/
 """
@@ -82,7 +82,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
 
 
 def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
-    """Return the command of this name, after checking that the client has authenticated if it must.
+    """Return the command of this name, if it exists and the client is authenticated or need not be.
 
     Raises:
         CommandError: 59 CommandNotFound, 13 Unauthorized, and the error of a command that is not supported.
@@ -96,7 +96,7 @@ def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     """Unregister and count a finished command, and call the interceptors' `after`.
 
-    An outcome of None means an internal error, after which no interceptor is called.
+    After an internal error, `outcome` is None and no interceptor is called.
     """
     services, body, operation = request.services, request.body, request.operation
     services.operations.end(operation)
@@ -122,7 +122,9 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
 
 
 def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | None) -> None:
-    """Free a command's JavaScript engine, whose memory can be large. A cursor that stays open keeps the engine until it is closed."""
+    """Free a command's JavaScript engine, which can use much memory. If a cursor stays open, the engine is freed when the cursor is
+    closed.
+    """
     operation.engine = None
     cursor = outcome.get("cursor") if isinstance(outcome, dict) else None
     if cursor is None or not cursor["id"]:
@@ -135,11 +137,11 @@ def _check_place(command: Command, request: Request) -> None:
 
 
 def check_generic(command: Command, request: Request, operation: Operation) -> None:
-    """Validate the arguments that every command takes.
+    """Validate the arguments that every command accepts.
 
     Raises:
-        CommandError: if one of them is invalid or not supported by this command; the error with which the express lane has ended the
-            command, whose arguments are valid.
+        CommandError: if an argument is invalid or not supported by this command. Also the error with which the express lane (the fast
+            path for simple commands) ended the command, whose arguments are valid.
     """
     body, unfinished = request.body, request.message.unfinished
     check_database_name(request.db)
@@ -197,7 +199,7 @@ def _max_time_ms(name: str, value: Any) -> int:
 
 
 def _session(command: Command, request: Request) -> bytes:
-    """Return the UUID in the command's `lsid`."""
+    """Validate the command's `lsid` and return its UUID."""
     document = request.body["lsid"]
     if type(document) is RawDocument:
         data = document.data
@@ -210,7 +212,7 @@ def _session(command: Command, request: Request) -> bytes:
 
 
 def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
-    """Return the UUID of a session document. Refuse a document whose `uid` is not the digest of the client's user.
+    """Return the UUID of a session document, whose `uid` must be the digest of the client's user.
 
     Raises:
         CommandError: the errors of `_checked_uuid`; 13 Unauthorized for another user's session.
@@ -266,11 +268,11 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command, and wait until its writes are on disk if that is required.
+    """Run a command and, if required, wait until its writes are on disk.
 
-    If the write concern cannot be met, add `writeConcernError` to the reply or error.
+    If the write concern cannot be satisfied, add `writeConcernError` to the reply or error.
 
-    For commands that need not write (aggregate, mapReduce), `work/pipelines.py` does both, because it knows whether they wrote.
+    For aggregate and mapReduce, which may or may not write, `work/pipelines.py` does both, because it knows whether the command wrote.
     """
     if FIELD in request.body:
         series = target_buckets(command, request)
@@ -298,7 +300,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:
-    """Add the fields of every reply: `ok`, and the cluster time on a replica set."""
+    """Add the fields that every reply contains: `ok`, and the cluster time on a replica set."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
         # Read the operation time first: it must not be later than the cluster time.

@@ -1,4 +1,4 @@
-"""The labels of errors, which tell drivers what they may retry or resume.
+"""The error labels, which tell drivers whether they may retry a command or resume a change stream.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md#determining-retryable-errors
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md#transienttransactionerror
@@ -35,9 +35,9 @@ RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10
 
 
 def label_error(command: Command, request: Request, error: CommandError) -> None:
-    """Add the server's labels to the error of a command. To an overload error, also add the driver's delay before a retry.
+    """Add the server's labels to the error of a command. For an overload error, also add the delay before a driver's retry.
 
-    If a fail point has set labels, keep them unchanged.
+    If a fail point has set labels, do not change them.
     """
     if not (isinstance(error, InjectedError) and error.has_own_labels):
         label = _label(command, request, error.code)
@@ -54,12 +54,13 @@ def label_change_stream_error(error: CommandError) -> None:
 
 
 def concern_labels(command: Command, call: Call, code: int) -> tuple[str, ...]:
-    """Return the labels of a reply that contains a write concern error with the given code."""
+    """Return the labels for a reply that contains a write concern error with the given code."""
     return (RETRYABLE,) if code in RETRYABLE_CODES and _is_retryable_write(command, call.body) else ()
 
 
 def backoff_fields(services: Services) -> dict[str, Any]:
-    """Return the additional fields of an overload error: the delay before a driver's retry, if the parameter for it is set.
+    """Return the additional fields of an overload error. If the corresponding parameter is set, they contain the delay before a driver's
+    retry.
 
     https://github.com/mongodb/specifications/blob/master/source/client-backpressure/client-backpressure.md
     """
@@ -80,7 +81,9 @@ def _label(command: Command, request: Request, code: int) -> str | None:
 
 
 def _is_retryable_write(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a driver may send the command again, because it is a retryable write with a `txnNumber` or ends a transaction."""
+    """Return whether a driver may retry the command. This applies to a write with a `txnNumber`, and to the commit or abort of a
+    transaction.
+    """
     if command.in_transaction is InTransaction.END:
         return True
     return "txnNumber" in body and "autocommit" not in body and command.is_retryable

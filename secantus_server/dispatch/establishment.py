@@ -1,4 +1,4 @@
-"""The names of the parameters and counters of the limit on the rate at which connections are established."""
+"""The names of the parameters and counters that concern the rate limit for new connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the fields in the data of a fail point."""
+"""Functions that read and check the fields in the data of a fail point."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
-    """Refuse fields that Secantus does not support for a fail point.
+    """Raise an error for a field that this server does not support for a fail point.
 
-    MongoDB ignores unknown fields. Ignore a field whose name is not a single word, because MongoDB cannot know such a field.
+    A field whose name is not a single word is ignored. MongoDB ignores unknown fields and has no fields with such names.
 
     Raises:
         CommandError: 238.
@@ -28,7 +28,7 @@ def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
 
 
 def flag(data: dict[str, Any], field: str, default: bool = False) -> bool:
-    """Return a Boolean field.
+    """Return the value of a Boolean field.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -40,7 +40,7 @@ def flag(data: dict[str, Any], field: str, default: bool = False) -> bool:
 
 
 def text(data: dict[str, Any], field: str) -> str | None:
-    """Return a string field, or None if it is missing.
+    """Return the value of a string field, or None if it is missing.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -49,7 +49,7 @@ def text(data: dict[str, Any], field: str) -> str | None:
 
 
 def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
-    """Return a field that is an array of strings, or None if it is missing.
+    """Return the value of a field that must be an array of strings, or None if it is missing.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -66,7 +66,7 @@ def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
 
 
 def whole(data: dict[str, Any], field: str) -> int | None:
-    """Return a field that is a non-negative number, converted to an integer by `whole_number`, or None if it is missing.
+    """Return the value of a field that must be a non-negative number, or None if it is missing. Convert the number with `whole_number`.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue.
@@ -83,7 +83,7 @@ def whole(data: dict[str, Any], field: str) -> int | None:
 
 
 def document(data: dict[str, Any], field: str) -> dict[str, Any] | None:
-    """Return a field that is a document, or None if it is missing.
+    """Return the value of a field that must be a document, or None if it is missing.
 
     Raises:
         CommandError: 14 TypeMismatch.
@@ -92,7 +92,7 @@ def document(data: dict[str, Any], field: str) -> dict[str, Any] | None:
 
 
 def _optional(data: dict[str, Any], field: str, kind: type[T], name: str) -> T | None:
-    """Return a field that must have the type `kind`, or None if the field is missing.
+    """Return the value of a field that must have the type `kind`, or None if the field is missing.
 
     Arguments:
         name: the name of the type, for the error.

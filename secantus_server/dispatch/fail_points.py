@@ -1,7 +1,7 @@
-"""The fail points of one server: which ones exist, which ones are set, and how often each one has acted.
+"""The registry of fail points: which fail points exist, and which are active on a server.
 
-A fail point is a named place in the server at which a test makes something fail or wait. While no fail point is set, the check at such a
-place is a lookup in an empty dict, and no interceptor is active.
+A fail point is a named place in the server at which a test can inject an error or a delay. While no fail point is active, the check at
+such a place is a lookup in an empty dict, and the fail point interceptors are inactive.
 
 https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
 """
@@ -30,9 +30,9 @@ _REPEATED: set[str] = set()
 
 
 def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parser]:
-    """Return a decorator that registers the parser of a fail point's data under the fail point's name.
+    """Return a decorator that registers a parser for the data of the named fail point.
 
-    The parser takes the document `data`, returns the parsed data, and raises CommandError for invalid data.
+    The parser receives the document `data`, returns the parsed data, and raises CommandError for invalid data.
 
     Arguments:
         repeated: whether the fail point can be set several times at once, as ``name/label``.
@@ -58,7 +58,7 @@ class InjectedError(CommandError):
     """An error that a fail point injects into a command.
 
     Arguments:
-        labels: the error labels; with None, the server adds its usual labels.
+        labels: the error labels; if None, the server adds its usual labels.
     """
 
     def __init__(self, code: int, message: str, labels: tuple[str, ...] | None, info: Mapping[str, Any] | None = None) -> None:
@@ -68,12 +68,12 @@ class InjectedError(CommandError):
 
 @dataclass(frozen=True)
 class Mode:
-    """The mode of a fail point, which determines on which entries it acts.
+    """The mode of a fail point, which determines at which of its entries the fail point is triggered.
 
     Arguments:
-        skip: the number of entries to ignore at first.
-        times: the number of entries on which to act; infinite unless the client sets it.
-        probability: the probability of acting on an entry.
+        skip: the number of initial entries to ignore.
+        times: the number of entries that trigger the fail point; infinite unless the client sets it.
+        probability: the probability that an entry triggers the fail point.
     """
 
     skip: int = 0
@@ -85,7 +85,7 @@ class FailPoint:
     """An active fail point.
 
     Arguments:
-        data: the parsed data that the client gave.
+        data: the parsed data from the client.
 
     Threads: the lock of the registry (`FailPoints`) guards `entered` and `acted`.
     """
@@ -99,7 +99,7 @@ class FailPoint:
 
     @property
     def is_used_up(self) -> bool:
-        """Return whether the fail point has acted as often as its mode allows."""
+        """Return whether the fail point has been triggered as often as its mode allows."""
         return self.acted >= self.mode.times
 
 
@@ -107,11 +107,11 @@ class FailPoints:
     """The fail points of one server.
 
     Arguments:
-        random: decides whether a fail point with an `activationProbability` acts.
+        random: decides whether a fail point with an `activationProbability` is triggered.
         on_change: called after a fail point was set or has ended.
 
-    Threads: `active` is replaced as a whole while `_changed` is held, and read without the lock. `_changed` guards everything else. It is
-    notified when a fail point is set, acts or ends, when a waiting operation is interrupted, and when the server stops.
+    Threads: `active` is replaced as a whole while `_changed` is locked, and is read without the lock. `_changed` guards everything else.
+    It is notified when a fail point is set, is triggered or ends, when a waiting operation is interrupted, and when the server stops.
     """
 
     def __init__(self, random: Random, on_change: Callable[[], None]) -> None:
@@ -125,10 +125,10 @@ class FailPoints:
         self.active: Mapping[str, FailPoint] = {}
 
     def set(self, name: str, mode: Mode | None, data: dict[str, Any]) -> int:
-        """Set a fail point or turn it off, and return how often it has acted so far.
+        """Set a fail point or turn it off, and return how often it has been triggered so far.
 
         Arguments:
-            mode: None turns the fail point off.
+            mode: the mode, or None to turn the fail point off.
 
         Raises:
             CommandError: 266 FailPointSetFailed for an unknown name; the parser's error for invalid data.
@@ -150,13 +150,13 @@ class FailPoints:
         return count
 
     def count(self, name: str) -> int:
-        """Return how often a fail point has acted since the server started."""
+        """Return how often a fail point has been triggered since the server started."""
         return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
-        """Restore an earlier set of fail points, except those that have been used up since.
+        """Replace the active fail points by an earlier set, except for fail points that have been used up since then.
 
-        Wake the operations that wait at any other fail point.
+        Operations that wait at a fail point outside that set continue.
 
         Arguments:
             before: an earlier value of `active`.
@@ -169,15 +169,15 @@ class FailPoints:
         self._on_change()
 
     def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
-        """Call `restore`, and return the fail points that had been set since `before`."""
+        """Restore an earlier set of fail points with `restore`, and return the fail points that were set since then."""
         since = {name: one for name, one in self.active.items() if before.get(name) is not one}
         self.restore(before)
         return since
 
     def enter(self, name: str) -> FailPoint | None:
-        """Count an entry of a fail point, if it is set. Return the fail point if it acts on this entry, otherwise None.
+        """Count an entry of a fail point, if it is set. Return the fail point if this entry triggers it, otherwise None.
 
-        Every call counts as an entry, so call this method only if the data of the fail point in `active` applies to the command.
+        Every call counts as an entry. Therefore call this method only if the fail point's data in `active` applies to the command.
         """
         with self._changed:
             found = self.active.get(name)
@@ -197,7 +197,8 @@ class FailPoints:
         return found
 
     def block(self, operation: Operation, seconds: float) -> None:
-        """Make an operation wait for some seconds. The operation's time limit, an interruption or the server's stop ends the wait early.
+        """Block an operation for some seconds. The wait ends early if the operation is interrupted or its time limit expires, or if the
+        server stops.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -205,9 +206,9 @@ class FailPoints:
         self._wait(operation, lambda: False, seconds)
 
     def hold(self, name: str, operation: Operation) -> None:
-        """Enter a fail point. If it acts, make the operation wait until the fail point is turned off or set again.
+        """Enter a fail point. If this triggers it, block the operation until the fail point is turned off or set again.
 
-        The operation's time limit, an interruption or the server's stop ends the wait early.
+        The wait ends early if the operation is interrupted or its time limit expires, or if the server stops.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -216,7 +217,7 @@ class FailPoints:
             self._wait(operation, lambda: self.active.get(name) is not found, math.inf)
 
     def wait_for_entries(self, name: str, count: int, operation: Operation) -> None:
-        """Make an operation wait until a fail point has acted `count` times since the server's start.
+        """Block an operation until a fail point has been triggered `count` times since the server started.
 
         Raises:
             CommandError: the errors of `Operation.check`, or 266 for an unknown name.
@@ -226,13 +227,13 @@ class FailPoints:
         self._wait(operation, lambda: self.count(name) >= count, math.inf)
 
     def close(self) -> None:
-        """End all waits, and make later waits return at once."""
+        """Wake all waiting operations, and make later waits return immediately."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _wait(self, operation: Operation, ended: Callable[[], bool], seconds: float) -> None:
-        """Block until `ended` returns True or the time is over. `ended` is called with `_changed` held."""
+        """Block until `ended` returns True or the time has elapsed. `ended` is called while `_changed` is locked."""
         if operation.deadline is not None:
             # Wait 1 ms beyond the operation's time limit, so that the check below finds it exceeded.
             seconds = min(seconds, operation.seconds_left() + 0.001)

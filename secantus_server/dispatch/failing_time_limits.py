@@ -1,4 +1,4 @@
-"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, which act on commands with a time limit (`maxTimeMS`)."""
+"""The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, which affect commands with a time limit (`maxTimeMS`)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ ALWAYS, NEVER = "maxTimeAlwaysTimeOut", "maxTimeNeverTimeOut"
 
 @fail_point(ALWAYS)
 def parse_always(data: dict[str, Any]) -> None:
-    """Parse the data of maxTimeAlwaysTimeOut, which takes none."""
+    """Parse the data of maxTimeAlwaysTimeOut, which must be empty."""
     check_fields(ALWAYS, data, ())
 
 
 @fail_point(NEVER)
 def parse_never(data: dict[str, Any]) -> None:
-    """Parse the data of maxTimeNeverTimeOut, which takes none."""
+    """Parse the data of maxTimeNeverTimeOut, which must be empty."""
     check_fields(NEVER, data, ())
 
 
 def apply_to_limit(points: FailPoints, operation: Operation) -> None:
-    """Apply the two fail points to an operation with a time limit: make the limit expire at once, or remove it.
+    """Apply the two fail points to an operation with a time limit. Depending on the fail point, the limit expires immediately or is
+    removed.
 
     Raises:
         CommandError: 50 MaxTimeMSExpired.

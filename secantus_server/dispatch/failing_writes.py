@@ -52,10 +52,11 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work whose writes of documents enter the fail point. `closes` tells whether to close the connection after the command.
+    """A unit of work that triggers the fail point when documents are written. After the command, `closes` is True if the connection must
+    be closed.
 
     Arguments:
-        work: the unit of work that executes the writes.
+        work: the wrapped unit of work, which executes the writes.
     """
 
     def __init__(self, work: UnitOfWork, points: FailPoints) -> None:
@@ -64,11 +65,11 @@ class _FailingWork:
         self.closes = False
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """Begin a read as the wrapped unit of work does; see `UnitOfWork.reading`."""
+        """Start a read in the wrapped unit of work; see `UnitOfWork.reading`."""
         return self._work.reading()
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Write as the wrapped unit of work does, but enter the fail point before the commit; see `UnitOfWork.write`.
+        """Write through the wrapped unit of work, but enter the fail point before the commit; see `UnitOfWork.write`.
 
         Raises:
             CloseConnection: if the fail point closes the connection before the commit.
@@ -92,7 +93,7 @@ class _FailingWork:
         return result
 
     def _enter(self, documents: int) -> Failure | None:
-        """Enter the fail point once for each document that a commit changes, until the fail point acts."""
+        """Enter the fail point once for each document that a commit changes, until the fail point is triggered."""
         for _ in range(documents):
             found = self._points.enter(FAIL_POINT)
             if found is not None:
@@ -103,12 +104,12 @@ class _FailingWork:
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Change the catalog as the wrapped unit of work does; see `UnitOfWork.change_catalog`."""
+        """Change the catalog through the wrapped unit of work; see `UnitOfWork.change_catalog`."""
         return self._work.change_catalog(body, check, exclusive=exclusive, namespaces=namespaces)
 
 
 def _failure(code: int, closes: bool) -> Exception:
-    """Return the exception to raise before the commit of a write, which thus does not happen."""
+    """Return the exception to raise before the commit of a write, so that nothing is committed."""
     if closes:
         return CloseConnection(f"{FAIL_POINT} fails a write and closes the connection")
     return InjectedError(code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
@@ -118,7 +119,7 @@ def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
     """Run a retryable write while the fail point is set.
 
     Arguments:
-        run: runs the write with `request.work`.
+        run: executes the write with `request.work`.
 
     Raises:
         CloseConnection: if the fail point closes the connection.

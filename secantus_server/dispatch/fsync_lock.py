@@ -1,4 +1,4 @@
-"""The lock of the command fsync. While it is held, writes wait.
+"""The lock of the command fsync, which blocks all writes while it is held.
 
 https://www.mongodb.com/docs/manual/reference/command/fsync/
 """
@@ -17,14 +17,15 @@ _LOOK_S = 0.05
 
 
 class FsyncLock:
-    """The fsync lock, which counts how often it was acquired.
-
-    `waiting` contains the ids of the threads that wait until the lock is no longer held.
+    """The fsync lock. It can be acquired several times and counts its acquisitions.
 
     Arguments:
         on_change: called after each acquisition and release.
 
-    Threads: `_changed` guards `count` and `waiting`; `is_held` reads `count` without it.
+    Attributes:
+        waiting: the ids of the threads that are blocked by the lock.
+
+    Threads: `_changed` guards `count` and `waiting`; `is_held` reads `count` without locking.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -35,13 +36,11 @@ class FsyncLock:
 
     @property
     def is_held(self) -> bool:
-        """Return whether the lock is held. While it is, writes wait."""
+        """Return whether the lock is held, which blocks writes."""
         return self.count > 0
 
     def acquire(self, operation: Operation, operations: Operations, is_write: Callable[[Operation], bool], timeout_s: float) -> int:
-        """Acquire the lock, which makes later writes wait, and wait until the running writes have ended.
-
-        Return how often the lock is held now.
+        """Acquire the lock, which blocks later writes. Wait until the running writes have ended, then return the number of acquisitions.
 
         Arguments:
             operation: the operation of the command that acquires the lock.
@@ -71,7 +70,7 @@ class FsyncLock:
         return self.count
 
     def release(self) -> int:
-        """Release the lock once, and return how often it is still held.
+        """Undo one acquisition of the lock, and return the number of remaining acquisitions.
 
         Raises:
             CommandError: 20 IllegalOperation if the lock is not held.
@@ -86,7 +85,7 @@ class FsyncLock:
         return left
 
     def release_all(self) -> None:
-        """Release the lock completely, however often it was acquired."""
+        """Undo all acquisitions of the lock."""
         while self.is_held:
             self.release()
 

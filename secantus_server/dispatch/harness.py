@@ -1,6 +1,6 @@
-"""The interface of the operations that a test harness needs and for which MongoDB has no commands.
+"""The interface for operations that test harnesses need and for which MongoDB has no commands.
 
-`SecantusDBServer` implements them, and clients call them with the command secantusTest.
+`SecantusDBServer` implements the operations. Clients call them with the command secantusTest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
 class DumpedCollection(NamedTuple):
-    """A collection or view with its definition and its documents in natural order. A time series also has its stored buckets."""
+    """A collection or view with its definition and its documents in natural order. For a time-series collection, the stored buckets are
+    included.
+    """
 
     db: str
     name: str
@@ -25,12 +27,12 @@ class DumpedCollection(NamedTuple):
 
     @property
     def is_view(self) -> bool:
-        """Return whether this is a view."""
+        """Return whether the collection is a view."""
         return "viewOn" in self.options
 
 
 class Difference(NamedTuple):
-    """The difference between a collection or view now and at a snapshot.
+    """The difference between the current state of a collection or view and its state in a snapshot.
 
     Documents are matched by `_id`. `changed` contains pairs of an old and a new document.
     """
@@ -59,15 +61,15 @@ class LoggedCommand(Protocol):
 
     @property
     def text(self) -> str:
-        """Return the command as one would type it in mongosh."""
+        """Return the command as mongosh code."""
 
     @property
     def shape(self) -> str:
-        """Return the shape of the command: its text with `?` in place of constants."""
+        """Return the shape of the command: its mongosh code with `?` in place of constants."""
 
     @property
     def plan_summary(self) -> str:
-        """Return a summary of the command's plans, which names the collection scans and index scans."""
+        """Return a summary of the command's plans, which lists the collection scans and index scans."""
 
 
 #: Commands of the log, the log position after the last command, and the number of commands that were dropped because the log was full.
@@ -79,28 +81,30 @@ class Harness(Protocol):
 
     @property
     def snapshots(self) -> tuple[Any, ...]:
-        """Return the open snapshots, outermost first. Each has an attribute `number`."""
+        """Return the open snapshots, outermost first. Each snapshot has an attribute `number`."""
 
     def snapshot(self) -> Any:
         """Take a snapshot."""
 
     def restore(self, snapshot: Any) -> None:
-        """Restore the contents that the server had at the time of a snapshot."""
+        """Restore the server's contents as of a snapshot."""
 
     def release(self, snapshot: Any) -> None:
-        """Release a snapshot. Writes since the snapshot are kept."""
+        """Release a snapshot without undoing the writes since then."""
 
     def clock(self) -> tuple[int, bool]:
-        """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
+        """Return the time of the server's clock in milliseconds since the Unix epoch, and whether the clock is running."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Set the server's clock or move it by an offset, start or stop it if `runs` is given, and return its new time."""
+        """Set the server's clock to a time or move it by an offset, and return the new time. If `runs` is given, also start or stop the
+        clock.
+        """
 
     def restore_clock(self) -> None:
-        """Set the server's clock back to the system's time."""
+        """Reset the server's clock to the system's time."""
 
     def begin_wire_log(self) -> None:
-        """Start secantusTest's command log, unless it has been started."""
+        """Start secantusTest's command log, unless it is already running."""
 
     def end_wire_log(self) -> None:
         """Stop secantusTest's command log."""
@@ -109,10 +113,10 @@ class Harness(Protocol):
         """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
 
     def wire_log(self, start: int) -> LoggedCommands | None:
-        """Return the commands in secantusTest's command log from position `start` on, or None if no log was started."""
+        """Return the commands in secantusTest's command log from position `start` on, or None if the log was never started."""
 
     def dump(self) -> list[DumpedCollection]:
-        """Return all collections and views, except the server's internal ones."""
+        """Return all collections and views, except the server's internal collections."""
 
     def differences(self, snapshot: Any) -> list[Difference]:
         """Return the collections and views that differ from a snapshot."""

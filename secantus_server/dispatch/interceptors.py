@@ -1,4 +1,4 @@
-"""The interface of interceptors, which act before and after commands, and the list of a server's interceptors.
+"""The interface of interceptors, which run before and after commands, and the list of a server's interceptors.
 
 The package `interceptors` contains the implementations, one per file.
 """
@@ -23,7 +23,7 @@ Outcome = dict[str, Any] | CommandError
 
 
 class Call(Protocol):
-    """A command as interceptors see it; `Request` implements it.
+    """The interface of a command for interceptors; `Request` implements it.
 
     Arguments:
         name: the command's name as the client wrote it.
@@ -32,10 +32,9 @@ class Call(Protocol):
         seconds: the command's working time, without waits for data; set when the command has ended.
         is_slow: whether the command counts as slow; None until `Observer.is_slow` is called.
         is_concealed: whether `operation.body` is a copy of the client's command without its secrets. If so, the command's documents must
-            not be shown either.
+            not be logged either.
         settings: the query settings for the command's query shape, or None.
-        retried: if this is a retryable write that was sent again, the ids of the statements that were executed the first time; otherwise
-            None.
+        retried: for a retryable write that was sent again, the ids of the statements that were executed the first time; otherwise None.
         services: the server's services.
     """
 
@@ -55,27 +54,27 @@ class Call(Protocol):
 
 
 class Interceptor:
-    """An action that runs before or after commands. A subclass overrides the methods that it needs."""
+    """The base class of actions that run before or after commands. A subclass overrides the methods that it needs."""
 
     @property
     def is_active(self) -> bool:
-        """Return whether the interceptor must be called. A subclass calls `Interceptors.refresh` when this changes."""
+        """Return whether the interceptor must be called. When the result changes, a subclass must call `Interceptors.refresh`."""
         return True
 
     @property
     def threshold_s(self) -> float:
-        """Return the duration in seconds above which a command is passed to `after`."""
+        """Return the minimum duration, in seconds, of the commands for which `after` is called."""
         return -math.inf
 
     def before(self, call: Call) -> None:
-        """Act before a command with valid arguments runs.
+        """Run before a command whose arguments are valid.
 
         Raises:
             CommandError: if the interceptor refuses the command. `after` is called nevertheless.
         """
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Act after a command has finished.
+        """Run after a command has finished.
 
         Arguments:
             outcome: the command's reply or its error.
@@ -86,9 +85,9 @@ class Interceptors:
     """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
     `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the active
-    interceptors. Dispatch calls no `after` for a command that took at most that time, so an idle interceptor costs nothing.
+    interceptors. For a command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing.
 
-    Threads: the tuples are replaced as a whole; the threads of commands only read them. `_lock` serializes `refresh`, so that the tuples
+    Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.
     """
 
@@ -100,12 +99,12 @@ class Interceptors:
         self.threshold_s = math.inf
 
     def install(self, *interceptors: Interceptor, first: bool = False) -> None:
-        """Install interceptors after those already installed, or before them if `first` is set."""
+        """Install interceptors after those already installed, or before them if `first` is True."""
         self._installed = interceptors + self._installed if first else self._installed + interceptors
         self.refresh()
 
     def remove(self, interceptor: Interceptor) -> None:
-        """Remove an interceptor. Its `after` may still be called for commands that are running now."""
+        """Remove an interceptor. Its `after` may still be called for commands that are already running."""
         self._installed = tuple(one for one in self._installed if one is not interceptor)
         self.refresh()
 

@@ -1,9 +1,10 @@
-"""The commands of MongoDB 8.2 that Secantus does not support yet. Remove a name when its command is implemented.
+"""The commands of MongoDB 8.2 that this server does not support yet. Remove a name when its command is implemented.
 
-Commands that do not exist on a member of a replica set are not listed and raise the error for unknown names: commands that were removed
-before 8.2 (`eval`, `getLastError`, `getFreeMonitoringStatus`), and those of mongos (`addShard`), Atlas (`atlasVersion`) and MongoDB
-Enterprise.
 https://www.mongodb.com/docs/manual/reference/command/
+
+Commands that do not exist on a member of a replica set are not listed, so they raise the error for unknown names. Examples are commands
+that were removed before 8.2 (`eval`, `getLastError`, `getFreeMonitoringStatus`), and commands that exist only in mongos (`addShard`),
+Atlas (`atlasVersion`) or MongoDB Enterprise.
 """
 
 from __future__ import annotations

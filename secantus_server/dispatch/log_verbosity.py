@@ -1,9 +1,9 @@
 """The verbosity of log components: the parameters logLevel and logComponentVerbosity.
 
-If the verbosity of the whole log or of the component `command` is above 0, the server logs debug messages and every command. The
-verbosities of other components are stored and reported, but the server has no log lines for them.
-
 https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.logComponentVerbosity
+
+If the verbosity of the whole log or of the component `command` is above 0, the server logs debug messages and every command. The
+verbosities of all other components are stored and reported but have no effect.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ def default_verbosity() -> dict[str, Any]:
 
 
 def changed_verbosity(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
-    """Return the verbosities after a change.
+    """Return a copy of the verbosities with changes applied.
 
     Arguments:
         current: the verbosities of all components.
-        wanted: the verbosities to change, in the form of `current`.
+        wanted: the verbosities to change, in the same format as `current`.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue for an unknown component or an invalid verbosity.
@@ -79,5 +79,5 @@ def _verbosity(where: str, value: Any) -> int:
 
 
 def logs_everything(verbosity: dict[str, Any]) -> bool:
-    """Return whether these verbosities make the server log debug messages and every command."""
+    """Return whether the server must log debug messages and every command at these verbosities."""
     return bool(verbosity["verbosity"] > 0 or verbosity["command"]["verbosity"] > 0)

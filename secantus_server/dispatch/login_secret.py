@@ -1,7 +1,8 @@
-"""The secret from which the salts sent for unknown users are derived.
+"""The secret from which the salts for unknown users are derived.
 
-The secret is stored, so that the salts of unknown users survive a restart like those of known users. No client can read it, and backup
-archives without users do not contain it.
+During a login, an unknown user gets such a salt, so that a client cannot find out which users exist. The secret is stored, so that these
+salts survive a restart like the salts of existing users. Clients cannot read the secret, and backup archives without users do not contain
+it.
 """
 
 from __future__ import annotations

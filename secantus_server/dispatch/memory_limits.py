@@ -1,4 +1,4 @@
-"""The memory limits of commands. A test can lower them with setParameter to reach a limit without writing 100 megabytes."""
+"""The memory limits of commands. A test can lower a limit with setParameter, to exceed it without writing 100 megabytes."""
 
 from __future__ import annotations
 

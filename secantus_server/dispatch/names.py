@@ -54,7 +54,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
 
 
 def _check_utf8(name: str) -> None:
-    """Refuse a name that is not valid UTF-8, because drivers could not decode a reply that contains it."""
+    """Raise an error for a name that is not valid UTF-8, because drivers could not decode a reply that contains it."""
     try:
         name.encode()
     except UnicodeEncodeError:

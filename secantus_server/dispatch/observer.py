@@ -21,11 +21,12 @@ NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 @dataclass(frozen=True)
 class Profiling:
-    """The settings of the profiler. An instance is never modified, but replaced as a whole.
+    """The settings of the profiler. An instance is never modified, only replaced as a whole.
 
     Arguments:
         levels: the level, 1 or 2, of each profiled database.
-        filters: by database, the profiler's filter, both as the client gave it and parsed. A filter replaces `slow_ms` and `sample_rate`.
+        filters: the profiler's filter of each database, both in the client's form and parsed. A filter replaces `slow_ms` and
+            `sample_rate`.
         slow_ms: the duration above which a command is slow.
         sample_rate: the fraction of slow commands to record.
     """
@@ -36,7 +37,7 @@ class Profiling:
     sample_rate: float = 1.0
 
     def of(self, db: str, *, level: int, filter: tuple[dict[str, Any], Any] | None) -> Profiling:
-        """Return a copy with another level and filter for a database."""
+        """Return a copy with a different level and filter for one database."""
         levels = {name: value for name, value in self.levels.items() if name != db}
         filters = {name: value for name, value in self.filters.items() if name != db}
         return replace(
@@ -51,7 +52,7 @@ class Observer:
         clock: the source of the random numbers that select the sample of slow commands.
         on_change: called after each change.
 
-    Threads: `set` replaces `profiling` as a whole; the threads of commands only read it.
+    Threads: `set` replaces `profiling` as a whole, and command threads only read it.
     """
 
     def __init__(self, clock: Clock, on_change: Callable[[], None]) -> None:
@@ -68,12 +69,12 @@ class Observer:
         self._adjust()
 
     def log_all(self, wanted: bool) -> None:
-        """If `wanted`, log every command from now on. Otherwise log only slow commands."""
+        """Log every command if `wanted` is true. Otherwise log only slow commands."""
         self.logs_all = wanted
         self._adjust()
 
     def is_slow(self, call: Call) -> bool:
-        """Return whether a command was slow and belongs to the random sample. The decision is made once per command."""
+        """Return whether a command was slow and belongs to the random sample. The result is determined once per command."""
         if call.is_slow is None:
             slow = call.seconds * 1000 > self.profiling.slow_ms
             call.is_slow = slow and self._clock.random.random() < self.profiling.sample_rate

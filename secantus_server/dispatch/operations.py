@@ -15,7 +15,7 @@ __all__ = ["Notes", "Operation", "Operations"]
 
 
 class Notes(Protocol):
-    """The recorded plans of one command; `query.plan_notes.PlanNotes` implements it."""
+    """The interface of a command's recorded plans; `query.plan_notes.PlanNotes` implements it."""
 
     def add(self, plan: Any, query: Any = None) -> None:
         """Record a plan that is about to be executed."""
@@ -24,7 +24,7 @@ class Notes(Protocol):
         """Add the numbers of keys and documents that the command examined to its connection's usage."""
 
     def resume(self) -> None:
-        """Begin new records, for the next command on the cursor to which these plans belong."""
+        """Start new records for the next command on the same cursor."""
 
 
 class Operations:
@@ -33,7 +33,7 @@ class Operations:
     Arguments:
         new_notes: creates empty `Notes`.
 
-    Threads: single dict operations and `next` on the counter are atomic, and each operation has its own key.
+    Threads: no lock is needed, because single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
     def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
@@ -51,7 +51,7 @@ class Operations:
         body: dict[str, Any],
         users: tuple[tuple[str, str], ...] = (),
     ) -> Operation:
-        """Create and register an operation. The caller must call `end` when the operation has ended, even with an error.
+        """Create and register an operation. The caller must call `end` when the operation has ended, even after an error.
 
         Arguments:
             body: the command document, without secrets.
@@ -62,7 +62,7 @@ class Operations:
         return operation
 
     def end(self, operation: Operation) -> None:
-        """Remove a finished operation."""
+        """Unregister a finished operation."""
         if operation.deadline is not None:
             operation.note_time_left()
         del self.running[operation.opid]
@@ -72,10 +72,10 @@ class Operations:
         return list(self.running.values())
 
     def current(self, last: Operation) -> Operation | None:
-        """Return the operation that this thread runs, or None.
+        """Return the operation that is running in the calling thread, or None.
 
         Arguments:
-            last: the operation to try first, because it probably is the current one.
+            last: the operation to try first, because it is probably the current one.
         """
         thread = get_ident()
         if last.thread == thread and last.opid in self.running:
@@ -83,7 +83,8 @@ class Operations:
         return next((operation for operation in self.all() if operation.thread == thread), None)
 
     def check_waiting(self) -> None:
-        """Call `check` of the operation that this thread runs. This is for code that waits and has no reference to the operation.
+        """Call `check` of the operation that is running in the calling thread. Waiting code without a reference to its operation calls
+        this method.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -94,13 +95,13 @@ class Operations:
                 operation.check()
 
     def kill(self, opid: int) -> None:
-        """Make an operation fail at its next check. As in MongoDB, ignore an unknown id."""
+        """Interrupt an operation, which raises an error at its next check. As in MongoDB, ignore an unknown id."""
         operation = self.running.get(opid)
         if operation is not None:
             operation.interrupt(CommandError(11601, "operation was interrupted"))
 
     def kill_all(self, error: CommandError) -> None:
-        """Make every operation fail at its next check."""
+        """Interrupt every operation: each raises the error at its next check."""
         for operation in self.all():
             # Each operation gets its own copy of the error, because the labels depend on the command.
             operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))

@@ -1,4 +1,4 @@
-"""The server's parameters: those that drivers and tools read, and those with an effect in this server.
+"""The server's parameters: parameters that drivers and tools read, and parameters that have an effect in this server.
 
 https://www.mongodb.com/docs/manual/reference/parameters/
 """
@@ -48,8 +48,8 @@ class Parameter:
 
     Arguments:
         default: returns the parameter's default value.
-        check: returns the value to store, or raises an error for an invalid value; None if setParameter cannot change the parameter in
-            Secantus.
+        check: returns the value to store, or raises an error for an invalid value. None if this server does not support changing the
+            parameter.
         settable: whether MongoDB allows a change at runtime.
         at_startup: whether MongoDB allows setting it on the command line.
         since: the difference between releases that introduces the parameter; None if every release has it.
@@ -67,14 +67,14 @@ def _constant(value: Any) -> Callable[[Settings], Any]:
 
 
 def _boolean(name: str, value: Any) -> bool:
-    """Convert any value to a bool. Null is false, and every other value that is neither a bool nor a number is true."""
+    """Convert any value to a bool. Null becomes false. A value that is neither null, a bool nor a number becomes true."""
     return a.truth(value) if type(value) is bool or is_number(value) else value is not None
 
 
 def _integer(minimum: int | None = None, maximum: int | None = None) -> a.Check:
     """Return a check that converts a number or a bool to an integer.
 
-    A value of another type raises 2 BadValue, not 14 as in `arguments.integer`.
+    For a value of any other type, the check raises 2 BadValue instead of the error 14 that `arguments.integer` raises.
     """
     check = a.integer(minimum, maximum)
 
@@ -93,7 +93,7 @@ def _writes_noops(settings: Settings) -> bool:
 def _sync_delay(name: str, value: Any) -> float:
     """Check the number of seconds between checkpoints.
 
-    Refuse 0, which would disable checkpoints, so that WiredTiger's log would grow without bound.
+    Raise an error for 0, which would disable checkpoints, so that WiredTiger's log would grow without bound.
     """
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
@@ -106,7 +106,7 @@ def _sync_delay(name: str, value: Any) -> float:
 
 
 def _burst_capacity(name: str, value: Any) -> float:
-    """Check the number of seconds for which the capacity for new connections is kept."""
+    """Check the number of seconds for which unused capacity for new connections accumulates."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = to_float(value)

@@ -1,4 +1,4 @@
-"""The privileges that a command declares as required, and the check whether a user has them.
+"""The declarations of the privileges that commands require, and the check whether a user has these privileges.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """
@@ -32,7 +32,7 @@ _COLLECTION, _DATABASE = Resource.COLLECTION, Resource.DATABASE
 
 
 class Authorized(Protocol):
-    """A command as its authorization sees it; `Request` implements it.
+    """The interface of a command for authorization; `Request` implements it.
 
     Arguments:
         name: the command's name as the client wrote it.
@@ -53,7 +53,7 @@ class Authorized(Protocol):
 
 @dataclass(slots=True)
 class OtherCommand:
-    """A command other than the running one, as its authorization sees it: an explained command, or the command that opened a cursor."""
+    """A command to authorize that is not the running command: an explained command, or the command that opened a cursor."""
 
     name: str
     db: str
@@ -72,12 +72,12 @@ class Privileges:
     """The privileges that a command requires.
 
     Arguments:
-        actions: the actions required for the command's resource; empty if authentication is enough.
-        resource: the kind of the command's resource. A privilege on a resource that includes it (such as the database of a collection) is
-            sufficient, too.
-        by_arguments: the actions that some arguments require, possibly on another resource: for example, `upsert` requires `insert`, and
-            `$out` requires `insert` and `remove`. `check` checks whether the user has them.
-        requires_auth: whether a client must have authenticated; False for the commands that connect and authenticate clients.
+        actions: the actions required on the command's resource; empty if authentication is enough.
+        resource: the kind of the command's resource. A privilege on an enclosing resource (such as the database of a collection) is also
+            sufficient.
+        by_arguments: the actions that certain arguments require, possibly on another resource. For example, `upsert` requires `insert`,
+            and `$out` requires `insert` and `remove`. `check` checks whether the user has these actions.
+        requires_auth: whether a client must have authenticated; False for commands that connect or authenticate clients.
         check: returns whether the user may use the command's arguments; given if and only if `by_arguments` is given.
     """
 
@@ -95,31 +95,31 @@ AUTHENTICATED = Privileges()
 
 
 def on_cluster(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the privileges of a command that acts on the server."""
+    """Return the required privileges of a command that acts on the server."""
     return Privileges(actions, Resource.CLUSTER, by_arguments, check=check)
 
 
 def on_database(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the privileges of a command that acts on the database on which it runs."""
+    """Return the required privileges of a command that acts on the database on which it runs."""
     return Privileges(actions, Resource.DATABASE, by_arguments, check=check)
 
 
 def on_collection(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the privileges of a command that acts on the collection that it names."""
+    """Return the required privileges of a command that acts on the collection in its first field."""
     return Privileges(actions, Resource.COLLECTION, by_arguments, check=check)
 
 
 def collection_of(call: Authorized) -> str:
     """Return the collection name in a command's first field, or "" if the field's value is not a string.
 
-    For "", only a privilege on the whole database is sufficient.
+    "" means that the command requires a privilege on the whole database.
     """
     target = call.body[call.name]
     return target if type(target) is str else ""
 
 
 def includes(found: frozenset[str], actions: tuple[str, ...]) -> bool:
-    """Return whether all required actions are among the found ones.
+    """Return whether all required actions are in `found`.
 
     Arguments:
         found: the actions that a user may perform.
@@ -158,7 +158,7 @@ def bypasses_validation(call: Authorized) -> bool:
 
 
 def may_bypass_validation(call: Authorized, grants: Grants) -> bool:
-    """Return False if the command bypasses document validation and the user may not do that."""
+    """Return whether the user may bypass document validation, or the command does not bypass it."""
     return not bypasses_validation(call) or "bypassDocumentValidation" in grants.on(call.db, collection_of(call))
 
 
@@ -166,7 +166,8 @@ def named(call: Authorized, field: str, containing: bytes = b"") -> list[dict[st
     """Return the documents in an array argument of a command. The message may contain the array as a document sequence.
 
     Arguments:
-        containing: only documents whose BSON contains these bytes are needed; others in a document sequence are skipped without decoding.
+        containing: bytes that the BSON of each required document contains. Other documents in a document sequence are skipped without
+            decoding.
     """
     sequence = call.message.sequences.get(field)
     if sequence is not None:

@@ -1,4 +1,4 @@
-"""The argument `rawData`, which makes a command on a time-series collection read and write the collection's buckets.
+"""The argument `rawData`, with which a command on a time-series collection reads and writes the collection's buckets.
 
 https://jira.mongodb.org/browse/DRIVERS-3064
 """
@@ -28,9 +28,9 @@ def buckets_of(services: Services, db: str, name: str) -> str | None:
 
 
 def target_buckets(command: Command, request: Request) -> str | None:
-    """Rewrite a command with `rawData` so that it runs on the buckets, as MongoDB does.
+    """Rewrite a command with `rawData` so that it runs on the buckets collection, as in MongoDB.
 
-    Return the name of the time-series collection, or None if the command is not on one.
+    Return the name of the time-series collection, or None if the command is not on a time-series collection.
     """
     if command.name not in COMMANDS or not request.body[FIELD]:
         return None
@@ -38,9 +38,9 @@ def target_buckets(command: Command, request: Request) -> str | None:
 
 
 def rename_target(services: Services, db: str, body: dict[str, Any], field: str) -> str | None:
-    """If a field of a command names a time-series collection, replace the name with that of its buckets collection.
+    """If a field of a command contains the name of a time-series collection, replace it with the name of the buckets collection.
 
-    Return the old name, or None for any other collection.
+    Return the old name, or None if the collection is not a time-series collection.
     """
     name = body[field]
     buckets = buckets_of(services, db, name) if type(name) is str else None
@@ -51,7 +51,8 @@ def rename_target(services: Services, db: str, body: dict[str, Any], field: str)
 
 
 def show_series(request: Request, reply: Reply, name: str) -> None:
-    """In a reply, replace the namespace of the cursor with that of the time-series collection, which the client then passes to getMore.
+    """Set the namespace of a reply's cursor to the time-series collection instead of its buckets. The client then sends this name in
+    getMore.
 
     MongoDB does so since 9.0 (SERVER-120476).
     """
@@ -65,6 +66,6 @@ def show_series(request: Request, reply: Reply, name: str) -> None:
 
 
 def may_use_raw_data(call: Authorized, grants: Grants) -> bool:
-    """Return whether the command has no `rawData`, or the user may use it on the command's collection."""
+    """Return whether the user may use `rawData` on the command's collection, or the command does not contain `rawData`."""
     name = call.body[call.name]
     return not call.body.get(FIELD) or type(name) is not str or ACTION in grants.on(call.db, name)

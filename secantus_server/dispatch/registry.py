@@ -1,7 +1,7 @@
-"""The registry of commands. The module that implements a command registers it with its arguments.
+"""The registry of commands. Each module that implements a command registers it with its arguments.
 
-A module is imported when one of its commands is first looked up (`commands/all.py`). `known.py` lists the commands of MongoDB that Secantus
-does not support yet.
+A module is imported when one of its commands is first looked up (`commands/all.py`). `known.py` lists the MongoDB commands that this
+server does not support yet.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Explainer = Callable[["Request", dict[str, Any], "ReadTransaction", Any], Reply]
 
 
 class InTransaction(Enum):
-    """Whether and where a command may be used in a multi-document transaction."""
+    """Whether, and at which position, a command may be used in a multi-document transaction."""
 
     NO = "not allowed"
     YES = "a statement"
@@ -40,17 +40,17 @@ class InTransaction(Enum):
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """The definition of one command.
 
     Arguments:
-        name: the name as MongoDB spells it.
+        name: the name in MongoDB's spelling.
         arguments: the command's declared fields; None if the command parses its body itself.
         run: returns the reply for the request and the parsed fields.
         admin_only: whether the command runs only on the database `admin`.
         in_api_v1: whether the command is in version 1 of the Stable API.
-        is_write: whether the command takes a write concern.
-        is_read: whether the command takes a read concern.
-        is_retryable: whether the command takes a `txnNumber` outside a transaction.
+        is_write: whether the command accepts a write concern.
+        is_read: whether the command accepts a read concern.
+        is_retryable: whether the command accepts a `txnNumber` outside a transaction.
         in_transaction: whether and where the command may be used in a multi-document transaction.
         help: the sentence that listCommands shows.
         counter: the command's counter in serverStatus's `opcounters`.
@@ -119,9 +119,9 @@ def command(
     """Return a decorator that registers a handler under a command's name and its aliases.
 
     Arguments:
-        fields: the fields beyond those that every command takes.
+        fields: the fields in addition to those that every command accepts.
         privileges: the privileges that the user needs.
-        lenient: whether unknown fields are ignored, as MongoDB does for some old commands.
+        lenient: whether unknown fields are ignored, as in some old MongoDB commands.
         secrets: the arguments that must not appear in logs, profiles and errors.
     """
 
@@ -142,9 +142,9 @@ def command(
 
 
 def explains(name: str) -> Callable[[Explainer], Explainer]:
-    """Return a decorator that registers the function that explains a command.
+    """Return a decorator that registers a command's explainer.
 
-    That function returns the sections of explain's reply, and changes no data.
+    An explainer is a function that returns the sections of explain's reply. It must not change data.
     """
 
     def register(explainer: Explainer) -> Explainer:
@@ -173,7 +173,7 @@ def find_command(name: str) -> Command:
     """Return the command of this name.
 
     Raises:
-        CommandError: 238 for a command of MongoDB that is not supported yet, 59 for an unknown name.
+        CommandError: 238 for a MongoDB command that is not supported yet, 59 for an unknown name.
     """
     entry = _lookup(name)
     if entry is not None:
@@ -184,9 +184,9 @@ def find_command(name: str) -> Command:
 
 
 def command_to_run(name: str) -> Command:
-    """Return the command of this name. If the command is not supported yet, return a placeholder that raises 238 when it is run.
+    """Return the command of this name. If the command is not supported yet, return a placeholder.
 
-    The placeholder raises the error only when it is run, so that fail points act on such commands, too.
+    The placeholder raises error 238 when it is run. The error is deferred, so that fail points apply to unsupported commands, too.
 
     Raises:
         CommandError: 59 for an unknown name.

@@ -1,4 +1,4 @@
-"""The request: a running command with its message, its client and the server's services."""
+"""The request: a running command, its message and client, and the server's services."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ class Request:
         client: the connection.
         operation: the command's entry in the registry of running operations. Code that takes long must call its `check` regularly.
         is_concealed: whether `operation.body` is a copy of the client's command without its secrets. If so, the command's documents must
-            not be shown either.
+            not be logged either.
         body: the command document.
         work: the unit of work, through which the command reads and writes.
         session: the id of the command's logical session, or None.
-        transaction: the session's multi-document transaction of which the command is a statement, or None.
-        retry: the state of the retryable write, or None if the command is not one.
-        retried: if this is a retryable write that was sent again, the ids of the statements that were executed the first time, in order;
+        transaction: the session's multi-document transaction to which the command belongs, or None.
+        retry: the state of the retryable write, or None if the command is not a retryable write.
+        retried: for a retryable write that was sent again, the ids of the statements that were executed the first time, in order;
             otherwise None.
         statement: the position of the running statement in the command.
         seconds: the command's working time, without waits for data; set when the command has ended.
         is_slow: whether the command counts as slow; None until `Observer.is_slow` is called.
-        applies_oplog: whether applyOps runs the command to apply an oplog entry, instead of a client.
+        applies_oplog: whether the command comes from an oplog entry that applyOps applies, instead of from a client.
         wants_snapshot: whether the command has read concern "snapshot" outside a transaction.
         snapshot: the past state of the store that a command with read concern "snapshot" reads.
         injected: fields that a fail point adds to the reply or error.
         settings: the settings for the command's query shape (`query.query_settings.QuerySettings`), or None.
-        next_body: the command document to run next without a further request, for a streamed (exhaust) reply; set by the command.
+        next_body: the command document to run next without another request, for a streamed (exhaust) reply; set by the command.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Request:
 
     @property
     def now(self) -> Date:
-        """Return the command's time, which stays the same for the duration of the command."""
+        """Return the command's current date, which does not change while the command runs."""
         if self._now is None:
             self._now = Date(self.services.clock.now_ms())
         return self._now
@@ -151,7 +151,9 @@ class Request:
         return other
 
     def forget_cluster_time(self) -> None:
-        """Make the next `parse_context` read the cluster time again. Each operation of a bulkWrite has its own cluster time."""
+        """Clear the cached cluster time, so that the next `parse_context` reads it again. Each operation of a bulkWrite has its own
+        cluster time.
+        """
         self._cluster_time = None
 
     def parse_context(
@@ -160,7 +162,7 @@ class Request:
         """Return the context for parsing this command's filters and expressions.
 
         Arguments:
-            let: the values of user variables, already evaluated.
+            let: the evaluated values of user variables.
             collation: the collation of string comparisons.
             text_definition: see `ParseContext`.
         """

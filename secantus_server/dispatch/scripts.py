@@ -1,4 +1,4 @@
-"""The JavaScript engine of a command, with its limits.
+"""Creates the JavaScript engine of a command and sets its limits.
 
 https://www.mongodb.com/docs/manual/core/server-side-javascript/
 """
@@ -28,7 +28,7 @@ _SHORTEST_CALL_S = 0.001
 
 
 def open_engine(services: Services, operation: Operation, name: str) -> Engine:
-    """Return a new engine for a command.
+    """Return a new JavaScript engine for a command.
 
     Arguments:
         operation: the command's operation. A getMore on the command's cursor uses the same engine, with the getMore's time limit.

@@ -1,4 +1,4 @@
-"""The services that the commands of one server share, created once and passed to every request."""
+"""The services of one server, which are created once and passed to every request."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ if TYPE_CHECKING:
 
 
 class ExpressLane(Protocol):
-    """The express lane: the fast path for the simplest commands of one connection.
+    """The interface of the express lane, which is the fast path for the simplest commands of one connection.
 
     Attributes:
-        unfinished: what the lane has left of the last command for the general path, which takes it; or None.
+        unfinished: the state of a command that the express lane started but did not finish, for the general path; or None.
     """
 
     unfinished: Unfinished | None
 
     def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
-        """Run the command of a message and return the reply, or return None if the general path must run the command.
+        """Run the command of a message and return the reply. Return None if the general path must run the command.
 
         Arguments:
             request_ids: the message ids for the connection's replies.
@@ -62,7 +62,7 @@ class ExpressLane(Protocol):
 
 
 def no_certificates(_reason: str) -> None:
-    """Refuse to reload the certificates of a server that has none.
+    """Raise an error, because the server has no TLS certificates to reload.
 
     Raises:
         CommandError: 140 InvalidSSLConfiguration.
@@ -72,33 +72,33 @@ def no_certificates(_reason: str) -> None:
 
 @dataclass
 class Services:
-    """The parts of a running server.
+    """The components of a running server.
 
     Arguments:
         request_stop: makes another thread stop the server.
-        parameters: the values set by setParameter. The dict is replaced as a whole, because snapshots keep it.
+        parameters: the values set by setParameter. The dict is replaced as a whole, because snapshots refer to it.
         connections: the connected clients.
         interceptors: the actions before and after commands.
-        writes: wakes readers that wait for data, after each commit.
+        writes: after each commit, wakes the readers that wait for data.
         work: the unit of work outside multi-document transactions; `assembly.py` sets it.
         open_transaction: begins a session's transaction when its first statement runs; `assembly.py` sets it.
-        harness: the interface by which the command secantusTest controls the server; `assembly.py` sets it.
+        harness: the interface through which the command secantusTest controls the server; `assembly.py` sets it.
         run_in_snapshot: runs a command with read concern "snapshot"; `assembly.py` sets it.
-        history: the past states of the store that commands with read concern "snapshot" read; `assembly.py` sets it.
+        history: the past states of the store for commands with read concern "snapshot"; `assembly.py` sets it.
         observer: selects the commands to profile and log.
-        express: opens the express lane of a connection (`work/_express.pyx`); `assembly.py` sets it.
+        express: creates the express lane (fast path) of a connection (`work/_express.pyx`); `assembly.py` sets it.
         fail_points: the fail points that tests set.
-        fsync_lock: the lock of fsync, which makes writes wait.
+        fsync_lock: the lock of fsync, which blocks writes.
         index_filters: the filters set by planCacheSetFilter, by collection UUID and query shape hash. The dict is replaced as a whole.
         release: the release of MongoDB that the server emulates. Each command reads it once.
         query_settings: the query settings (`query.query_settings.QuerySettings`) by query shape hash. The dict is replaced as a whole.
         started: the start time on the monotonic clock.
         connection_limit: the maximum number of simultaneous connections; the listener sets it.
-        reload_certificates: reads the TLS certificates again, and logs the reason that the caller passes; the listener sets it.
+        reload_certificates: reloads the TLS certificates and logs the given reason; the listener sets it.
         failure: the fatal error of the store, or None.
-        access: access control, which knows what each client may do; None without access control.
-        throttle: counts failed logins.
-        login_secret: the secret from which the salts sent for unknown users are derived.
+        access: access control, which authorizes clients; None if access control is disabled.
+        throttle: counts failed logins and delays later logins.
+        login_secret: the secret from which the salts for unknown users are derived.
     """
 
     settings: Settings
@@ -148,7 +148,7 @@ class Services:
         self.fail_points = FailPoints(self.clock.random, self.interceptors.refresh)
 
     def present(self, release: Release) -> None:
-        """Emulate another release of MongoDB from the next command on."""
+        """Emulate another release of MongoDB, starting with the next command."""
         self.release = release
         self.settings = replace(self.settings, compat=release.name)
 
@@ -159,8 +159,8 @@ class Services:
     def document_time(self) -> Timestamp | None:
         """Return the current timestamp for documents and `$$CLUSTER_TIME`, or None without a replica set.
 
-        This is the operation time. If a test has moved the clock, it is the clock's time instead. The operation time cannot follow the
-        clock, because it must never decrease.
+        The timestamp is normally the operation time. If a test has moved the clock, it is the clock's time instead, because the operation
+        time must never decrease and therefore cannot follow the clock.
         """
         if not self.settings.replica_set:
             return None
@@ -175,7 +175,7 @@ class Services:
             self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
 
     def fail(self, error: StorageError) -> None:
-        """Handle a fatal error of the store: log it and make the server stop. Ignore further errors."""
+        """Handle a fatal error of the store: log it and stop the server. Ignore further errors."""
         if self.failure is None:
             self.failure = error
             self.log.error(error.message)

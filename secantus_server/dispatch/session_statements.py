@@ -1,4 +1,4 @@
-"""Statements of multi-document transactions: validates their options, and begins, continues and ends the transaction.
+"""Statements of multi-document transactions. Validates their options, and begins, continues and ends the transaction.
 
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
 """
@@ -35,7 +35,7 @@ _LEVELS = ("local", "majority", "snapshot")
 
 
 def check_transaction_options(command: Command, request: Request) -> None:
-    """Validate `autocommit` and `startTransaction`, and whether the command may run in a transaction.
+    """Validate `autocommit` and `startTransaction`, and check that the command may run in a transaction.
 
     Raises:
         CommandError: 72 InvalidOptions for a wrong combination, 14, 263 OperationNotSupportedInTransaction.
@@ -66,7 +66,7 @@ def check_transaction_options(command: Command, request: Request) -> None:
 
 
 def _check_command(command: Command, request: Request) -> None:
-    """Check that a command and its concerns are allowed in a transaction.
+    """Check that a command, with its read and write concerns, is allowed in a transaction.
 
     Raises:
         CommandError: 263, 72.
@@ -120,7 +120,7 @@ def run_statement(
 
 
 def write_conflict() -> CommandError:
-    """Return the error of a statement that conflicts with a write of another transaction."""
+    """Return the error for a statement that conflicts with a write of another transaction."""
     return CommandError(
         112,
         "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your operation or multi-document "
@@ -157,7 +157,7 @@ def _run_in(
 
 
 def _start(request: Request) -> SessionTransaction:
-    """Return the new transaction of a request, which the express lane may have begun."""
+    """Return the new transaction of a request. The express lane may have begun it already."""
     session, unfinished = request.session, request.message.unfinished
     assert session is not None, "checked with the options"
     if unfinished is not None and unfinished.transaction is not None:
@@ -167,7 +167,7 @@ def _start(request: Request) -> SessionTransaction:
 
 
 def begin_transaction(services: Services, session: bytes, number: int) -> SessionTransaction:
-    """Begin a transaction of a session; an open one with an older number is aborted.
+    """Begin a transaction of a session. If the session has an open transaction with an older number, abort it first.
 
     Raises:
         CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 also an error if too many transactions
@@ -186,7 +186,9 @@ def begin_transaction(services: Services, session: bytes, number: int) -> Sessio
 
 
 def _check_limit(services: Services, session: bytes) -> None:
-    """Refuse a new transaction if too many are open. The session's own open transaction does not count, because the new one replaces it."""
+    """Raise an error if too many transactions are open. The session's own open transaction does not count, because the new one replaces
+    it.
+    """
     if not services.release.has(TRANSACTION_LIMIT):
         return
     transactions, limit = services.sessions.transactions, parameter_value(services, MAX_TRANSACTIONS)
@@ -197,11 +199,11 @@ def _check_limit(services: Services, session: bytes) -> None:
 
 
 def _record(services: Services, transaction: SessionTransaction) -> None:
-    """Record a new transaction after aborting an open one of its session with an older number.
+    """Abort the session's open transaction with an older number, if any, and register a new transaction.
 
     Raises:
-        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write meanwhile; the operation's
-            error if it is interrupted while a statement of the older transaction runs.
+        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write in the meantime; the
+            operation's error if it is interrupted while a statement of the older transaction runs.
     """
     sessions, acquire = services.sessions, services.engine.acquire_lock
     session, number = transaction.session, transaction.number
@@ -218,7 +220,7 @@ def _record(services: Services, transaction: SessionTransaction) -> None:
 
 
 def find_transaction(request: Request) -> SessionTransaction:
-    """Return the transaction that a request names.
+    """Return the transaction to which a request belongs.
 
     Raises:
         CommandError: 225 TransactionTooOld, 251 NoSuchTransaction.
@@ -242,7 +244,8 @@ def find_transaction(request: Request) -> SessionTransaction:
 
 
 def enter_transaction(transaction: SessionTransaction, request: Request) -> None:
-    """Continue a transaction, or open it for its first statement at the time that the request wants; the caller holds its lock.
+    """Continue a transaction, or open it for its first statement at the read time that the request specifies. The caller holds the
+    transaction's lock.
 
     Raises:
         CommandError: see `continue_transaction`.
@@ -256,7 +259,7 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
 
 
 def continue_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Continue a transaction, or open it for its first statement; the caller holds its lock.
+    """Continue a transaction, or open it for its first statement. The caller holds the transaction's lock.
 
     Raises:
         CommandError: 251 NoSuchTransaction if the transaction was aborted, 256 TransactionCommitted if it was committed.
@@ -278,7 +281,7 @@ def continue_transaction(transaction: SessionTransaction, services: Services) ->
 
 
 def commit_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Commit a transaction that `continue_transaction` has continued; abort it after an error. The caller holds its lock.
+    """Commit a transaction after a call of `continue_transaction`. If an error occurs, abort it. The caller holds the transaction's lock.
 
     Raises:
         CommandError: 112 WriteConflict, or another error of the store.
@@ -297,5 +300,5 @@ def abort_transaction(request: Request, transaction: SessionTransaction) -> None
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:
-    """Return whether an error must fail the whole command, instead of being one of its `writeErrors`, because it ends the transaction."""
+    """Return whether an error ends the transaction. Such an error fails the whole command instead of becoming one of its `writeErrors`."""
     return request.transaction is not None and (error.code in TRANSIENT_CODES or error.code in _FATAL_CODES)

@@ -1,4 +1,6 @@
-"""The server's view of its topology: address, replica set and role, and the topologyVersion, for whose change an awaitable hello waits."""
+"""The server's view of its topology: its address, replica set, role, and the topologyVersion. An awaitable hello waits for a change of
+the topologyVersion.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,16 @@ def _election_id(term: int) -> ObjectId:
 
 
 class Topology:
-    """The server's place in its (single-node) replica set.
+    """The server's state as a member of its (single-node) replica set.
 
-    The node is the primary, except for some time after a step-down. No thread waits for the end of that time. When the election is due, it
-    is held by the next caller that checks the role, or by a waiting hello, which wakes up for it.
+    The node is the primary, except for a limited time after a step-down. No thread waits for the end of that time. Instead, the election
+    takes place at the next check of the role after it is due, or in a waiting hello, which wakes up at that time.
 
     Arguments:
         on_change: called after each change of the role.
 
-    Threads: `_changed` guards everything but `address`, which is set once, before the first connection. `is_primary` is read without the
-    lock.
+    Threads: `_changed` guards everything except `address`, which is set once, before the first connection. `is_primary` is read without
+    the lock.
     """
 
     def __init__(self, settings: Settings, clock: Clock, on_change: Callable[[], None]) -> None:
@@ -64,9 +66,9 @@ class Topology:
         return True
 
     def freeze(self, seconds: float) -> bool:
-        """Postpone the next election by a number of seconds. 0 ends the postponement and elects the node at once.
+        """Postpone the next election by a number of seconds. 0 cancels the postponement and makes the node the primary immediately.
 
-        Return False for a primary, which cannot be frozen.
+        Return False if the node is the primary, which cannot be frozen.
         """
         with self._changed:
             if self.is_primary:
@@ -79,7 +81,7 @@ class Topology:
         return True
 
     def elect(self) -> None:
-        """Become the primary, unless the node is the primary already."""
+        """Become the primary, unless the node is already the primary."""
         with self._changed:
             if self.is_primary:
                 return
@@ -90,7 +92,7 @@ class Topology:
         self._on_change()
 
     def check_election(self) -> bool:
-        """Hold the election if it is due, and return whether the node is the primary."""
+        """Become the primary if an election is due, and return whether the node is the primary."""
         if not self.is_primary and self._seconds_to_election() <= 0:
             self.elect()
         return self.is_primary
@@ -104,14 +106,14 @@ class Topology:
         self._changed.notify_all()
 
     def take_config(self, version: int) -> None:
-        """Set the version of the replica set's configuration. Waiting hellos reply with it at once."""
+        """Set the version of the replica set's configuration. Waiting hellos return immediately."""
         with self._changed:
             self.config_version = version
             self._counter += 1
             self._changed.notify_all()
 
     def renew(self) -> dict[str, Any]:
-        """Increase the topologyVersion without a change of role, and return it. Every waiting hello replies at once."""
+        """Increase the topologyVersion without a change of role, and return it. Waiting hellos return immediately."""
         with self._changed:
             self._counter += 1
             self._changed.notify_all()
@@ -155,12 +157,11 @@ class Topology:
         }
 
     def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
-        """Block until the topologyVersion differs from the known one, the timeout expires, or the server stops.
-
-        Hold an election when it is due.
+        """Block until the topologyVersion differs from the client's, the timeout expires, or the server stops. Hold an election when it
+        is due.
 
         Arguments:
-            known: the counter of the topologyVersion that the client knows.
+            known: the counter of the client's topologyVersion.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -192,7 +193,7 @@ class Topology:
 
     @property
     def is_closed(self) -> bool:
-        """Return whether the server is stopping. If it is, hellos no longer wait."""
+        """Return whether the server is stopping, so that hellos must not wait."""
         return self._closed
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """The interfaces of the unit of work, through which commands read and write, and of its transactions.
 
-A write is a function, called the body. The body writes to the store through its transaction's recovery unit and stages the rest of the
-commit: oplog entries, changed documents, and changes of the catalog. One commit then applies all of this to the store, the oplog and
-memory, and notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
+A write is a function called the body. The body writes to the store through the recovery unit of its transaction. It also stages the other
+parts of the commit: oplog entries, changed documents, and changes of the catalog. One commit then applies all changes to the store, the
+oplog and memory, and notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
 """
 
 from __future__ import annotations
@@ -35,13 +35,15 @@ OUT_OF_SPACE = 14031
 def concerns_store(error: CommandError) -> bool:
     """Return whether an error comes from the store, so that the unit of work must handle it.
 
-    The errors that concern only a document or the operation are not from the store.
+    Errors that concern only a document or the operation do not come from the store.
     """
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):
-    """Raised by the body of a unit of work if a collection is missing. The unit of work creates the collection and runs the body again."""
+    """Signals that a collection is missing in the body of a unit of work. The unit of work then creates the collection and reruns the
+    body.
+    """
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")
@@ -62,19 +64,19 @@ class StagedWrites(Protocol):
     changes: list[Change]
 
     def save_multikey_flags(self) -> None:
-        """Store the multikey flags of the indexes that these documents made multikey."""
+        """Store the multikey flags of the indexes that became multikey through the staged documents."""
 
     def before_commit(self) -> None:
-        """Write the additional data that must be committed together with the documents."""
+        """Write the additional data that must be committed together with the staged documents."""
 
     def after_commit(self) -> None:
         """Update the state in memory after the commit."""
 
     def commit_failed(self) -> None:
-        """Undo the changes that `before_commit` made in memory, because the commit failed."""
+        """Undo the in-memory changes of `before_commit` after a failed commit."""
 
     def absorb(self, later: StagedWrites) -> None:
-        """Add the counts of a later `StagedWrites` of the same collection and transaction, so that only this object takes part in the
+        """Add the counts of a later `StagedWrites` of the same collection and transaction. Only this object then takes part in the
         commit.
         """
 
@@ -83,15 +85,15 @@ class ReadTransaction(Protocol):
     """A read-only transaction.
 
     Arguments:
-        unit: the recovery unit; its transaction has begun.
-        catalog: the catalog as the transaction sees it.
+        unit: the recovery unit, whose transaction has begun.
+        catalog: the catalog as visible to the transaction.
     """
 
     unit: RecoveryUnit
     catalog: CatalogView
 
     def pause(self) -> None:
-        """End the transaction, so that this thread can write."""
+        """End the transaction, so that the calling thread can write."""
 
     def resume(self) -> None:
         """Begin another transaction, which sees the writes since `pause`."""
@@ -101,8 +103,8 @@ class Transaction:
     """A write transaction, with the oplog entries and document writes that are staged for its commit.
 
     Arguments:
-        unit: the recovery unit; its transaction has begun.
-        catalog: the catalog as the transaction sees it.
+        unit: the recovery unit, whose transaction has begun.
+        catalog: the catalog as visible to the transaction.
     """
 
     __slots__ = ("catalog", "entries", "retried", "unit", "writes")
@@ -122,20 +124,20 @@ class Transaction:
 
     @property
     def is_large(self) -> bool:
-        """Return whether the transaction is so large that a statement that can be split should continue in a new transaction."""
+        """Return whether the transaction has become so large that a divisible statement should continue in a new transaction."""
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
-        """Return whether the transaction creates or replaces this collection. Before the commit, no other transaction sees it."""
+        """Return whether the transaction creates or replaces this collection, so that no other transaction sees it before the commit."""
         return self.changes is not None
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry, to be written before the entries for document changes."""
+        """Stage an oplog entry. The commit writes it before the entries for document changes."""
         self.entries.append(entry)
 
 
 class CatalogTransaction(Transaction):
-    """A transaction that changes the catalog. At most one runs at a time."""
+    """A transaction that changes the catalog. At most one such transaction runs at a time."""
 
     __slots__ = ("changes",)
 
@@ -150,10 +152,10 @@ class UnitOfWork(Protocol):
     """The interface through which a command opens its read and write transactions."""
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """Return a context manager that opens a transaction for reading one state of the store."""
+        """Return a context manager that opens a read transaction, which sees one consistent state of the store."""
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit. Retry after a write conflict, and when a full store has space again.
+        """Run a body in a transaction and commit it. Retry after a write conflict. If the store is full, retry once it has space.
 
         Arguments:
             body: reads, writes and stages changes; may be called several times. If it stages nothing, nothing is committed.
@@ -169,27 +171,27 @@ class UnitOfWork(Protocol):
     def change_catalog(
         self, body: Callable[[CatalogTransaction], T], check: Check, *, exclusive: bool = False, namespaces: Sequence[Namespace] = ()
     ) -> T:
-        """Run a body that changes the catalog, as `write` does. Catalog changes run one at a time.
+        """Run a body that changes the catalog and commit it, as `write` does. Catalog changes run one at a time.
 
-        A change of a collection waits until the sessions' open transactions that use the collection have ended.
+        A change of a collection waits until all open multi-document transactions that use the collection have ended.
 
         Arguments:
-            exclusive: whether no other transaction may run meanwhile, except the open transactions of sessions.
+            exclusive: whether to exclude all other transactions during the change, except for open multi-document transactions.
             namespaces: the collections that an exclusive change affects.
         """
 
 
 class HeldStates(Protocol):
-    """The past states of the store that are kept for reads with read concern "snapshot"; see `work/snapshot_history.py`."""
+    """The retained past states of the store, for commands with read concern "snapshot"; see `work/snapshot_history.py`."""
 
     def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
-        """Return a context manager that opens a transaction for reading a held state.
+        """Return a context manager that opens a read transaction on a retained state.
 
         Arguments:
             held: the state, from `Cursor.snapshot`.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if the state is no longer held, 246 SnapshotUnavailable if a restore has dropped it.
+            CommandError: 239 SnapshotTooOld if the state was released, 246 SnapshotUnavailable if a restore has dropped it.
         """
 
     def expire(self) -> None:
@@ -200,10 +202,10 @@ class HeldStates(Protocol):
 
 
 class SessionWork(UnitOfWork, OpenWork, Protocol):
-    """The unit of work for the commands of a multi-document transaction."""
+    """The unit of work for the commands in a multi-document transaction."""
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the state that the store had at a cluster time.
+        """Check that the transaction, which has just begun, reads the store's state as of a cluster time.
 
         Raises:
             CommandError: 238 if there were writes after this time; 239 SnapshotTooOld, 246 SnapshotUnavailable.

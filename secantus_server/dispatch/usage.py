@@ -1,4 +1,4 @@
-"""Counts and times of one connection's commands, by collection. The commands top and serverStatus (`opcounters`) report them."""
+"""The counts and times of one connection's commands, by collection, which the commands top and serverStatus (`opcounters`) report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Usage:
         inserted, updated, deleted, returned: the numbers of documents inserted, matched for updates, deleted and returned.
         keys, documents: the numbers of index keys and documents examined.
         whole_scans, tailing_scans, sorts: the numbers of collection scans, of collection scans with a tailable cursor, and of sorts in
-            memory.
+        memory.
 
-    Threads: only the connection's thread adds records. Other threads copy and remove rows, each with a single dict operation.
+    Threads: only the connection's thread adds records. All other threads copy and remove rows, each with a single dict operation.
     """
 
     __slots__ = (*_TOTALS, "counts", "rows")
@@ -54,12 +54,12 @@ class Usage:
         row[1] += seconds
 
     def fail(self, command: str) -> None:
-        """Count a failure of a command."""
+        """Count a failed execution of a command."""
         self.counts["errors"] += 1
         self.counts[f"failed {command}"] += 1
 
     def commands(self) -> dict[str, tuple[int, int]]:
-        """Return how often each command has run, and how often it has failed."""
+        """Return the number of executions and the number of failures of each command."""
         totals: defaultdict[str, int] = defaultdict(int)
         for (_, _, command), row in self.rows.copy().items():
             totals[command] += int(row[0])
@@ -75,15 +75,15 @@ class Usage:
             self._merge(key, row)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return the number and total microseconds of reads, writes and other commands on a collection."""
+        """Return the number and the total microseconds of the reads, the writes and all other commands on a collection."""
         return _by_kind((key[2], row) for key, row in self.rows.items() if key[:2] == (db, collection))
 
     def all_latencies(self) -> dict[str, tuple[int, int]]:
-        """Return the number and total microseconds of all reads, writes and other commands."""
+        """Return the number and the total microseconds of all reads, all writes and all other commands."""
         return _by_kind((key[2], row) for key, row in self.rows.items())
 
     def forget(self, db: str, collection: str | None) -> None:
-        """Remove the rows of a dropped collection, or of all collections of a dropped database. Their counts stay in the totals."""
+        """Remove the rows of a dropped collection, or of all collections of a dropped database. The totals do not change."""
         for key in list(self.rows):
             if key[0] == db and key[1] and collection in (None, key[1]):
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))

@@ -1,1 +1,1 @@
-"""The interceptors, which act before and after commands. Each has its own file."""
+"""The interceptors, which run before and after commands. Each interceptor has its own file."""

@@ -46,7 +46,7 @@ class CommandLog(Interceptor):
         self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:
-        """Make a command record all its plans, including point lookups."""
+        """Request that the plan notes of a command include all its plans, even point lookups."""
         if call.name in _PLANNED:
             call.operation.notes_lookups = True
 

@@ -65,7 +65,7 @@ class Arrivals(Interceptor):
         self._pending[call.client.connection_id] = call.message.request_id
 
     def take(self, call: Call) -> bool:
-        """Remove the record of a command's arrival. Return whether there was one."""
+        """Remove the record of a command's arrival, and return whether it existed."""
         return self._pending.pop(call.client.connection_id, None) == call.message.request_id
 
 
@@ -97,7 +97,7 @@ class CommandTap(Interceptor):
         interceptors.remove(self)
 
     def before(self, call: Call) -> None:
-        """Record that no interceptor has refused a command. (A refused command does not get here.)"""
+        """Record that no interceptor has refused the command, because this method runs after the checks of all other interceptors."""
         self._arrivals.take(call)
 
     def after(self, call: Call, outcome: Outcome) -> None:

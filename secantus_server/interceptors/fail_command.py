@@ -114,8 +114,8 @@ def _canonical(names: tuple[str, ...]) -> frozenset[str]:
 class FailCommand(Interceptor):
     """The interceptor for failCommand. It is active while failCommand is set, with or without a label.
 
-    Several fail points may apply to a command. First those act that let the command run. The others follow in the order in which they were
-    set, until one of them ends the command.
+    If several fail points apply to a command, those that let the command run are triggered first. The remaining fail points follow in the
+    order in which they were set, until one of them ends the command.
     """
 
     def __init__(self, services: Services) -> None:
@@ -202,7 +202,7 @@ def _application(call: Call) -> str:
 
 
 def _namespaces(call: Call) -> Iterator[str]:
-    """Yield the namespaces that a command names."""
+    """Yield the namespaces that occur in a command."""
     target = call.body["collection"] if "collection" in call.body else call.body[call.name]
     yield f"{call.db}.{target}" if type(target) is str else f"{call.db}.$cmd"
     inside = call.body.get("nsInfo")

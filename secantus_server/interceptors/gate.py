@@ -1,6 +1,6 @@
-"""The gate, which can refuse all commands.
+"""The gate, an interceptor that can refuse all commands.
 
-While a test harness keeps it closed, the server refuses all commands except those that drivers need to connect and disconnect.
+While a test harness has closed the gate, the server refuses all commands except those that drivers need to connect and disconnect.
 """
 
 from __future__ import annotations

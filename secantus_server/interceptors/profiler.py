@@ -25,7 +25,7 @@ class Profiler(Interceptor):
         return bool(self._services.observer.profiling.levels)
 
     def before(self, call: Call) -> None:
-        """Make a command in a profiled database record all its plans, including point lookups."""
+        """Request that the plan notes of a command in a profiled database include all its plans, even point lookups."""
         if call.db in self._services.observer.profiling.levels:
             call.operation.notes_lookups = True
 

@@ -145,7 +145,7 @@ class Engine:
         raise CommandError(JS_INTERPRETER_FAILURE, f"{name}: {message}" if name else f"uncaught exception: {message}")
 
     def _interruption(self, text: str) -> CommandError:
-        """Return the error for a script that the engine ended because of a limit or an interruption."""
+        """Return the error for a script that the engine terminated because of a limit or an interruption."""
         if text.startswith("InternalError: interrupted"):
             return CommandError(50, "operation exceeded time limit")
         if "stack" in text:

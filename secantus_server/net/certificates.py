@@ -41,9 +41,9 @@ class Certificates:
         self.context = make_context(settings)
 
     def reload(self) -> None:
-        """Read the files again, for the connections opened from now on.
+        """Read the files again, for new connections.
 
-        The new context has new keys for session tickets, so that clients cannot resume TLS sessions begun under the old authorities.
+        The new context has new keys for session tickets, so that clients cannot resume TLS sessions started under the old authorities.
 
         Raises:
             CertificateError: a file cannot be used. The old certificates stay in use.
@@ -53,7 +53,7 @@ class Certificates:
 
 
 def make_context(settings: Settings) -> ssl.SSLContext:
-    """Return the context that the settings describe.
+    """Return an `ssl` context with the certificates and options from the settings.
 
     Raises:
         CertificateError: a file cannot be used.
@@ -92,7 +92,7 @@ def _check_readable(**files: str) -> None:
 
 
 def _refuse_encrypted_key() -> NoReturn:
-    """Raise, as OpenSSL's password callback. Without it, OpenSSL would ask on the terminal and block the server.
+    """Raise an error when OpenSSL requests a password. Without this callback, OpenSSL would prompt on the terminal and block the server.
 
     Raises:
         ValueError: always.

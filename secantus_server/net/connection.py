@@ -28,10 +28,10 @@ ENDING = (ProtocolError, OSError, EOFError, CloseConnection)
 
 
 class Connection:
-    """A connection. `serve` runs in its own thread until the client or the server ends the connection.
+    """A connection of a client. `serve` runs in its own thread until the client or the server ends the connection.
 
     Arguments:
-        transport: the bytes from and to the client; the connection owns it from now on.
+        transport: the byte stream to the client. The connection owns it and closes it.
     """
 
     def __init__(self, transport: Transport, client: ClientInfo, services: Services) -> None:
@@ -74,7 +74,7 @@ class Connection:
             log.debug(f"{text}{error}", component="NETWORK")
 
     def end(self) -> None:
-        """Wake the thread that serves the connection, which then closes it. For any thread.
+        """Wake the thread that serves the connection, which then closes it. Any thread may call this method.
 
         Only the serving thread may close the connection. Otherwise the descriptor could be reused while that thread still reads from it.
         """
@@ -84,18 +84,22 @@ class Connection:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def finish(self) -> None:
-        """Make the connection end after the reply to the running command. For any thread."""
+        """End the connection after the reply to the running command. Any thread may call this method."""
         try:
             self._transport.stop_receiving()
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def peek_closed(self) -> bool:
-        """Return whether the client has closed the connection. For other threads, while the serving thread runs a command."""
+        """Return whether the client has closed the connection. Another thread may call this method while the serving thread runs a
+        command.
+        """
         return self._transport.peek_closed()
 
     def close(self) -> None:
-        """End the connection and release its transport. For the serving thread, or any thread if there is no serving thread."""
+        """End the connection and release its transport. Only the serving thread may call this method, or any thread if there is no
+        serving thread.
+        """
         self.end()
         self._transport.close()
 
@@ -125,7 +129,7 @@ class Connection:
 
     @property
     def _is_stranger(self) -> bool:
-        """Whether the client must authenticate before it may do anything else."""
+        """Return whether the client must authenticate before it may run other commands."""
         return self._services.access is not None and not self.client.users
 
     def _receive_checked(self) -> tuple[Header, bytes] | None:
@@ -142,7 +146,8 @@ class Connection:
         return received
 
     def answer_express(self, raw: bytes) -> bool:
-        """Answer a message in the express lane; return False if its command must take the general path.
+        """Answer a message in the express lane (the fast path for simple commands). Return False if the general path must run the
+        command.
 
         Raises:
             OSError: the connection is broken.

@@ -1,4 +1,4 @@
-"""The connection limit that follows from the process's limit on file descriptors."""
+"""Derives the connection limit from the process's limit on file descriptors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RESERVED = 64
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit on open descriptors to the hard limit; return the number of connections that it allows."""
+    """Raise the soft limit on open descriptors to the hard limit, and return the number of connections that the new limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_CONNECTIONS + RESERVED if hard == resource.RLIM_INFINITY else min(hard, MOST_CONNECTIONS + RESERVED)
     if soft != resource.RLIM_INFINITY and soft < wanted:

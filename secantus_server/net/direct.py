@@ -53,7 +53,7 @@ NESTED: Final = (
 class DirectTransport:
     """A Transport that passes whole messages between two threads of this process.
 
-    Threads: `_changed` guards everything. While a client's thread runs the command, only that thread uses the queues.
+    Threads: `_changed` guards all attributes. While a client's thread runs a command itself, only that thread uses the queues.
     """
 
     def __init__(self) -> None:
@@ -69,23 +69,23 @@ class DirectTransport:
 
     @property
     def is_busy(self) -> bool:
-        """Whether the server's thread has a message that it has not finished."""
+        """Return whether the server's thread has an unfinished message."""
         return self._unanswered > 0
 
     @property
     def is_over(self) -> bool:
-        """Whether the stream has ended in either direction."""
+        """Return whether the stream has ended in either direction."""
         return self._input_ended or self._output_ended
 
     def put(self, message: bytes) -> None:
-        """Pass a message to the server's thread. For the client."""
+        """Pass a message to the server's thread. Called by the client."""
         with self._changed:
             self._messages.append(message)
             self._unanswered += 1
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if none arrives within the timeout. For the client.
+        """Return the next reply, or None if no reply arrives within the timeout. Called by the client.
 
         Raises:
             OSError: the server has closed the connection.
@@ -104,7 +104,7 @@ class DirectTransport:
         return None
 
     def receive(self) -> bytes:
-        """Wait for the next message and return it; return an empty value at the end of the stream."""
+        """Wait for the next message and return it. At the end of the stream, return an empty value."""
         with self._changed:
             # The previous message has been answered.
             self._unanswered = len(self._messages)
@@ -112,7 +112,7 @@ class DirectTransport:
             return self._messages.popleft() if self._messages and not self._output_ended else b""
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Raise: messages arrive as a whole, so this is only called for a truncated one.
+        """Raise EOFError. Messages arrive as a whole, so this method is only called for a truncated message.
 
         Raises:
             EOFError: always.
@@ -120,7 +120,7 @@ class DirectTransport:
         raise EOFError(f"closed after {len(start)} of {size} bytes")
 
     def send(self, data: bytes) -> None:
-        """Pass a reply to the client; wait while too many replies are unread.
+        """Pass a reply to the client. Block while too many replies are unread.
 
         Raises:
             OSError: the client has closed the connection.
@@ -163,11 +163,11 @@ class DirectTransport:
 class DirectConnection:
     """A client's end of a connection within the process.
 
-    Only one thread at a time may send and receive. Any thread may call `close`, and so may a finalizer at any point of any thread.
+    Only one thread at a time may send and receive. Any thread may call `close`, even a finalizer that interrupts the thread at any point.
 
     Arguments:
         connection: the server's end.
-        turn: shared with the other connections of the server.
+        turn: the lock that all connections of the server share to run commands in turn.
         on_end: called in any thread when the connection has ended; it must not wait for a lock.
 
     Threads: a client's thread holds `_running` while it runs a command on the connection.
@@ -196,17 +196,17 @@ class DirectConnection:
 
     @property
     def is_closed(self) -> bool:
-        """Whether either side has closed the connection."""
+        """Return whether either side has closed the connection."""
         return self._transport.is_over
 
     def send(self, data: bytes, *, is_limited: bool = False, in_loop: bool = False, on_reply: Callable[[], None] | None = None) -> None:
-        """Send a message. Run its command in this thread, or in the connection's thread if it may block.
+        """Send a message. Run its command in the calling thread, or in the connection's thread if the command may block.
 
         Arguments:
             data: the message.
             is_limited: whether the client limits the time that it waits for the reply.
-            in_loop: whether this thread runs an event loop, which the command must not hold up.
-            on_reply: called in any thread for each reply of a command that does not run in this thread.
+            in_loop: whether the calling thread runs an event loop, which the command must not block.
+            on_reply: called in any thread for each reply of a command that does not run in the calling thread.
 
         Raises:
             OSError: the connection is closed.
@@ -276,11 +276,11 @@ class DirectConnection:
             self._on_end(self)
 
     def receive(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if none arrives within the timeout.
+        """Return the next reply, or None if no reply arrives within the timeout.
 
         Raises:
-            OSError: the server has closed the connection; or the command was sent while this thread was running another command, whose
-                locks it may need, and did not end within `NESTED_S`.
+            OSError: the server has closed the connection. Also if the command was sent while this thread was running another command,
+                whose locks it may need, and did not end within `NESTED_S`.
         """
         until = self._nested_until
         if until is None:
@@ -293,7 +293,7 @@ class DirectConnection:
         return reply
 
     def close(self) -> None:
-        """Close the connection. For the server this looks like a closed socket."""
+        """Close the connection. To the server, this looks like a closed socket."""
         if not self._is_abandoned:
             self._transport.shut_down()
             if not self.is_alive():
@@ -378,10 +378,10 @@ class Reaper:
 
 
 def is_in_server(services: Services) -> bool:
-    """Return whether this thread is in the middle of a command or a restore, so that the caller is a finalizer or a signal handler.
+    """Return whether the calling thread was interrupted in a command or restore by a finalizer or signal handler, which is the caller.
 
-    A command that the finalizer or handler sends must not run in this thread: it could see a half-done change, and would wait
-    for locks that this thread holds.
+    A command that the finalizer or handler sends must not run in this thread. It could see a half-done change, and would wait for locks
+    that this thread holds.
     """
     me = get_ident()
     return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
@@ -405,7 +405,7 @@ def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
 
 
 def _holds_up(message: Message, data: bytes, services: Services) -> bool:
-    """Return whether a command may hold up an event loop's other tasks, in particular a task that the command would wait for."""
+    """Return whether a command may block the other tasks of an event loop, in particular a task for which the command would wait."""
     name = next(iter(message.body), "")
     if name not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
         return True
@@ -415,7 +415,7 @@ def _holds_up(message: Message, data: bytes, services: Services) -> bool:
 
 
 def _may_read_many(message: Message, name: str, services: Services) -> bool:
-    """Return whether a command names a collection of many documents, a view, or a cursor that find did not open."""
+    """Return whether a command reads a collection of many documents, a view, or a cursor that was not opened by find."""
     db, target = message.body.get("$db"), message.body[name]
     if name == "getMore":
         cursor = services.cursors.peek(target) if type(target) is Int64 else None

@@ -1,8 +1,8 @@
-"""The limit on the rate at which connections are established, which protects a server from a storm of new connections.
-
-The parameters `ingressConnectionEstablishment...` configure it. They are read for each connection, so a change applies at once.
+"""The rate limit for new connections, which protects a server from a storm of new connections.
 
 https://www.mongodb.com/docs/manual/tutorial/configure-rate-limiter/
+
+The parameters `ingressConnectionEstablishment...` configure it. They are read for each connection, so a change applies immediately.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ LOOK_S = 0.1
 
 
 class Establishment:
-    """The rate limit: a token bucket that fills at the configured rate. Each connection takes one token, or waits for the next one.
+    """The rate limit for new connections: a token bucket that fills at the configured rate. Each connection takes one token or waits for
+    the next.
 
-    Threads: `_lock` guards `_tokens`, `_filled` and `_waiting`; the threads of new connections take it.
+    Threads: `_lock` guards `_tokens`, `_filled` and `_waiting`. The threads of new connections acquire it.
 
     Arguments:
-        closing: is set when the server closes.
+        closing: an event that is set when the server closes.
     """
 
     def __init__(self, services: Services, closing: Event) -> None:
@@ -39,7 +40,7 @@ class Establishment:
         self._waiting = 0
 
     def admit(self, connection: Connection) -> bool:
-        """Wait for a token for a new connection, in its thread. Return whether it may be served."""
+        """Wait in a new connection's thread for a token, and return whether the connection may be served."""
         if not self._applies():
             return True
         wait_s = self._take()
@@ -52,7 +53,7 @@ class Establishment:
         return bool(parameter_value(self._services, parameters.ENABLED))
 
     def _take(self) -> float | None:
-        """Take a token. Return after how many seconds it is there, or None if too many connections wait."""
+        """Take a token. Return the seconds until it is available, or None if too many connections are waiting."""
         rate = parameter_value(self._services, parameters.RATE)
         capacity = rate * parameter_value(self._services, parameters.BURST)
         depth = parameter_value(self._services, parameters.DEPTH)
@@ -70,7 +71,7 @@ class Establishment:
         return float((1 - tokens) / rate)
 
     def _wait(self, connection: Connection, until: float) -> bool:
-        """Wait for a token. Return False if the client disconnects or the server closes before."""
+        """Wait until a token is available. Return False if the client disconnects or the server closes before that time."""
         clock = self._services.clock
         try:
             while self._applies() and (left_s := until - clock.monotonic()) > 0:

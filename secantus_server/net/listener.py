@@ -1,4 +1,4 @@
-"""The listener, which accepts connections and starts a thread for each."""
+"""The listener, which accepts connections and starts a thread for each connection."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class ListenError(Exception):
-    """The server cannot listen on its address; the message says why."""
+    """Signals that the server cannot listen on its address; the message contains the reason."""
 
 
 # How long close() waits until clients have received the replies of interrupted commands, and then until the connections' threads end.
@@ -59,7 +59,7 @@ def reachable_address(host: str, port: int) -> str:
 
 
 def advertised_address(settings: Settings, port: int) -> str:
-    """Return `host:port` by which clients reach the server.
+    """Return the address `host:port` at which clients reach the server.
 
     Arguments:
         port: the port that the server listens on.
@@ -70,10 +70,10 @@ def advertised_address(settings: Settings, port: int) -> str:
 
 
 def direct_port(number: int) -> int:
-    """Return the port that a direct client appears to connect from.
+    """Return the client port to report for an in-process connection, which has no socket.
 
     Arguments:
-        number: the number of its connection.
+        number: the number of the connection.
     """
     return _EPHEMERAL_PORTS[number % len(_EPHEMERAL_PORTS)]
 
@@ -107,7 +107,7 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """`host:port` for clients."""
+        """Return the address `host:port` for clients."""
         return advertised_address(self._services.settings, self.port)
 
     def _open(self) -> Socket:
@@ -133,7 +133,7 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting, interrupt the running commands, let each client receive its reply, and wait for the connections to end."""
+        """Stop accepting connections, interrupt running commands, let clients receive their replies, and wait for all connections."""
         with self._lock:
             self._closed = True
             running = list(self._connections.items())
@@ -220,7 +220,7 @@ class Listener:
                     return
 
     def _begin(self, sock: Socket, address: tuple[str, int]) -> None:
-        """Start a connection's thread; refuse the connection if the limit is reached.
+        """Start a connection's thread, or refuse the connection if the limit is reached.
 
         Raises:
             OSError: the client has already disconnected.
@@ -270,12 +270,13 @@ class Listener:
         """Connect a client of this process without a socket.
 
         Returns:
-            the client's end, or None if the client must use a socket: the server is closing, has reached its limit of connections (the
-            refusal over the socket says so), or uses TLS or authentication.
+            the client's end, or None if the client must use a socket. This is the case if the server is closing, has reached its
+            connection
+            limit (which only a socket connection can report), or uses TLS or authentication.
 
         Raises:
-            OSError: a finalizer or a signal handler has interrupted a command in this thread and cannot connect because that command holds
-                the necessary locks.
+            OSError: a finalizer or a signal handler has interrupted a command in this thread and cannot connect because that command
+                holds the necessary locks.
         """
         if self._services.access is not None or self.certificates is not None:
             return None

@@ -19,7 +19,9 @@ _MEGABYTE = 1024 * 1024
 
 
 class Metric(NamedTuple):
-    """One metric: its name without the prefix, its type, its help, and its samples by label; the label is empty if there is only one."""
+    """One metric: its name without the prefix, its type, its help text, and its samples by label. The label is empty if there is only one
+    sample.
+    """
 
     name: str
     kind: str

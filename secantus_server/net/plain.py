@@ -22,7 +22,9 @@ PIECE_BYTES = 1 << 16
 
 
 def new_turn() -> Turn:
-    """Return the turn that a server's connections share. With a single core it disables spinning, which would keep the client waiting."""
+    """Return the lock that a server's connections share to run commands in turn. With a single core, spinning is disabled, because it
+    would delay the client.
+    """
     return Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
 
 
@@ -59,7 +61,7 @@ class PlainTransport:
         return b"".join(pieces)
 
     def receive_until(self, deadline: float, size: int = PIECE_BYTES) -> bytes:
-        """Return up to `size` available bytes; wait for at least one. Return an empty value at the end of the stream.
+        """Wait for at least one byte, and return up to `size` available bytes. Return an empty value at the end of the stream.
 
         Arguments:
             deadline: when to stop waiting, on the monotonic clock.
@@ -79,11 +81,9 @@ class PlainTransport:
             self._sock.settimeout(None)
 
     def peek(self, size: int) -> bytes | None:
-        """Return up to `size` available bytes without removing them from the stream, or None if there are none yet.
+        """Return up to `size` available bytes without removing them from the stream, or None if no byte is available yet.
 
-        Return an empty value at the end of the stream.
-
-        Raises nothing: a broken connection counts as ended.
+        Return an empty value at the end of the stream. A broken connection counts as ended, so no error is raised.
         """
         return peek(self._sock, size)
 

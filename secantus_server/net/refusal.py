@@ -1,4 +1,6 @@
-"""The refusal of connections beyond the limit: the reply to the first message is an error that says what to do, then the server closes."""
+"""Refuses connections beyond the limit: replies to the first message with an error that tells the user what to do, then closes the
+connection.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The limit on connections that have not authenticated ("strangers"), on a server that requires authentication.
+"""The limit on the number of unauthenticated connections ("strangers"), on a server that requires authentication.
 
-Drivers keep connections that never authenticate, to monitor the server. So such a connection may stay open, and only its first command has
-a deadline. If there are too many strangers, the oldest one of the address with the most of them is closed. So an attacker at one address
-cannot keep out clients at other addresses.
+Drivers open connections that never authenticate, to monitor the server. Such a connection may therefore stay open, and only its first
+command has a deadline. If there are too many strangers, the server takes the address with most strangers and closes its oldest stranger.
+Thus an attacker at one address cannot lock out clients at other addresses.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ MOST = 4096
 
 
 class Strangers:
-    """Limits the number of connections that have not authenticated.
+    """Limits the number of unauthenticated connections.
 
-    Threads: the listener's lock guards everything.
+    Threads: the listener's lock guards all attributes.
 
     Arguments:
-        limit: their maximum number.
+        limit: the maximum number of unauthenticated connections.
     """
 
     def __init__(self, services: Services, limit: int) -> None:

@@ -118,7 +118,7 @@ class TlsTransport:
         return start or self.receive()
 
     def _open(self, deadline: float | None) -> None:
-        """Find out whether the client uses TLS, and if so, do the handshake.
+        """Detect whether the client uses TLS. If it does, perform the handshake.
 
         Raises:
             EOFError: the connection ended before the first message.
@@ -167,7 +167,7 @@ class TlsTransport:
             self._client.tls_subject = subject_text(certificate["subject"])  # type: ignore[arg-type]
 
     def _decrypt(self, tls: ssl.SSLObject, size: int, deadline: float | None = None) -> bytes:
-        """Return up to `size` bytes, waiting for at least one; empty at the end of the stream."""
+        """Wait for at least one byte, and return up to `size` decrypted bytes. Return an empty value at the end of the stream."""
         received = bool(self._incoming.pending) or tls.pending() > 0
         while True:
             if received:
@@ -203,7 +203,7 @@ class TlsTransport:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Return why a handshake failed, and what to do if that is known."""
+    """Return the reason of a failed handshake, with advice if a remedy is known."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the client's certificate is not accepted: {error.verify_message}"
     reason = (error.reason or str(error)).lower().replace("_", " ")

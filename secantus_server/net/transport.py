@@ -20,7 +20,8 @@ class Transport(Protocol):
     """
 
     def receive(self) -> bytes:
-        """Return the available bytes; wait for at least one. Return an empty value at the end of the stream. For the serving thread.
+        """Wait for at least one byte and return the available bytes. Return an empty value at the end of the stream. Only for the serving
+        thread.
 
         Raises:
             OSError: the connection is broken.
@@ -43,20 +44,21 @@ class Transport(Protocol):
         """
 
     def send(self, data: bytes) -> None:
-        """Send all bytes, waiting while the client does not read. For the serving thread.
+        """Send all bytes. Block while the client does not read. Only for the serving thread.
 
         Raises:
             OSError: the connection is broken.
         """
 
     def peek_closed(self) -> bool:
-        """Return whether the client has closed the connection and all its bytes were received, without waiting. For any thread.
+        """Return, without waiting, whether the client has closed the connection and all its bytes were received. Any thread may call this
+        method.
 
-        Raises nothing: a broken connection counts as closed.
+        A broken connection counts as closed, so no error is raised.
         """
 
     def stop_receiving(self) -> None:
-        """End the stream from the client, so that a waiting `receive` returns. Sending still works. For any thread.
+        """End the stream from the client, so that a waiting `receive` returns. Sending still works. Any thread may call this method.
 
         Raises:
             OSError: the stream has already ended.

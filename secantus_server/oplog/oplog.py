@@ -175,7 +175,7 @@ class Oplog:
 
     @property
     def newest_stamp(self) -> int:
-        """The newest timestamp as a 64-bit number."""
+        """Return the newest timestamp as a 64-bit number."""
         return stamp_of(self.newest)
 
     def history_begins_at(self, unit: RecoveryUnit) -> int:
@@ -328,12 +328,12 @@ class Oplog:
 
     @property
     def is_large(self) -> bool:
-        """Whether enough was written since the last trim to trim again."""
+        """Return whether enough was written since the last trim to trim again."""
         return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
     def max_bytes(self) -> int:
-        """The size above which the oldest entries are removed."""
+        """Return the size above which the oldest entries are removed."""
         return self.retention.max_bytes
 
     def keep_for_readers(self) -> None:
@@ -399,6 +399,6 @@ class Oplog:
 
 
 def _last_of(key: bytes, row: bytes) -> tuple[int, int]:
-    """Return the seconds and the increment of the timestamp of a row's last entry."""
+    """Return the seconds and the increment of the timestamp of the last entry in a row."""
     seconds, increment = struct.unpack(">II", key)
     return seconds, increment + entry_count(row) - 1

@@ -89,7 +89,7 @@ class WriteSignal:
 
     @property
     def is_watched(self) -> bool:
-        """Whether any watch is armed."""
+        """Return whether any watch is armed."""
         return bool(self._armed)
 
     def arm(self, watch: Watch) -> None:

@@ -63,7 +63,7 @@ class NamespaceLocks:
         return namespace in self._claims
 
     def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs; return False if the deadline passes first. The caller holds `_changed`."""
+        """Wait until no change of a namespace waits or runs. Return False if the deadline passes first. The caller holds `_changed`."""
         while namespace in self._claims:
             check()
             left = deadline - monotonic()
@@ -107,7 +107,8 @@ class NamespaceLocks:
 
     @contextmanager
     def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
-        """Change namespaces for a block: wait until no open transaction uses them, and prevent other threads from using them.
+        """Context manager: wait until no open transaction uses the namespaces, and prevent other threads from using them in the `with`
+        block.
 
         Arguments:
             check: raises an error if the waiting operation was killed or timed out.

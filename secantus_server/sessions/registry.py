@@ -1,4 +1,4 @@
-"""The registry of logical sessions. A session is known from its first use by a command until it ends or expires.
+"""The registry of logical sessions. A session is registered at its first use by a command and removed when it ends or expires.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -19,7 +19,7 @@ MAX_SESSIONS = 1_000_000
 
 
 class SessionRegistry:
-    """The known sessions, with the time of their last use.
+    """The registered sessions, with the time of their last use.
 
     Threads: each method uses single dict operations, which are atomic, or works on a copy. `retries` has its own lock.
     """
@@ -32,7 +32,7 @@ class SessionRegistry:
         self.transactions = Transactions()
 
     def use(self, session: bytes) -> None:
-        """Record a use of a session. Start an unknown session.
+        """Record the use of a session, and register the session if it is new.
 
         Arguments:
             session: the bytes of the session's UUID, followed by the digest of its user if the session has a user.
@@ -83,7 +83,7 @@ class SessionRegistry:
                 used[session] = at + by_ms
 
     def known(self) -> frozenset[bytes]:
-        """Return the known sessions."""
+        """Return the registered sessions."""
         return frozenset(self._last_used_ms.copy())
 
     def last_uses(self) -> list[tuple[bytes, int]]:

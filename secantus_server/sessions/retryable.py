@@ -1,7 +1,7 @@
-"""The log of retryable writes. It keeps the results of the statements of each session's newest write, in case the client retries them.
+"""The log of retryable writes. It stores the results of each session's newest write, for the case that the client retries the write.
 
-The log is kept in memory. A server with a data directory also stores the log, so that it recognises a retry after a restart. The
-transaction of each statement then writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
+The log is in memory. A server with a data directory also stores the log, so that it recognises a retry after a restart. The transaction
+of each statement then writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """

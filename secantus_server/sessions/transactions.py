@@ -159,7 +159,8 @@ class Transactions:
             self._ended.notify_all()
 
     def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
-        """Abort a transaction from another thread. If it is idle, it is rolled back at once. A running statement is woken and fails.
+        """Abort a transaction from another thread. An idle transaction is rolled back immediately. A running statement is woken and
+        fails.
 
         Arguments:
             error: the error for the running statement; None lets the statement finish.
@@ -195,7 +196,7 @@ class Transactions:
             self._abort_idle(transaction)
 
     def abort_where(self, condition: Callable[[SessionTransaction], bool], error: CommandError | None) -> None:
-        """Abort the open transactions that meet a condition; see `abort`."""
+        """Abort the open transactions for which a condition returns True; see `abort`."""
         for transaction in self.all_open():
             if condition(transaction):
                 self.abort(transaction, error)
@@ -223,7 +224,7 @@ class Transactions:
             transaction.lock.release()
 
     def end(self, session: bytes) -> None:
-        """Abort a session's open transaction, and forget the session."""
+        """Abort a session's open transaction, and remove the session's entry."""
         found = self._newest.pop(session, None)
         if found is not None and found.state is State.IN_PROGRESS:
             self.abort(found, aborted_error(found.number))

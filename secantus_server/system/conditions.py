@@ -11,7 +11,7 @@ from secantus_server.system._threads import Lock
 
 
 class Condition:
-    """A condition that threads can wait for. As a context manager it acts as its lock.
+    """A condition variable. As a context manager it acquires and releases its lock.
 
     Threads: `_lock` guards `_waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
     """
@@ -28,7 +28,7 @@ class Condition:
         self._lock.release()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Release the lock until `notify_all` is called or the timeout expires; return whether it was called."""
+        """Release the lock and block until `notify_all` is called or the timeout expires. Return False on timeout."""
         waiter = Lock()
         waiter.acquire()
         self._waiters.append(waiter)
@@ -43,7 +43,7 @@ class Condition:
         return notified
 
     def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
-        """Wait until `holds()` is true or the timeout expires; return its last result."""
+        """Block until `holds()` is true or the timeout expires, and return the last result of `holds()`."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
         while not (held := holds()):
             left = None if deadline is None else deadline - monotonic()
@@ -84,6 +84,6 @@ class Event:
         self._is_set = False
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the flag; return whether it is set."""
+        """Block until the flag is set or the timeout expires, and return whether the flag is set."""
         with self._changed:
             return self._changed.wait_for(self.is_set, timeout_s)

@@ -26,7 +26,7 @@ class ServiceManager:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is a service manager."""
+        """Return whether a service manager expects messages."""
         return bool(self._address)
 
     def _send(self, *lines: str) -> None:
@@ -46,7 +46,7 @@ class ServiceManager:
         self._send("READY=1", f"STATUS={status}")
 
     def alive(self) -> None:
-        """Report that the service works; otherwise the manager restarts it."""
+        """Report that the service is working. Without this report, the manager restarts the service."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:

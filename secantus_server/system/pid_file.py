@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 class PidFile:
-    """The pid file of this process; it is removed by `close`.
+    """The pid file of this process, which `close` removes.
 
     Arguments:
         path: the file.
 
     Raises:
-        BlockingIOError: another running process has locked it.
-        OSError: it cannot be written.
+        BlockingIOError: another running process has locked the file.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:

@@ -16,7 +16,7 @@ class Socket(_socket.socket):
     """A socket of the operating system, without context manager, timeouts and file objects."""
 
     def accept(self) -> tuple[Socket, tuple[str, int]]:
-        """Wait for a connection; return its blocking socket and the peer's address."""
+        """Wait for a connection, and return its blocking socket and the peer's address."""
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         accepted = Socket(self.family, self.type, self.proto, descriptor)
         # `socket.setdefaulttimeout` applies to all new sockets of the process.
@@ -25,7 +25,7 @@ class Socket(_socket.socket):
 
 
 def listen(host: str, port: int) -> Socket:
-    """Listen on one of the host's addresses, preferring IPv4: clients that resolve the name to IPv6 also try IPv4.
+    """Listen on one of the host's addresses. Prefer IPv4, because clients that resolve the name to IPv6 also try IPv4.
 
     Raises:
         OSError: the host name cannot be resolved (`socket.gaierror`), or the address cannot be bound.
@@ -71,11 +71,9 @@ def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> byte
 
 
 def peek(sock: _socket.socket, size: int) -> bytes | None:
-    """Return up to `size` available bytes without removing them from the stream, or None if there are none yet.
+    """Return up to `size` available bytes without removing them from the stream, or None if no byte is available yet.
 
-    Return an empty value if the peer has closed the connection.
-
-    A broken connection counts as closed.
+    Return an empty value if the peer has closed the connection or the connection is broken.
     """
     try:
         return sock.recv(size, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)

@@ -22,7 +22,7 @@ _IN_USE = 98
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the archive; return the exit code."""
+    """Write the archive, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb backup",
         description="Write an archive of a storage directory, which a server uses (--uri) or none does (--storage-path).",
@@ -57,7 +57,7 @@ def _about_users(with_users: bool) -> str:
 
 
 def _back_up_server(uri: str, output: str, with_users: bool) -> int:
-    """Make a running server write an archive; return the exit code."""
+    """Make a running server write an archive, and return the exit code."""
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
             reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output, includeUsers=with_users)

@@ -1,4 +1,4 @@
-"""`secantusdb check`: the check of all contents of a storage directory that no server is using."""
+"""`secantusdb check`: checks all contents of a storage directory that no server is using."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a directory and print the results; return the exit code."""
+    """Check a directory, print the results, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb check",
         description="Check a storage directory that no server uses: every document, every index entry and the oplog.",
@@ -54,7 +54,7 @@ def is_store(directory: Path) -> bool:
 
 
 def _check(directory: Path) -> int:
-    """Print a line for each collection and for the oplog; return the number of faults.
+    """Print a line for each collection and for the oplog, and return the number of faults.
 
     Raises:
         CommandError: the store cannot be opened.
@@ -89,7 +89,7 @@ def _collections(services: Services) -> Iterator[Finding]:
 
 
 def _oplog(services: Services) -> Finding:
-    """Check that each entry can be read and that the timestamps ascend; return the findings."""
+    """Check that each oplog entry is readable and that the timestamps ascend, and return the findings."""
     entries = last = 0
     faults: list[str] = []
     try:
@@ -109,7 +109,7 @@ def _oplog(services: Services) -> Finding:
 
 
 def _meta(services: Services) -> Finding:
-    """Read the rows in which the server keeps its own state; return the findings."""
+    """Read the rows that contain the server's own state, and return the findings."""
     rows = 0
     try:
         with services.engine.transaction() as unit:

@@ -1,4 +1,4 @@
-"""Point-in-time recovery: archived oplog entries are applied to a restored backup up to a point in time."""
+"""Point-in-time recovery: applies archived oplog entries to a restored backup, up to a point in time."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def parse_time(text: str) -> Target:
 
 
 def bring_forward(directory: Path, manifest: Manifest, segments: Path, target: Target) -> int:
-    """Apply the archived entries after a backup up to a point in time; return their number.
+    """Apply the archived entries after a backup up to a point in time, and return the number of applied entries.
 
     Raises:
         CommandError: 2 if the target is before the backup or after the archive's end, 301 if the archive is damaged or has a gap.

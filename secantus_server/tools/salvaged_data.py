@@ -1,4 +1,4 @@
-"""The copying of a salvaged store's collections to a new store, with new index entries."""
+"""Copies a salvaged store's collections to a new store, with new index entries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Kept:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is known to be lost."""
+        """Return whether no data is known to be lost."""
         return not (self.missing or self.invalid or self.duplicates or self.trouble)
 
     def described(self) -> str:
@@ -63,7 +63,7 @@ class Kept:
 
 
 def copy_data(source: Engine, target: Engine) -> Iterator[Kept]:
-    """Write the collections of a store to an empty one; yield the result of each."""
+    """Copy the collections of a store to an empty store, and yield the result of each collection."""
     clock = Clock()
     _copy_state(source, target, clock)
     known = set()
@@ -128,7 +128,7 @@ class _Copy:
         self._new = Collection(old.db, old.name, old.uuid, ident, old.options, indexes, old.search_indexes)
 
     def run(self) -> Kept:
-        """Copy the documents, then write the catalog row of the collection; return the result."""
+        """Copy the documents, write the catalog row of the collection, and return the result."""
         if not self._old.is_view:
             self._copy_documents()
             self._count_missing()

@@ -25,7 +25,7 @@ _POLL_S: Final = 0.05
 
 
 def status(arguments: Sequence[str]) -> int:
-    """Print whether the daemon runs; return the exit code."""
+    """Print whether the daemon is running, and return the exit code."""
     path = _pid_file(_parser("status", "Print whether the daemon with a pid file runs."), arguments)
     if path is None:
         return EXIT_INVALID
@@ -35,7 +35,7 @@ def status(arguments: Sequence[str]) -> int:
 
 
 def stop(arguments: Sequence[str]) -> int:
-    """Stop the daemon and wait until it has ended; return the exit code."""
+    """Stop the daemon, wait until it has ended, and return the exit code."""
     parser = _parser("stop", "Stop the daemon with a pid file, and wait until it has ended.")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="the seconds to wait (default: 60)")
     path = _pid_file(parser, arguments)
@@ -69,7 +69,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def _pid_file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path | None:
-    """Return the pid file of a command line or of the config file; print an error if neither names one."""
+    """Return the pid file from the command line or the config file. Print an error if both lack it."""
     given = parser.parse_args(arguments)
     if given.pid_file is not None:
         return Path(given.pid_file)

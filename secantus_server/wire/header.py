@@ -28,11 +28,11 @@ _HTTP = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI")
 
 
 class ProtocolError(Exception):
-    """Raised if the bytes are not a valid message. No reply is possible, and the connection is closed."""
+    """Signals that the bytes are not a valid message. No reply is possible, so the connection is closed."""
 
 
 class OtherProtocol(ProtocolError):
-    """Raised if the bytes belong to a protocol that the server does not speak on this port."""
+    """Signals that the bytes belong to a protocol that the server does not support on this port."""
 
 
 class Header(NamedTuple):

@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 
 
 class Unfinished(NamedTuple):
-    """What the express lane leaves to the general path besides the message itself.
+    """The state of a command that the express lane (the fast path) passes to the general path, in addition to the message itself.
 
     Arguments:
         error: the error with which the command has failed, so that it must not run again; or None.

@@ -34,7 +34,7 @@ def decompressed_size(raw: bytes) -> int:
 
 
 def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
-    """Decompress a message; return its header, its bytes, and the compressor's id.
+    """Decompress a message, and return its header, its bytes, and the compressor's id.
 
     Raises:
         ProtocolError: the data cannot be decompressed, or does not match its header.

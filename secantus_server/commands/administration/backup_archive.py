@@ -1,4 +1,4 @@
-"""secantusAdmin.backupArchive: a backup of the storage directory. MongoDB does not have this command."""
+"""secantusAdmin.backupArchive: writes a backup of the storage directory. MongoDB has no such command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WITH_USERS = (*_CONTENTS, (USERS_DB, USERS), (USERS_DB, ROLES))
 
 
 def _may_copy(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read everything that the backup copies. The role `backup` allows it."""
+    """Return whether the user may read everything that the backup contains. The role `backup` grants this."""
     contents = _WITH_USERS if call.body.get("includeUsers") else _CONTENTS
     return all("find" in grants.on(db, collection) for db, collection in contents)
 
@@ -34,7 +34,7 @@ def _may_copy(call: Authorized, grants: Grants) -> bool:
     privileges=on_cluster(by_arguments=("find",), check=_may_copy),
 )
 def backup_archive(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a consistent archive of the storage directory to a file on the server's machine. Writes continue during the backup.
+    """Write a consistent archive of the storage directory to a file on the server's machine. Clients can write during the backup.
 
     The archive contains users and roles only if `includeUsers` is true.
     """

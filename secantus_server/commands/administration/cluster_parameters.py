@@ -70,7 +70,7 @@ def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _assignment(spec: Any) -> tuple[str, dict[str, Any]]:
-    """Return the parameter and the value that the command sets."""
+    """Return the parameter's name and the value to set."""
     if spec is None:
         raise CommandError(40414, "BSON field 'setClusterParameter.setClusterParameter' is missing but a required field")
     if type(spec) is not dict:
@@ -107,7 +107,7 @@ def _is_positive_whole(value: Any) -> bool:
 
 
 def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
-    """Check the value of `changeStreams` and return it. Null stands for the default."""
+    """Check the value of `changeStreams` and return it. Null means the default."""
     seconds = _only_field("changeStreams", value, "expireAfterSeconds")
     if seconds is None:
         return CLUSTER_PARAMETERS[CHANGE_STREAMS] if value else {}
@@ -119,7 +119,7 @@ def _change_streams(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pause_migrations(value: dict[str, Any]) -> dict[str, Any]:
-    """Check the value of `pauseMigrationsDuringMultiUpdates` and return it. Null stands for the default."""
+    """Check the value of `pauseMigrationsDuringMultiUpdates` and return it. Null means the default."""
     enabled = _only_field("pauseMigrationsDuringMultiUpdates", value, "enabled")
     if enabled is None:
         return CLUSTER_PARAMETERS[PAUSE_MIGRATIONS] if value else {}

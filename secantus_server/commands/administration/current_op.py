@@ -23,12 +23,12 @@ _OPTIONS = frozenset(["currentOp", "$all", "$ownOps", *a.GENERIC])
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all operations, or whether the command requests only the user's own operations."""
+    """Return whether the user may run this currentOp. Listing only the user's own operations requires no privilege."""
     return bool(call.body.get("$ownOps")) or "inprog" in grants.on_cluster()
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may kill any operation, or whether the operation to kill is the user's own."""
+    """Return whether the user may kill the given operation. Killing an operation of the same user requires no privilege."""
     if "killop" in grants.on_cluster():
         return True
     opid = call.body.get("op")
@@ -59,7 +59,7 @@ def _operation_id(body: dict[str, Any]) -> int:
     """Return the id of the operation to kill.
 
     Raises:
-        CommandError: 4 if it is missing, 14 if it is not a number, 2 for a fraction, 26823 if it does not fit into an int32.
+        CommandError: 4 if the id is missing, 14 if it is not a number, 2 for a fraction, 26823 if it does not fit into an int32.
     """
     if "op" not in body:
         raise CommandError(4, 'Did not provide "op" field')
@@ -75,5 +75,5 @@ def _operation_id(body: dict[str, Any]) -> int:
 
 @command("lockInfo", {}, admin_only=True, privileges=on_cluster("serverStatus"))
 def lock_info(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Return an empty list of locks: the server isolates writers by transactions instead of locks."""
+    """Return an empty list of locks, because this server isolates writers with transactions instead of locks."""
     return {"lockInfo": []}

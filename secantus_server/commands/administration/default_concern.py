@@ -1,9 +1,9 @@
 """getDefaultRWConcern and setDefaultRWConcern.
 
-On a single node, every read concern that is allowed as the default reads the same data. Likewise, w: 1 and w: "majority" have the same
-effect.
-
 https://www.mongodb.com/docs/manual/reference/command/setDefaultRWConcern/
+
+The defaults have no effect on a single node: every read concern that can be a default reads the same data, and w: 1 and w: "majority" are
+equivalent.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """compactStructuredEncryptionData and cleanupStructuredEncryptionData.
 
-In this server, writes never add to the metadata of encrypted collections, so there is nothing to compact.
-
 https://www.mongodb.com/docs/manual/reference/command/compactStructuredEncryptionData/
+
+In this server, writes never add to the metadata of encrypted collections. The commands therefore check their arguments and change
+nothing.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _NOT_ENCRYPTED = 6346807
     privileges=on_collection("compactStructuredEncryptionData"),
 )
 def compact_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
-    """Compact the metadata of an encrypted collection."""
+    """Check the arguments of a compaction of an encrypted collection's metadata, and report that nothing had to be compacted."""
     _check(request, args["compactionTokens"])
     return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
 
@@ -46,7 +47,7 @@ def compact_structured_encryption_data(request: Request, args: dict[str, Any]) -
     privileges=on_collection("cleanupStructuredEncryptionData"),
 )
 def cleanup_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
-    """Clean up the metadata of an encrypted collection."""
+    """Check the arguments of a cleanup of an encrypted collection's metadata, and report that nothing had to be removed."""
     _check(request, args["cleanupTokens"])
     return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
 

@@ -14,10 +14,7 @@ from secantus_server.dispatch.request import Request
 
 
 def _timeout_ms(name: str, value: Any) -> int:
-    """Check the timeout, which must be an int, and return it.
-
-    A negative timeout counts as 0. As in MongoDB, other types of numbers are refused.
-    """
+    """Check the timeout, which must be an int32, and return it. A negative timeout counts as 0."""
     if type(value) is not int:
         raise a.wrong_type(name, value, "int")
     return max(value, 0)
@@ -30,7 +27,7 @@ def _timeout_ms(name: str, value: Any) -> int:
     privileges=on_cluster("fsync"),
 )
 def fsync(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a checkpoint to disk, and optionally make all writes wait until fsyncUnlock."""
+    """Write a checkpoint to disk, and optionally block all writes until fsyncUnlock."""
     services = request.services
     if not args["lock"]:
         services.engine.checkpoint()
@@ -53,7 +50,7 @@ def _is_write(operation: Operation) -> bool:
 
 @command("fsyncUnlock", lenient=True, admin_only=True, privileges=on_cluster("unlock"))
 def fsync_unlock(request: Request, _args: dict[str, Any]) -> Reply:
-    """Release the fsync lock once. The lock may have been taken several times.
+    """Decrement the count of the fsync lock, which can be acquired several times. Writes continue once the count is 0.
 
     Raises:
         CommandError: 20 IllegalOperation if the lock is not held.

@@ -38,7 +38,7 @@ def sharding_state(_request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_cluster("setFeatureCompatibilityVersion"),
 )
 def set_feature_compatibility_version(request: Request, args: dict[str, Any]) -> Reply:
-    """Accept the server's own version and refuse any other.
+    """Accept the server's own version and refuse every other version.
 
     Raises:
         CommandError: 7369100 without `confirm`, 4926900 for an invalid version, 238 for an older version.
@@ -61,7 +61,7 @@ def set_feature_compatibility_version(request: Request, args: dict[str, Any]) ->
 
 @command("compact", {"force": a.boolean(), "freeSpaceTargetMB": a.number(), "dryRun": a.boolean()}, privileges=on_collection("compact"))
 def compact(request: Request, args: dict[str, Any]) -> Reply:
-    """Report that no space was freed. The store reuses the space of deleted documents anyway, so the command has nothing to do."""
+    """Report that no space was freed. The store reuses the space of deleted documents, so compaction is not needed."""
     name = collection_name("compact", request.db, request.body[request.name])
     collection = recall(request.services, request.db, name)
     if collection is None:

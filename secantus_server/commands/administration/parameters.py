@@ -1,8 +1,8 @@
 """getParameter and setParameter.
 
-The known parameters are those that drivers and tools read, and those that have an effect in this server.
-
 https://www.mongodb.com/docs/manual/reference/command/getParameter/
+
+This server defines only parameters that drivers and tools read, and parameters that have an effect.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def set_parameter(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _checked(name: str, value: Any, services: Services) -> Any:
-    """Return the checked value of a parameter.
+    """Check a parameter's value and return it.
 
     Raises:
         CommandError: 72 for an unknown parameter, 20 for one that cannot be set at runtime, 238, or the error of an invalid value.

@@ -1,9 +1,9 @@
-"""The commands on the plan cache and on index filters.
+"""The commands for the plan cache and for index filters.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-plan-cache/
 
-Index filters limit the indexes that the planner may choose. They last until the server stops. Setting or clearing one also clears the
-cached plans of its query shape.
+An index filter limits the indexes that the planner may use for a query shape. Filters are lost when the server stops. Setting or clearing
+a filter also clears the cached plans of its query shape.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _filters(request: Request, collection: Collection) -> Filters:
 def _replace_filters(request: Request, collection: Collection, filters: Filters) -> None:
     """Replace the collection's index filters.
 
-    If no filters are left, remove the collection's entry, so that its queries skip the search for a filter.
+    If the new filters are empty, remove the collection's entry, so that its queries do not look for filters.
     """
     services, uuid = request.services, bytes(collection.uuid)
     others = {key: value for key, value in services.index_filters.items() if key != uuid}
@@ -57,7 +57,7 @@ def _replace_filters(request: Request, collection: Collection, filters: Filters)
 
 
 def _shape(request: Request, collection: Collection) -> str:
-    """Return the hash of the query shape that the command's arguments describe.
+    """Return the hash of the query shape that the command's arguments define.
 
     Raises:
         CommandError: if an argument is invalid.
@@ -74,7 +74,7 @@ def _shape(request: Request, collection: Collection) -> str:
 
 
 def _object(body: dict[str, Any], field: str) -> dict[str, Any]:
-    """Return an argument that is a document, null or absent. An array counts as a document whose field names are its indexes.
+    """Return an argument that must be a document, null or absent. Convert an array to a document whose field names are the indexes.
 
     Raises:
         CommandError: 2 BadValue for any other type.
@@ -126,7 +126,7 @@ def plan_cache_clear_filters(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("planCacheSetFilter", lenient=True, privileges=on_collection("planCacheIndexFilter"))
 def plan_cache_set_filter(request: Request, args: dict[str, Any]) -> Reply:
-    """Set an index filter: the indexes that queries of a shape may use."""
+    """Set an index filter, which lists the indexes that queries of a shape may use."""
     collection = _collection(request)
     if collection is None:
         raise CommandError(2, "no such collection")

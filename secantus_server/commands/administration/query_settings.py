@@ -30,7 +30,7 @@ from secantus_server.work.query_settings import checked_settings
     privileges=on_cluster("querySettings"),
 )
 def set_query_settings(request: Request, args: dict[str, Any]) -> Reply:
-    """Add settings for the queries of a shape, or change them."""
+    """Create or change the settings of a query shape."""
     known = request.services.query_settings
     changes = checked_settings(args["settings"], request.services.release)
     found = _entry(request)
@@ -61,8 +61,9 @@ def remove_query_settings(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _entry(request: Request) -> QuerySettings:
-    """Return an entry for the query shape that the command names, with the shape's hash and, if the command contains one, a representative
-    query.
+    """Return an entry for the query shape in the command's argument.
+
+    The entry contains the shape's hash. It also contains a representative query if the command includes one.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue, 16 InvalidLength, 73 InvalidNamespace, 7746402, or the error of an invalid query.

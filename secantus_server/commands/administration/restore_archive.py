@@ -1,6 +1,6 @@
-"""secantusAdmin.restoreArchive: restores an archive to a new directory. MongoDB does not have this command.
+"""secantusAdmin.restoreArchive: restores an archive to a new directory. MongoDB has no such command.
 
-The running server keeps using its current directory, because it cannot replace files that it has open.
+The running server continues to use its current directory, because it cannot replace open files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONTENTS = (("", ""), ("config", ""), (USERS_DB, USERS))
 
 
 def _may_restore(_call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may write everything that an archive may contain. The role `restore` allows it."""
+    """Return whether the user may write everything that an archive may contain. The role `restore` grants this."""
     return all("insert" in grants.on(db, collection) for db, collection in _CONTENTS)
 
 
@@ -35,7 +35,7 @@ def _may_restore(_call: Authorized, grants: Grants) -> bool:
     privileges=on_cluster(by_arguments=("insert",), check=_may_restore),
 )
 def restore_to_directory(request: Request, args: dict[str, Any]) -> Reply:
-    """Verify an archive and restore it to a directory that does not exist or is empty. Both are on the server's machine."""
+    """Verify an archive and restore it to a directory that does not exist or is empty. Both paths are on the server's machine."""
     services, target = request.services, Path(args["targetPath"]).absolute()
     begun = services.clock.monotonic()
     manifest = restore_archive(Path(args["archivePath"]).absolute(), target, lambda _size: request.operation.check())

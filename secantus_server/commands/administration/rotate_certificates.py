@@ -15,10 +15,10 @@ from secantus_server.dispatch.request import Request
 
 @command("rotateCertificates", {"message": a.string()}, admin_only=True, privileges=on_cluster("rotateCertificates"))
 def rotate_certificates(request: Request, args: dict[str, Any]) -> Reply:
-    """Reload the TLS certificates. New connections use them.
+    """Reload the TLS certificates for new connections.
 
     Raises:
-        CommandError: 140 InvalidSSLConfiguration if a file cannot be used; the old certificates then stay in use.
+        CommandError: 140 InvalidSSLConfiguration if a file cannot be used. In that case the old certificates remain in use.
     """
     message = args["message"]
     request.services.reload_certificates(f"{request.name}: {message}" if message else request.name)

@@ -1,8 +1,8 @@
 """autoCompact, dropConnections, setIndexCommitQuorum and reIndex.
 
-They have nothing to do in this server: it is a single node, and its store reuses free space.
-
 https://www.mongodb.com/docs/manual/reference/command/nav-administration/
+
+These commands have no effect in this server, because it is a single node whose store reuses free space.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _hosts(name: str, value: Any) -> list[Any]:
 
 
 def _check_host(text: str) -> None:
-    """Check that a text has the form `host:port` or `host`. An IPv6 address that is followed by a port must be in brackets.
+    """Check that a text has the form `host:port` or `host`. An IPv6 address with a port must be enclosed in brackets.
 
     Raises:
         CommandError: 9 FailedToParse.
@@ -85,7 +85,7 @@ def _check_host(text: str) -> None:
 
 @command("dropConnections", {"hostAndPort": a.Field(_hosts, required=True)}, admin_only=True, privileges=on_cluster("dropConnections"))
 def drop_connections(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Do nothing: the server has no connections to other servers."""
+    """Do nothing, because the server has no connections to other servers."""
     return {}
 
 
@@ -95,7 +95,7 @@ def drop_connections(_request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_collection("createIndex"),
 )
 def set_index_commit_quorum(request: Request, _args: dict[str, Any]) -> Reply:
-    """Refuse to change an index build: no build is running when this command runs.
+    """Raise an error. The command applies to a running index build, and no index is being built while this command runs.
 
     Raises:
         CommandError: 26 NamespaceNotFound, 27 IndexNotFound.
@@ -108,7 +108,7 @@ def set_index_commit_quorum(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("reIndex", {}, is_write=True, privileges=on_collection("reIndex"))
 def re_index(request: Request, _args: dict[str, Any]) -> Reply:
-    """Refuse to rebuild the indexes, as a member of a replica set does.
+    """Raise an error, as a member of a replica set does.
 
     Raises:
         CommandError: 20 IllegalOperation, or 238 on a standalone server.

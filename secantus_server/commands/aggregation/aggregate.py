@@ -92,7 +92,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 
 def _target(request: Request) -> str | None:
-    """Return the collection's name, or None for `aggregate: 1`."""
+    """Return the collection's name, or None for an aggregation without a collection (`aggregate: 1`)."""
     value = request.body[request.name]
     if is_number(value):
         if to_float(value) != 1:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _limit(name: str, value: Any) -> int:
-    """Return the absolute value of the limit, as in MongoDB."""
+    """Return the absolute value of the limit. As in MongoDB, a negative limit is equivalent to a positive one."""
     if not is_number(value):
         raise CommandError(2, "limit value is not a valid number")
     limit = a.exact_integer(name, value)
@@ -82,7 +82,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 
 
 def _windowed(found: int, skip: int, limit: int) -> int:
-    """Return how many of the found documents remain after skip and limit. A limit of 0 means no limit."""
+    """Return the number of found documents after applying skip and limit. A limit of 0 means no limit."""
     left = max(found - skip, 0)
     return min(left, limit) if limit else left
 

@@ -76,7 +76,7 @@ def _prepare(request: Request, args: dict[str, Any], name: str, catalog: Catalog
 def _read(
     request: Request, name: str, collection: Collection | None, query: CanonicalQuery, key: str, transaction: ReadTransaction
 ) -> Reply:
-    """Return the reply for a collection. (A distinct over a view runs as an aggregation.)"""
+    """Return the reply of a distinct over a collection. (A distinct over a view runs as an aggregation.)"""
     scope, collation = ReadScope(transaction.unit, request.operation.check), query.context.collation
     plan = plan_distinct(collection, query, key)
     if isinstance(plan, DistinctPlan):
@@ -103,7 +103,7 @@ def distinct_values(documents: Iterable[bytes], path: list[str], collation: Coll
 
 
 def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:
-    """Remove duplicates from values and return the rest, sorted.
+    """Return the values sorted and without duplicates.
 
     Raises:
         CommandError: 17217 if the values are too large for one reply.

@@ -46,13 +46,13 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Output:
-    """Where a mapReduce writes its results.
+    """The destination of a mapReduce's results.
 
     Arguments:
         mode: "inline", "replace", "merge" or "reduce".
         db: the target's database.
         collection: the target's name; "" for "inline".
-        names_db: whether the client named the database.
+        names_db: whether the command specifies the database.
     """
 
     mode: str
@@ -61,7 +61,7 @@ class Output:
     names_db: bool = False
 
     def stage(self) -> dict[str, Any]:
-        """Return the stage that writes the results."""
+        """Return the pipeline stage that writes the results."""
         if self.mode == "replace":
             return {"$out": {"db": self.db, "coll": self.collection}}
         into = {"db": self.db, "coll": self.collection}
@@ -77,7 +77,7 @@ class Scripts:
     finalize: Function | None
 
     def finalized(self, key: Any, value: Any) -> Any:
-        """Return a key's value after `finalize`, or the value itself if the command has no `finalize`."""
+        """Return the result of `finalize` for a key's value, or the value itself if the command has no `finalize`."""
         return value if self.finalize is None else self.finalize(key, value)
 
 
@@ -125,7 +125,7 @@ def map_reduce(request: Request, args: dict[str, Any]) -> Reply:
 
 @explains("mapReduce")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
-    """Explain how the documents are read, without running the scripts."""
+    """Return the explain output for reading the documents. The scripts do not run."""
     name = collection_name("mapReduce", request.db, request.body[request.name])
     _parse_output(args["out"], request.db)
     arguments = {"pipeline": _reading(args), "let": {}, "collation": args["collation"]}
@@ -202,12 +202,12 @@ def _emitted(documents: Iterable[bytes], function: Function) -> Iterator[list[An
 
 
 def _reduce(scripts: Scripts, key: Any, values: list[Any]) -> Any:
-    """Return the reduced value of a key. If there is only one value, return it unchanged."""
+    """Return the reduced value of a key. A single value is returned unchanged."""
     return values[0] if len(values) == 1 else scripts.reduce(key, values)
 
 
 def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -> dict[Any, Any]:
-    """Return the values that the target collection already contains for the keys of the results."""
+    """Return the values in the target collection for the keys of the results."""
     stages = [{"$match": {"_id": {"$in": [document["_id"] for document in documents]}}}]
     with open_pipeline(request.in_database(output.db), output.collection, {"pipeline": stages, "let": {}, "collation": None}) as opened:
         found = [decode(document) for document in opened.documents]
@@ -216,7 +216,7 @@ def _stored(request: Request, output: Output, documents: list[dict[str, Any]]) -
 
 
 def _reduced_with(stored: dict[Any, Any], documents: list[dict[str, Any]], scripts: Scripts) -> list[dict[str, Any]]:
-    """Return the results, each reduced together with the value that the target collection already contains for its key, if any."""
+    """Return the results after reducing each with the target collection's value for the same key, if any."""
     merged = []
     for document in documents:
         key, value = document["_id"], document["value"]

@@ -1,1 +1,1 @@
-"""The commands on users, roles and authentication."""
+"""The commands for users, roles and authentication."""

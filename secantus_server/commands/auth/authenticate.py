@@ -1,4 +1,4 @@
-"""authenticate: authentication by the client's TLS certificate (X.509), the only mechanism that does not use saslStart.
+"""authenticate: X.509 authentication with the client's TLS certificate. All other mechanisms use saslStart.
 
 https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#mongodb-x509
 """
@@ -24,7 +24,7 @@ from secantus_server.work.authentication import log_in_by_certificate
     secrets=("pwd", "key"),  # the secrets that clients send with older mechanisms
 )
 def authenticate(request: Request, args: dict[str, Any]) -> Reply:
-    """Authenticate the client as the user that its certificate names.
+    """Authenticate the client as the user that its certificate identifies.
 
     Raises:
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.

@@ -1,4 +1,4 @@
-"""Checks of the privileges that the commands on users and roles require in addition to their own action.
+"""Checks of the privileges that the user and role commands require in addition to their own action.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-user-management/
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
@@ -13,22 +13,22 @@ from secantus_server.dispatch.privileges import Authorized
 
 
 def may_on_roles(call: Authorized, grants: Grants, action: str) -> bool:
-    """Return whether the user may perform an action on the database of each role that a command names in `roles`."""
+    """Return whether the user may perform an action on the database of each role in the command's argument `roles`."""
     return all(action in grants.on(db) for db in _databases(call.body.get("roles"), "role", call.db))
 
 
 def may_grant_privileges(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the privileges that a command names."""
+    """Return whether the user may grant the privileges in the command's arguments."""
     return _may_on_privileges(call, grants, "grantRole")
 
 
 def may_revoke_privileges(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may revoke the privileges that a command names."""
+    """Return whether the user may revoke the privileges in the command's arguments."""
     return _may_on_privileges(call, grants, "revokeRole")
 
 
 def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
-    """Return whether the user may perform an action on the database of each privilege that a command names.
+    """Return whether the user may perform an action on the database of each privilege in the command's arguments.
 
     A privilege on the cluster or on several databases counts as a privilege on `admin`.
     """
@@ -41,7 +41,7 @@ def _may_on_privileges(call: Authorized, grants: Grants, action: str) -> bool:
 
 
 def may_restrict(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may set the authentication restrictions that a command contains, if any."""
+    """Return whether the user may set the authentication restrictions in the command's arguments, if any."""
     return call.body.get("authenticationRestrictions") is None or "setAuthenticationRestriction" in grants.on(call.db)
 
 
@@ -50,7 +50,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
 
     Arguments:
         kind: "user" or "role".
-        action: the action that is required on the database of each user or role.
+        action: the action that the user must be allowed to perform on the database of each listed user or role.
         own: the names and databases of the users or roles that the user may always see.
     """
     value = call.body[call.name]
@@ -68,7 +68,7 @@ def may_view(call: Authorized, grants: Grants, kind: str, action: str, own: froz
 
 
 def _databases(values: Any, kind: str, db: str) -> set[str]:
-    """Return the databases of the users or roles in a list. Skip malformed entries, which the parser refuses later."""
+    """Return the databases of the users or roles in a list. Skip malformed entries, for which the parser raises an error later."""
     named = (value.get("db") if type(value) is dict and kind in value else db for value in _list(values))
     return {name for name in named if type(name) is str}
 

@@ -1,4 +1,4 @@
-"""The command _mergeAuthzCollections, with which mongorestore restores users and roles.
+"""_mergeAuthzCollections: the command with which mongorestore restores users and roles.
 
 https://www.mongodb.com/docs/database-tools/mongorestore/#restore-users-and-roles
 """
@@ -41,7 +41,7 @@ def _may_merge(_call: Authorized, grants: Grants) -> bool:
     privileges=on_database(by_arguments=_ACTIONS, check=_may_merge),
 )
 def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
-    """Add the users and roles that two temporary collections contain to the users and roles of the server."""
+    """Copy users and roles from two temporary collections to the server's users and roles."""
     given = [(args[argument], collection, kind) for argument, collection, kind in _KINDS if args[argument]]
     if not given:
         raise CommandError(2, "Must provide at least one of 'tempUsersCollection' and 'tempRolesCollection'")
@@ -61,10 +61,10 @@ def merge_collections(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _documents(request: Request, source: str, kind: str, db: str) -> Documents:
-    """Return the users or roles in a collection that belong to a database. An empty `db` means all databases.
+    """Return the documents of a collection's users or roles that belong to a database. An empty `db` means all databases.
 
     Raises:
-        CommandError: 2 BadValue for another database than `admin` or a document that is not a user or role.
+        CommandError: 2 BadValue if the collection is not in `admin`, or if a document is not a user or role.
     """
     source_db, _, name = source.partition(".")
     if source_db != "admin" or not name:

@@ -1,4 +1,4 @@
-"""createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that grant to a role or revoke from it.
+"""createRole, updateRole, dropRole, dropAllRolesFromDatabase, and the commands that change a role's inherited roles and privileges.
 
 https://www.mongodb.com/docs/manual/reference/command/nav-role-management/
 """
@@ -34,7 +34,7 @@ Items = list[dict[str, Any]]
 
 
 def _may_create(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the roles and privileges, and set the restrictions, that createRole names."""
+    """Return whether the user may grant the roles and privileges in createRole's arguments and set the restrictions in them."""
     return may_on_roles(call, grants, "grantRole") and may_grant_privileges(call, grants) and may_restrict(call, grants)
 
 
@@ -85,7 +85,7 @@ def _check_privileges(privileges: Items, db: str) -> None:
 
 
 def _inherited(request: Request, values: Items) -> Items:
-    """Parse the roles that the command's role shall inherit. Only a role of `admin` may inherit roles of other databases.
+    """Parse the roles to be inherited. Only a role of `admin` may inherit roles of other databases.
 
     Raises:
         CommandError: 55 InvalidRoleModification, or an error of `parse_roles`.
@@ -98,9 +98,9 @@ def _inherited(request: Request, values: Items) -> Items:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may make the changes of updateRole.
+    """Return whether the user may make the changes that updateRole requests.
 
-    Replacing roles or privileges requires the right to revoke as well as to grant.
+    Replacing roles or privileges requires the right to revoke as well as the right to grant.
     """
     replaces = call.body.get("roles") is not None or call.body.get("privileges") is not None
     return (not replaces or "revokeRole" in grants.on("")) and _may_create(call, grants)
@@ -153,7 +153,7 @@ def drop_all_roles(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _forget(roles: Documents, users: Documents, gone: Items) -> None:
-    """Revoke dropped roles from users and from other roles."""
+    """Revoke the dropped roles `gone` from users and from the remaining roles."""
     for documents in (roles, users):
         for key, document in list(documents.items()):
             left = [role for role in document.get("roles", []) if role not in gone]
@@ -253,7 +253,7 @@ def _subtract(have: list[str], actions: list[str]) -> list[str]:
 
 
 def _combine(have: Items, privileges: Items, combine: Callable[[list[str], list[str]], list[str]]) -> Items:
-    """Return the privileges `have`, changed by `privileges`: for each resource, `combine` adds or removes the given actions."""
+    """Return the privileges in `have` after `combine` adds or removes actions, resource by resource, according to `privileges`."""
     result = [dict(privilege) for privilege in have]
     for privilege in privileges:
         known = next((one for one in result if one["resource"] == privilege["resource"]), None)

@@ -27,7 +27,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the roles that rolesInfo lists. Every user may see its own roles, including inherited ones."""
+    """Return whether the user may see the roles that rolesInfo lists. Users may always see their own roles, including inherited roles."""
     return may_view(call, grants, "role", "viewRole", frozenset()) or may_view(call, grants, "role", "viewRole", _own_roles(call))
 
 
@@ -56,13 +56,13 @@ def roles_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _parse_show_privileges(args: dict[str, Any], value: Any) -> bool:
-    """Parse the option showPrivileges, and return whether it is "asUserFragment".
+    """Parse the option showPrivileges. Return True for "asUserFragment".
 
     Arguments:
         value: the argument of the command.
 
     Raises:
-        CommandError: 9 FailedToParse for any other string; 20 IllegalOperation with "asUserFragment" if the command names no roles.
+        CommandError: 9 FailedToParse for any other string; 20 IllegalOperation with "asUserFragment" if the command lists no roles.
     """
     given = args["showPrivileges"]
     if type(given) is not str:
@@ -76,7 +76,7 @@ def _parse_show_privileges(args: dict[str, Any], value: Any) -> bool:
 
 
 def _as_user(known: Documents, names: list[tuple[str, str]], args: dict[str, Any]) -> dict[str, Any]:
-    """Return the roles and privileges of an imaginary user with all of the named roles, in the form of usersInfo.
+    """Return the combined roles and privileges of the given roles, in the format of usersInfo for a user with these roles.
 
     Ignore roles that do not exist.
     """

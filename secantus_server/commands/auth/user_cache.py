@@ -11,7 +11,7 @@ from secantus_server.dispatch.request import Request
 
 @command("invalidateUserCache", {}, admin_only=True, privileges=on_cluster("invalidateUserCache"))
 def invalidate_user_cache(request: Request, _args: dict[str, Any]) -> Reply:
-    """Discard the cached users and roles, so that the next command of each client reads them again."""
+    """Clear the cache of users and roles, so that the next command of each client reads them from the store."""
     if request.services.access is not None:
         request.services.access.renew()
     return {}

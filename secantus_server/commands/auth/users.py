@@ -38,7 +38,7 @@ _ROLES = {"roles": a.array(required=True)}
 
 
 def _may_create(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may grant the roles and set the restrictions that createUser names."""
+    """Return whether the user may grant the roles in createUser's arguments and set the restrictions in them."""
     return may_on_roles(call, grants, "grantRole") and may_restrict(call, grants)
 
 
@@ -84,7 +84,7 @@ def _check_new(db: str, name: str, password: str | None) -> None:
 
 
 def _credentials(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the credentials to store for the password in the arguments."""
+    """Derive the stored credentials from the password in the arguments."""
     if request.db == "$external":
         return {"external": True}
     mechanisms = args["mechanisms"]
@@ -111,7 +111,8 @@ def _check_mechanisms(mechanisms: list[Any]) -> None:
 
 
 def _may_update(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may make the changes of updateUser. A user may be allowed to change only its own password or custom data.
+    """Return whether the user may make the changes that updateUser requests. A privilege may be limited to the user's own password or
+    custom data.
 
     https://www.mongodb.com/docs/manual/reference/command/updateUser/#required-access
     """
@@ -169,9 +170,9 @@ def update_user(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _kept(credentials: dict[str, Any], mechanisms: list[str]) -> dict[str, Any]:
-    """Return the stored credentials, restricted to the given mechanisms.
+    """Return the stored credentials for the given mechanisms only.
 
-    Raise CommandError for a mechanism without stored credentials, because new credentials require the password.
+    Raise CommandError for a mechanism without stored credentials, because creating credentials requires the password.
     """
     if not set(mechanisms) <= set(credentials):
         raise CommandError(2, "mechanisms field must be a subset of previously set mechanisms")

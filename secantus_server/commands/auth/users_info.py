@@ -33,7 +33,7 @@ FIELDS = {
 
 
 def _may_view(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may see the listed users. Every user may see its own entry."""
+    """Return whether the user may see the listed users. Users may always see their own entry."""
     return may_view(call, grants, "user", "viewUser", frozenset(call.client.users))
 
 
@@ -57,7 +57,7 @@ def users_info(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_mechanism(request: Request, name: Any) -> None:
-    """Check the argument `mechanism`, which chooses between internal and LDAP users. Otherwise ignore it, because LDAP is not supported.
+    """Check the argument `mechanism`, which selects internal or LDAP users. A valid value has no effect, because LDAP is not supported.
 
     Raises:
         CommandError: 40415 before MongoDB 9.0, 14 TypeMismatch, 2 BadValue for an unknown name.
@@ -73,7 +73,7 @@ def _check_mechanism(request: Request, name: Any) -> None:
 
 
 def _wanted(request: Request) -> frozenset[tuple[str | None, str | None]]:
-    """Return the requested users as pairs of name and database. None stands for any name or database."""
+    """Return the requested users as pairs of name and database. None matches any name or database."""
     value, db = request.body[request.name], request.db
     if is_number(value):
         return frozenset([(None, db)])

@@ -65,7 +65,7 @@ _NOT_FOR_VIEWS = (
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read the collections that the view reads after the change."""
+    """Return whether the user may read the collections that a view reads after the requested change."""
     body = call.body
     if body.get("viewOn") is None and body.get("pipeline") is None:
         return True
@@ -76,7 +76,7 @@ def _may_modify(call: Authorized, grants: Grants) -> bool:
 
 @command("collMod", FIELDS, in_api_v1=True, is_write=True, privileges=on_collection("collMod", by_arguments=("find",), check=_may_modify))
 def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
-    """Change a collection's or a view's options, or one of its indexes."""
+    """Change the options of a collection or view, or of one of a collection's indexes."""
     name = collection_name("collMod", request.db, request.body[request.name])
     _check_arguments(request, name, args)
     recall(request.services, request.db, name)
@@ -106,7 +106,7 @@ def coll_mod(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
-    """Check collMod's arguments, as far as the check does not depend on the collection."""
+    """Check those arguments of collMod whose validity does not depend on the collection."""
     for option in ("validationLevel", "validationAction"):
         check_validation("collMod", option, args[option], request.services.release)
     if args["validator"] is not None:
@@ -126,7 +126,7 @@ def _check_arguments(request: Request, name: str, args: dict[str, Any]) -> None:
 
 
 def _check_kind(collection: Collection, args: dict[str, Any]) -> None:
-    """Refuse options that are not valid for this kind of collection.
+    """Raise an error for an option that is not valid for this kind of collection.
 
     Raises:
         CommandError: 72 InvalidOptions.

@@ -70,7 +70,7 @@ def parse_change(spec: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
 def change_index(
     request: Request, transaction: CatalogTransaction, collection: Collection, args: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Find the index that collMod changes, and create its changed version.
+    """Return a changed version of the index that collMod specifies.
 
     Returns:
         The old index, the new index (both None if nothing changes), and the fields of the reply.
@@ -118,7 +118,7 @@ def _find(collection: Collection, args: dict[str, Any]) -> Index:
 
 
 def _refuse_clustered(collection: Collection, index: Index, args: dict[str, Any]) -> None:
-    """Refuse to change the index on `_id` of a clustered collection."""
+    """Raise an error for a change of the `_id` index of a clustered collection."""
     if args["hidden"] is not None:
         raise CommandError(6011800, "The 'hidden' option is not supported for a clustered index")
     raise CommandError(27, f"cannot find index {index.name} for ns {collection.namespace}")
@@ -150,7 +150,7 @@ def _change_flag(index: Index, spec: dict[str, Any], option: str, value: bool, r
 def _convert(
     request: Request, transaction: CatalogTransaction, collection: Collection, index: Index, spec: dict[str, Any], *, dry_run: bool
 ) -> Outcome:
-    """Convert the index to a unique index. This rebuilds it, because the entries of unique indexes have a different format."""
+    """Convert the index to a unique index. The index is rebuilt, because the entries of unique indexes have a different format."""
     if not index.spec.get("prepareUnique"):
         raise CommandError(72, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
     _check_duplicates(request, transaction, collection, index)
@@ -190,7 +190,7 @@ def _check_duplicates(request: Request, transaction: CatalogTransaction, collect
 
 
 def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, Any]) -> bytes:
-    """Return the oplog entry's object for a collMod, in which the index is identified by its name.
+    """Return field `o` of the oplog entry for a collMod of an index. The index is identified by its name.
 
     Arguments:
         collection: the collection before the change.
@@ -205,7 +205,7 @@ def oplog_command(collection: Collection, body: dict[str, Any], args: dict[str, 
 
 
 def oplog_of_options(collection: Collection, body: dict[str, Any]) -> bytes:
-    """Return the oplog entry's object for a collMod as the client sent it."""
+    """Return field `o` of the oplog entry for a collMod, as the client sent the command."""
     return encode({"collMod": collection.name, **_options_of(body)})
 
 
@@ -214,7 +214,7 @@ def _options_of(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def state_before(collection: Collection, args: dict[str, Any]) -> bytes:
-    """Return the oplog entry's `o2` for a collMod: the options of the collection and of the index before the change.
+    """Return field `o2` of the oplog entry for a collMod: the options of the collection and of the index before the change.
 
     Arguments:
         args: the parsed arguments of the command.

@@ -1,4 +1,4 @@
-"""collMod of a time-series collection.
+"""collMod for a time-series collection.
 
 https://www.mongodb.com/docs/manual/core/timeseries/timeseries-granularity/
 """
@@ -21,7 +21,7 @@ _REFUSED = ("validator", "validationLevel", "validationAction", "changeStreamPre
 
 
 def check_timeseries_kind(args: dict[str, Any]) -> None:
-    """Refuse options that are not valid for a time-series collection.
+    """Raise an error for an option that is not valid for a time-series collection.
 
     Raises:
         CommandError: 72 InvalidOptions.
@@ -39,7 +39,7 @@ def modify_timeseries(request: Request, transaction: CatalogTransaction, collect
     `cappedSize` and `cappedMax` have no effect, as in MongoDB.
 
     Raises:
-        CommandError: 72 InvalidOptions, 2, 14, 40415 for wrong options; 26 if the buckets are missing.
+        CommandError: 72 InvalidOptions, 2, 14, 40415 for wrong options; 26 if the collection of buckets is missing.
     """
     buckets = transaction.catalog.find(collection.db, collection.options["viewOn"])
     if buckets is None:
@@ -66,7 +66,7 @@ def modify_timeseries(request: Request, transaction: CatalogTransaction, collect
 
 
 def _changed_span(timeseries: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the option `timeseries` with the new bucket span, which may only become longer.
+    """Return the option `timeseries` with the new bucket span. The span may only increase.
 
     Raises:
         CommandError: 72 InvalidOptions.

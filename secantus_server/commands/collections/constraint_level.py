@@ -20,7 +20,7 @@ from secantus_server.work.document_validation import DocumentValidator
 def change_to_constraint(
     request: Request, transaction: CatalogTransaction, collection: Collection, options: dict[str, Any], args: dict[str, Any]
 ) -> None:
-    """Prepare a collection for the level "constraint", or set or remove the level.
+    """Apply collMod's changes that concern the level "constraint": prepare a collection for the level, or set or remove the level.
 
     Arguments:
         collection: the collection before the command.

@@ -33,9 +33,9 @@ _TEMPORARY = "tmp00000.convertToCapped."
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
 def convert_to_capped(request: Request, _args: dict[str, Any]) -> Reply:
-    """Make a collection capped.
+    """Convert a collection to a capped collection.
 
-    Drop all indexes except `_id`, and remove the oldest documents until the remaining ones fit into the maximum size.
+    Drop all indexes except `_id`, and remove the oldest documents until the remaining documents fit into the maximum size.
     """
     value = request.body[request.name]
     if type(value) is str and value.startswith("$"):
@@ -131,11 +131,11 @@ def _source(transaction: CatalogTransaction, db: str, name: str) -> Collection:
 def _copy(
     request: Request, transaction: CatalogTransaction, collection: Collection, name: str, size: int, replaced: Binary | None = None
 ) -> None:
-    """Create the capped collection and copy the documents into it, oldest first, so that exceeding the maximum size removes the oldest
-    ones.
+    """Create the capped collection and copy the documents into it, oldest first, so that the oldest documents are removed at the maximum
+    size.
 
     Arguments:
-        replaced: the UUID of the collection that the new one replaces, or None.
+        replaced: the UUID of the collection that the new collection replaces, or None.
     """
     services = request.services
     options = {"capped": True, "size": int_value(size)}

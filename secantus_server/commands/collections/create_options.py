@@ -92,7 +92,7 @@ _NOT_OF_VIEWS = ("capped", "size", "max", "validator", "validationLevel", "valid
 
 
 def collection_options(request: Request, name: str, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the collection options for create's arguments, in the form that listCollections shows.
+    """Convert create's arguments to the collection's options, in the format of listCollections.
 
     Raises:
         CommandError: if arguments are contradictory or not supported.
@@ -122,7 +122,7 @@ def collection_options(request: Request, name: str, args: dict[str, Any]) -> dic
 
 
 def check_pre_images(db: str, value: dict[str, Any]) -> None:
-    """Check changeStreamPreAndPostImages.
+    """Validate the option changeStreamPreAndPostImages.
 
     https://www.mongodb.com/docs/manual/changeStreams/#change-streams-with-document-pre--and-post-images
 
@@ -135,7 +135,7 @@ def check_pre_images(db: str, value: dict[str, Any]) -> None:
 
 
 def _timeseries(request: Request, name: str, args: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Return the complete option `timeseries` of a time-series collection.
+    """Return the option `timeseries` of a time-series collection, with its defaults filled in.
 
     Raises:
         CommandError: 72 InvalidOptions with `clusteredIndex`, and since MongoDB 8.3 for a timeField that starts with $.
@@ -193,7 +193,7 @@ def _collation(spec: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _engine_options(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check the arguments on the storage engine and copy them to `options`. They have no other effect."""
+    """Check the storage engine arguments and copy them to `options`. They have no other effect."""
     if args["indexOptionDefaults"]:
         engine = _INDEX_DEFAULTS.parse(args["indexOptionDefaults"])["storageEngine"]
         _check_engine(engine or {})
@@ -233,7 +233,7 @@ def _pre_images(db: str, args: dict[str, Any], options: dict[str, Any]) -> None:
 
 
 def _id_index(args: dict[str, Any], options: dict[str, Any]) -> None:
-    """Check the argument `idIndex`. The only valid definition is that of the default index on `_id`."""
+    """Check the argument `idIndex`, which must define the default index on `_id`."""
     spec = args["idIndex"]
     for option in ("viewOn", "timeseries", "clusteredIndex"):
         if args[option]:

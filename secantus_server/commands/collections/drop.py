@@ -59,7 +59,7 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _drop_views(request: Request) -> Reply:
-    """Drop all views, because the client dropped `system.views`, whose documents are the view definitions.
+    """Drop all views, because the client dropped `system.views`, which contains the view definitions.
 
     Raises:
         CommandError: 20 IllegalOperation if the database has a time-series collection, which is a view over its buckets.

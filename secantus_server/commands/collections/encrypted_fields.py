@@ -1,8 +1,8 @@
 """The argument encryptedFields of create.
 
-The argument lists the fields of a collection whose values the client encrypts, and the kinds of queries on them.
-
 https://www.mongodb.com/docs/manual/core/queryable-encryption/fundamentals/encrypt-and-query/
+
+The argument lists the fields that the client encrypts, and the supported kinds of queries on each field.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PYTHON_TYPES = {"int": int, "long": Int64, "date": Date, "double": float}
 
 
 def _documents_without_nulls(name: str, value: Any) -> list[dict[str, Any]]:
-    """Check that a value is an array of documents and nulls, and return the documents. As in MongoDB, nulls have no effect."""
+    """Check that a value is an array of documents and nulls, and return only the documents. As in MongoDB, nulls are ignored."""
     found: list[dict[str, Any]] = a.documents().check(name, [item for item in a.array().check(name, value) if item is not None])
     return found
 
@@ -87,7 +87,7 @@ _QUERY = a.Arguments(
 
 
 def check_encrypted_fields(args: dict[str, Any]) -> None:
-    """Check encryptedFields and the arguments that must not be combined with it.
+    """Check encryptedFields, and check that no incompatible argument is present.
 
     Arguments:
         args: create's arguments.

@@ -19,8 +19,8 @@ from secantus_server.work.system_collections import ID_INDEX, views_uuid
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all collections, or whether the command requests only the names of the collections on which the user
-    has privileges.
+    """Return whether the user may run this listCollections. Without privileges, a user may only list the names of collections on which
+    the user has privileges.
     """
     if "listCollections" in grants.on(call.db):
         return True

@@ -25,7 +25,7 @@ OWN_DATABASES = ("admin", "config", "local")
 
 
 def _may_list(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may list all databases, or whether the command requests only those that the user may see.
+    """Return whether the user may run this listDatabases. Listing only the databases that are visible to the user requires no privilege.
 
     Raises:
         CommandError: 13 Unauthorized.

@@ -43,7 +43,7 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class _Place:
-    """The source or target namespace of a rename, as database and collection name."""
+    """The source or target namespace of a rename, as a database name and a collection name."""
 
     db: str
     name: str
@@ -55,9 +55,9 @@ class _Place:
 def _may_rename(call: Authorized, grants: Grants) -> bool:
     """Return whether the user may rename the collection.
 
-    A rename to another database requires the rights to copy and to drop the collection.
-
     https://www.mongodb.com/docs/manual/reference/command/renameCollection/
+
+    A rename to another database requires the privileges to copy and to drop the collection.
     """
     (source_db, _, source), (target_db, _, target) = (
         value.partition(".") if type(value) is str else ("", "", "") for value in (call.body[call.name], call.body.get("to"))
@@ -140,10 +140,10 @@ def _source(request: Request, transaction: CatalogTransaction, place: _Place, ar
 
 
 def _is_view(request: Request, collection: Collection) -> bool:
-    """Return whether a collection counts as a view.
+    """Return whether a rename must treat the collection as a view.
 
-    While applyOps applies oplog entries, a time-series collection does not count as a view, because a server that emulates MongoDB 9.0 may
-    have renamed one.
+    A time-series collection normally counts as a view. It does not while applyOps applies oplog entries, because a server that emulates
+    MongoDB 9.0 may have written an entry that renames one.
     """
     if collection.is_timeseries and request.applies_oplog:
         return False
@@ -153,7 +153,7 @@ def _is_view(request: Request, collection: Collection) -> bool:
 def _make_room(request: Request, transaction: CatalogTransaction, place: _Place, drop: bool | Binary) -> Binary | None:
     """Drop the target collection if `drop` (the argument `dropTarget`) allows it.
 
-    Return the target's UUID, or None if the target did not exist.
+    Return the target collection's UUID, or None if it did not exist.
     """
     existing = transaction.catalog.find(place.db, place.name)
     if type(drop) is not bool and (existing is None or existing.uuid != drop):
@@ -206,7 +206,7 @@ def _rename(
 
 
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
-    """Move a collection to another database: copy its documents to a collection with a new UUID, as MongoDB does."""
+    """Move a collection to another database. As in MongoDB, copy its documents to a new collection with a new UUID."""
     services = request.services
     specs = [index.spec for index in collection.indexes]
     moved = empty_collection(services, place.db, place.name, collection.options, specs)

@@ -37,7 +37,7 @@ def check_validation(command: str, option: str, value: str | None, release: Rele
 
 
 def check_constraint(options: dict[str, Any]) -> None:
-    """Check the options of a collection with the validation level "constraint".
+    """Check that a collection with the validation level "constraint" has consistent options.
 
     Raises:
         CommandError: 72 InvalidOptions if there is no validator, or if validationAction is not "error".
@@ -51,7 +51,7 @@ def check_constraint(options: dict[str, Any]) -> None:
 
 
 def check_validator(db: str, name: str, validator: dict[str, Any], release: Release) -> None:
-    """Check a validator.
+    """Check a collection's validator, and that the collection may have one.
 
     Raises:
         CommandError: 72 for a collection that cannot have a validator, or the error of an invalid filter.

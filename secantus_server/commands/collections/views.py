@@ -19,7 +19,8 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
     """Validate a view definition.
 
     Raises:
-        CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or an error if the pipeline is not valid or writes.
+        CommandError: 5 GraphContainsCycle, 165 ViewDepthLimitExceeded, or an error if the pipeline is invalid or contains a stage that
+            writes.
     """
     stages = [stage for stage in pipeline if stage is not None]
     for stage in stages:
@@ -32,7 +33,7 @@ def check_view(request: Request, name: str, view_on: str, pipeline: list[Any]) -
 
 
 def _depth(request: Request, name: str, source: str) -> int:
-    """Return the number of views in the chain that begins at `source`, the collection or view that a new view reads.
+    """Return the number of views in the chain that starts at `source`, the collection or view that the new view reads.
 
     Raises:
         CommandError: 5 if the chain contains the new view itself.
@@ -47,7 +48,7 @@ def _depth(request: Request, name: str, source: str) -> int:
 
 
 def sources(stages: list[Any]) -> Iterator[str]:
-    """Iterate over the names of the further collections that a pipeline's stages read."""
+    """Yield the names of the collections that a pipeline's stages read in addition to the pipeline's input, such as those in $lookup."""
     for stage in stages:
         if type(stage) is not dict:
             continue

@@ -1,1 +1,1 @@
-"""The commands that read and write documents, and the commands on cursors."""
+"""The commands that read and write documents, and the cursor commands."""

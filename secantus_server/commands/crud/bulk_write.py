@@ -42,7 +42,7 @@ _MAX_REMEMBERED_BYTES = 1000
 
 
 def _may_write(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may perform each operation on its collection."""
+    """Return whether the user may perform each operation of the command on its collection."""
     body = call.body
     options: tuple[str, ...] = ("bypassDocumentValidation",) if body.get("bypassDocumentValidation") else ()
     if body.get(FIELD):
@@ -70,12 +70,9 @@ def _may_write(call: Authorized, grants: Grants) -> bool:
 
 
 def _may_run(operation: dict[str, Any], found: list[frozenset[str]]) -> bool:
-    """Return whether the user has the actions that an operation needs; `found` lists the user's actions on each namespace.
+    """Return whether the user has the actions that an operation requires. `found` contains the user's actions on each namespace.
 
-    Return True for an invalid operation, which the parser refuses later.
-
-    Arguments:
-        missing: the actions that the user does not have, for each namespace of the command.
+    Return True for an invalid operation, for which the parser raises an error later.
     """
     kind = next(iter(operation), "")
     if kind not in _ACTIONS:
@@ -111,7 +108,7 @@ def _may_run(operation: dict[str, Any], found: list[frozenset[str]]) -> bool:
     privileges=on_cluster(by_arguments=("insert", "update", "remove", "bypassDocumentValidation"), check=_may_write),
 )
 def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
-    """Insert, update and delete in one command."""
+    """Run inserts, updates and deletes in one command."""
     batch_size = _CURSOR.parse(args["cursor"])["batchSize"]
     targets = parse_targets(request, statements(request, "nsInfo", args["nsInfo"], may_be_empty=True))
     operations = parse_operations(statements(request, "ops", args["ops"]), targets)
@@ -127,7 +124,7 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
 
 
 class _Bulk:
-    """A running bulkWrite, with the results of the operations that have already run."""
+    """A running bulkWrite, with the results of its finished operations."""
 
     def __init__(self, request: Request, args: dict[str, Any]) -> None:
         self._request = request
@@ -138,7 +135,7 @@ class _Bulk:
         self.totals: Counter[str] = Counter()
 
     def run(self, operations: list[BulkOperation]) -> None:
-        """Run the operations and count each of them in `opcounters`. Consecutive inserts into the same collection share transactions."""
+        """Run the operations and count each operation in `opcounters`. Consecutive inserts into the same collection share transactions."""
         counts = self._request.client.usage.counts
         for (kind, _), group in groupby(operations, key=lambda operation: (operation.kind, id(operation.target))):
             if self._stopped:
@@ -216,13 +213,13 @@ class _Bulk:
         self._done(operation, deleted, nDeleted=deleted)
 
     def _check_fatal(self, error: CommandError) -> None:
-        """Raise the error if it ends the whole command.
+        """Raise the error if it terminates the whole command.
 
-        Such an error means that the command was killed, that it exceeded its time limit, that its transaction failed, or that the store
-        has stopped.
+        Such an error means that the command was killed or exceeded its time limit, that its transaction failed, or that the store has
+        stopped.
 
         Raises:
-            CommandError: the given error, if it ends the whole command.
+            CommandError: the given error, if it terminates the whole command.
         """
         if self._request.operation.is_ended_by(error) or ends_transaction(self._request, error):
             raise error

@@ -1,4 +1,4 @@
-"""The operations of a bulkWrite. All are parsed before the first one runs, as in MongoDB.
+"""The operations of a bulkWrite. As in MongoDB, all operations are parsed before the first one runs.
 
 https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
 """
@@ -74,7 +74,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Target:
-    """An entry of `nsInfo`, which operations refer to by its index.
+    """A parsed entry of `nsInfo`: a collection that the operations refer to by the entry's index.
 
     Arguments:
         request: the bulkWrite command, but with the collection's database as its database.

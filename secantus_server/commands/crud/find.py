@@ -101,7 +101,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 def _prepare(
     request: Request, args: dict[str, Any], name: str, catalog: CatalogView
 ) -> tuple[Collection | None, CanonicalQuery, Projection | None]:
-    """Return the collection or view, the parsed query and the projection."""
+    """Return the collection or view, the parsed query, and the parsed projection."""
     collection = catalog.find(request.db, name)
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     if collection is not None and collection.is_view:
@@ -116,14 +116,14 @@ def _prepare(
 
 
 def _is_one_batch(query: CanonicalQuery, args: dict[str, Any]) -> bool:
-    """Return whether the first batch of a point lookup always contains the whole result, so that no cursor is needed."""
+    """Return whether the whole result of a point lookup always fits into the first batch, so that no cursor is needed."""
     if query.skip or query.show_record_id:
         return False
     return args["batchSize"] is None or args["batchSize"] > 1
 
 
 def _lookup_reply(namespace: str, found: Found | None, projection: Projection | None) -> Reply:
-    """Return the reply with the result of a point lookup. `found` is None if no document matched."""
+    """Return the reply for a point lookup. `found` is None if no document matched."""
     documents = [] if found is None else [found[1] if projection is None else check_result_size(projection.apply(found[1]))]
     return {"cursor": {"firstBatch": RawArray(documents), "id": NO_CURSOR, "ns": namespace}}
 
@@ -138,7 +138,7 @@ def _open_cursor(
     args: dict[str, Any],
     transaction: ReadTransaction,
 ) -> Reply:
-    """Return the reply with the first batch, and keep a cursor if documents remain."""
+    """Return the reply with the first batch, and register a cursor if documents remain."""
     scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
     # Compare types, because isinstance is slow for classes that implement a Protocol.
     of_oplog = type(plan) is OplogSource
@@ -165,7 +165,7 @@ def _open_cursor(
 
 
 def _watch(request: Request, collection: Collection | None, *, of_oplog: bool) -> Watch | None:
-    """Return the object with which a cursor that awaits data waits for writes, or None if the collection does not exist."""
+    """Return the object through which an awaitData cursor waits for writes, or None if the collection does not exist."""
     writes = request.services.writes
     if collection is None:
         return writes.watch() if of_oplog else None

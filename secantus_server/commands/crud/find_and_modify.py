@@ -54,7 +54,7 @@ FIELDS = {
 
 
 def _may_modify(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user has the actions that the removal, or the update and the upsert, require."""
+    """Return whether the user may perform the requested removal, or the requested update and upsert."""
     actions = grants.on(call.db, collection_of(call))
     if call.body.get("remove"):
         return "remove" in actions
@@ -99,7 +99,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _count(request: Request, last: dict[str, Any]) -> None:
-    """Count the document that the command changed, if any, in the server's counters."""
+    """Update the server's counters with the document that the command changed, if any."""
     usage = request.client.usage
     if "updatedExisting" not in last:
         usage.deleted += last["n"]
@@ -118,7 +118,7 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
 
 
 def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any]) -> None:
-    """Check that a command is not retried as an update if its first attempt was a removal.
+    """Check that the retry of a findAndModify has the same kind, removal or update, as the first attempt.
 
     Raises:
         CommandError: 40606.
@@ -143,7 +143,7 @@ def _prepare(
 
 
 def _timeseries_removal(request: Request, args: dict[str, Any], collection: Collection) -> _RemoveMeasurement:
-    """Return the parsed command on a time-series collection, where findAndModify can only remove a measurement.
+    """Parse a findAndModify on a time-series collection, where the command can only remove a measurement.
 
     Raises:
         CommandError: 72 InvalidOptions for an update or a sort.
@@ -185,7 +185,7 @@ def _shown(outcome: Outcome) -> Reply:
 
 
 class _Job:
-    """The base of the parsed commands: a query, and the projection of the returned document."""
+    """The base class of parsed findAndModify commands: a query, and the projection of the returned document."""
 
     def __init__(self, request: Request, args: dict[str, Any], query: CanonicalQuery) -> None:
         self.request = request
@@ -196,17 +196,17 @@ class _Job:
             self.projection = parse_projection(args["fields"], query.context, match=query.match)
 
     def shown(self, document: bytes | None) -> bytes | None:
-        """Return the projected document for the reply. Call this before the commit, because a failure must leave the data unchanged.
+        """Apply the projection to the document for the reply. Call this before the commit, so that an error aborts the write.
 
         Raises:
-            CommandError: 10334 BSONObjectTooLarge, or the projection cannot be applied.
+            CommandError: 10334 BSONObjectTooLarge, or the error of a projection that cannot be applied.
         """
         if document is None or self.projection is None:
             return document
         return check_result_size(self.projection.apply(document))
 
     def projected(self, below: PlanStage) -> PlanStage:
-        """Return the plan for explain: `below`, the stage of the write, under a stage that projects the returned document."""
+        """Return the plan for explain: the write stage `below` and, above it, a stage that projects the returned document."""
         if self.projection is None or below.name == "EOF":
             return below
         fields = self.args["fields"]
@@ -222,7 +222,7 @@ class _Job:
 
 
 class _Remove(_Job):
-    """findAndModify with `remove`."""
+    """A parsed findAndModify with `remove`."""
 
     nothing: Outcome = (None, {"n": 0})
 
@@ -239,12 +239,12 @@ class _Remove(_Job):
         return shown, {"n": 1}
 
     def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
-        """Return the stages that would remove the document."""
+        """Return the plan stages for the removal, without executing them."""
         return self.projected(delete_stage(collection, self.query, runner, shown=self.projection is not None))
 
 
 class _RemoveMeasurement(_Job):
-    """findAndModify with `remove` on a time-series collection."""
+    """A parsed findAndModify with `remove` on a time-series collection."""
 
     nothing: Outcome = (None, {"n": 0})
 
@@ -262,7 +262,7 @@ class _RemoveMeasurement(_Job):
         return shown, {"n": 1}
 
     def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
-        """Refuse to show a plan.
+        """Raise an error, because explain does not support this command on a time-series collection.
 
         Raises:
             CommandError: 238 NotImplemented.
@@ -271,7 +271,7 @@ class _RemoveMeasurement(_Job):
 
 
 class _Modify(_Job):
-    """findAndModify with an update."""
+    """A parsed findAndModify with an update."""
 
     nothing: Outcome = (None, {"n": 0, "updatedExisting": False})
 
@@ -280,7 +280,7 @@ class _Modify(_Job):
         super().__init__(request, args, self.statement.query)
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
-        """Update the document or insert one. Return the old document or, with `new`, the new one."""
+        """Update the document or insert a new one. Return the old document or, with the option `new`, the new document."""
         bypass = self.args["bypassDocumentValidation"]
         writer = open_writer(self.request.services, transaction, collection, bypass_validation=bypass)
         found = self.target(transaction, collection)
@@ -288,7 +288,7 @@ class _Modify(_Job):
         return self.shown(value), last
 
     def explain(self, collection: Collection | None, runner: Runner) -> PlanStage:
-        """Return the stages that would change the document."""
+        """Return the plan stages for the update, without executing them."""
         return self.projected(update_stage(collection, self.statement, runner, shown=self.projection is not None))
 
     def _change(self, writer: Writer, record_id: int, old: bytes) -> Outcome:

@@ -65,7 +65,8 @@ def _may_continue(call: Authorized, grants: Grants) -> bool:
 def _may_open(opened: OtherCommand, grants: Grants) -> bool:
     """Return whether the user may run the command that opened a cursor.
 
-    A command with `rawData` on a time series has become one on the buckets. The privileges that it required are enough.
+    A command with `rawData` on a time-series collection was converted to one on the buckets collection. The user needs only the
+    privileges on the time-series collection.
     """
     privileges, target = find_command(opened.name).privileges, opened.body[opened.name]
     if is_authorized(privileges, opened, grants) and may_use_raw_data(opened, grants):
@@ -77,7 +78,7 @@ def _may_open(opened: OtherCommand, grants: Grants) -> bool:
 
 
 def _may_kill(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user owns the listed cursors or may kill any cursor on their collections."""
+    """Return whether the user owns the listed cursors, or may kill any cursor on the same collections."""
     action = "killAnyCursor"
     if action in grants.on_cluster():
         return True
@@ -131,7 +132,7 @@ def get_more(request: Request, args: dict[str, Any]) -> Reply:
 
 
 def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: int | None) -> None:
-    """Refuse a getMore whose namespace, session, transaction or maxTimeMS does not fit the cursor. The cursor stays open.
+    """Raise an error if the getMore's namespace, session, transaction or maxTimeMS does not fit the cursor. The cursor stays open.
 
     Raises:
         CommandError: 13 Unauthorized, 2 BadValue, 50736 to 50738 for another session.
@@ -150,7 +151,7 @@ def _check_use(request: Request, cursor: Cursor, namespace: str, max_time_ms: in
 
 
 def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
-    """Return the error of a getMore that runs outside the cursor's transaction or inside another transaction."""
+    """Return the error for a getMore that is not part of the transaction in which the cursor was opened."""
     number = request.body.get("txnNumber")
     if cursor.transaction is None:
         text = f"Cannot run getMore on cursor {cursor.id}, which was not created in a transaction, in transaction {number}"
@@ -162,7 +163,7 @@ def _other_transaction(request: Request, cursor: Cursor) -> CommandError:
 
 
 def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return the next batch. Add a label to each error after which a driver can resume a change stream."""
+    """Return the next batch. If an error occurs after which a change stream can be resumed, add a label that tells the driver so."""
     try:
         if request.services.fail_points.active:
             enter_get_more(request, cursor.namespace)
@@ -174,7 +175,7 @@ def _read_labelled(request: Request, cursor: Cursor, args: dict[str, Any]) -> li
 
 
 def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]:
-    """Return the next batch. If the cursor awaits data and none is left, block until the next write or the time limit.
+    """Return the next batch. If an awaitData cursor has no documents left, block until the next write or the time limit.
 
     Raises:
         CommandError: 175 QueryPlanKilled, 136 CappedPositionLost, 237 CursorKilled, or an error while reading the documents.
@@ -230,7 +231,7 @@ def _check_role(request: Request, cursor: Cursor) -> None:
 
 
 def _batch_if_any(request: Request, cursor: Cursor, watch: Watch, size: int | None) -> list[bytes]:
-    """Return the next batch. If the cursor has reached its end and nothing was written since then, return an empty batch without reading.
+    """Return the next batch. If there was no write since the cursor reached its end, return an empty batch without reading.
 
     Raises:
         CommandError: the errors of `_read`.

@@ -52,7 +52,7 @@ _STATEMENT = a.Arguments(
 
 
 def _may_upsert(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may perform the command's upserts and, if the command requests it, bypass validation."""
+    """Return whether the user may perform the command's upserts and its bypass of document validation, if requested."""
     if "insert" not in grants.on(call.db, collection_of(call)) and any(spec.get("upsert") for spec in named(call, "updates", b"upsert")):
         return False
     return may_bypass_validation(call, grants)

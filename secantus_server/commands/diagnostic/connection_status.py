@@ -1,4 +1,4 @@
-"""connectionStatus, whatsmyuri and logout: the state of the client's connection.
+"""connectionStatus, whatsmyuri and logout: commands about the client's connection.
 
 https://www.mongodb.com/docs/manual/reference/command/connectionStatus/
 """

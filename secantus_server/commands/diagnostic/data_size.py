@@ -22,7 +22,7 @@ from secantus_server.work.collections import recall
 
 
 def _may_read(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read the namespace `db.collection` that is the command's argument."""
+    """Return whether the user may read the namespace `db.collection` in the command's argument."""
     db, _, name = collection_of(call).partition(".")
     return "find" in grants.on(db, name)
 
@@ -34,7 +34,7 @@ def _may_read(call: Authorized, grants: Grants) -> bool:
     privileges=on_collection(by_arguments=("find",), check=_may_read),
 )
 def data_size(request: Request, args: dict[str, Any]) -> Reply:
-    """Return the number of documents of a collection and their size in bytes."""
+    """Return the number of documents in a collection and their total size in bytes."""
     namespace = a.own_string("dataSize", request.body[request.name])
     db, _, name = namespace.partition(".")
     check_database_name(db)
@@ -58,7 +58,7 @@ def data_size(request: Request, args: dict[str, Any]) -> Reply:
 def _measure(collection: Collection, args: dict[str, Any], scope: ReadScope) -> tuple[int, int]:
     """Return the number of documents and their total size in bytes.
 
-    With `min` and `max`, count only documents whose index key is in the range [`min`, `max`).
+    With `min` and `max`, count only the documents with an index key in the range [`min`, `max`).
     """
     if args["min"] is None:
         return document_bytes(collection, scope)

@@ -20,7 +20,7 @@ from secantus_server.work.system_collections import system_documents, views_uuid
 
 @command("dbHash", lenient=True, privileges=on_database("dbHash"))
 def db_hash(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return a hash for each collection, computed over its documents in the order of `_id`."""
+    """Return a hash of each collection's documents in `_id` order."""
     started = request.services.clock.monotonic()
     hashes: dict[str, str] = {}
     with request.work.reading() as transaction:

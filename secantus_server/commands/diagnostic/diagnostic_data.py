@@ -17,7 +17,7 @@ _ON_REPLICA_SETS = ("replSetGetStatus",)
 
 @command("getDiagnosticData", {}, admin_only=True, privileges=on_cluster("serverStatus", "replSetGetStatus"))
 def get_diagnostic_data(request: Request, _args: dict[str, Any]) -> Reply:
-    """Return the replies of several commands on the server's state, each with its start and end times."""
+    """Run several diagnostic commands, and return each reply with its start and end times."""
     names = ("serverStatus", *(_ON_REPLICA_SETS if request.services.settings.replica_set else ()))
     data: dict[str, Any] = {"start": _now(request)}
     for name in names:

@@ -17,7 +17,9 @@ from secantus_server.work.explain import explain_command
 
 
 def _may_run_explained(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may run the explained command. Return True for an unknown command, which explain refuses."""
+    """Return whether the user may run the explained command. Return True for an unknown command, because explain raises an error for it
+    later.
+    """
     inner = call.body[call.name]
     if type(inner) is not dict or not inner:
         return True
@@ -38,7 +40,7 @@ def _may_run_explained(call: Authorized, grants: Grants) -> bool:
     secrets=("pwd", "payload"),
 )
 def explain(request: Request, args: dict[str, Any]) -> Reply:
-    """Explain how a command is executed."""
+    """Return the plan of a command and, depending on the verbosity, its execution statistics."""
     inner = request.body[request.name]
     if inner is None:
         raise CommandError(40414, "BSON field 'explain.explain' is missing but a required field")

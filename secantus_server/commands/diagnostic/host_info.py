@@ -16,7 +16,7 @@ from secantus_server.dispatch.request import Request
 
 @command("hostInfo", {}, privileges=on_cluster("hostInfo"))
 def host_info(request: Request, _args: dict[str, Any]) -> Reply:
-    """Describe the machine."""
+    """Return information about the server's machine and operating system."""
     memory_mb = max(memory_bytes() // 1048576, 1)
     system = {
         "currentTime": request.now,
@@ -38,7 +38,7 @@ def host_info(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _linux() -> dict[str, Any]:
-    """Return the fields that only Linux has."""
+    """Return the fields of hostInfo that exist only on Linux."""
     return {
         "libcVersion": platform.libc_ver()[1],
         "kernelVersion": platform.release(),

@@ -20,7 +20,7 @@ _NOTE = "When a filter expression is set, slowms and sampleRate are not used for
 
 
 def _may_profile(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may change the profiler. To read its level, the right to read the profiler's records suffices."""
+    """Return whether the user may change the profiler. To read the profiler's level, the privilege to read its records suffices."""
     level = call.body[call.name]
     if is_number(level) and level == -1 and not call.body.keys() & {"slowms", "sampleRate", "filter"}:
         return "enableProfiler" in grants.on(call.db) or "find" in grants.on(call.db, PROFILE)

@@ -61,7 +61,7 @@ def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
 
 
 def _asserts(services: Services) -> Reply:
-    """Return the field `asserts`: the number of failed commands as `user`, and 0 for the other kinds of asserts."""
+    """Return the field `asserts`. `user` is the number of failed commands, and the other kinds of asserts are 0."""
     errors = services.connections.usage().counts["errors"]
     return {"regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0}
 
@@ -87,7 +87,7 @@ def _connections(services: Services) -> Reply:
 
 
 def _active(services: Services) -> tuple[int, int]:
-    """Return the number of running read commands and of running write commands.
+    """Return the number of read commands and the number of write commands that are currently running.
 
     Commands that access no data, such as hello, do not count.
     """
@@ -104,8 +104,8 @@ def _global_lock(services: Services) -> Reply:
 
 
 def _locks(services: Services) -> Reply:
-    """Return the field `locks`: each finished command counts as one acquisition of the global lock, for writing if it wrote and otherwise
-    for reading.
+    """Return the field `locks`. Each finished command counts as one acquisition of the global lock, in write mode if it wrote and in read
+    mode otherwise.
     """
     latencies = services.connections.usage().all_latencies()
     counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
@@ -181,7 +181,7 @@ def _metrics(services: Services) -> Reply:
 
 
 def _change_streams(services: Services) -> Reply:
-    """Return the counts of change stream cursors: those open now, those in use, and all opened since the start."""
+    """Return the numbers of change stream cursors: currently open, currently in use, and opened since the server started."""
     cursors = [cursor for cursor in services.cursors.all() if cursor.is_change_stream]
     states = {"pinned": Int64(sum(cursor.in_use for cursor in cursors)), "total": Int64(len(cursors))}
     return {"open": states, "totalOpened": Int64(services.counters.value("changeStreams"))}
@@ -211,7 +211,7 @@ def _extra_info(_services: Services) -> Reply:
 
 
 def _tickets(services: Services) -> Reply:
-    """Return ticket statistics that report running reads and writes as tickets in use. This server has no tickets to wait for."""
+    """Return the ticket statistics. Running reads and writes are reported as tickets in use, although this server does not use tickets."""
     readers, writers = _active(services)
     total = services.settings.session_max
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
@@ -234,7 +234,7 @@ def _transactions(services: Services) -> Reply:
 
 
 def _transport_security(services: Services) -> Reply:
-    """Return the counts of TLS connections since the start, by version. Versions before TLS 1.2 are neither accepted nor counted."""
+    """Return the number of TLS connections since the server started, by TLS version. Versions before 1.2 are not accepted."""
     accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
     return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
 

@@ -1,4 +1,4 @@
-"""validate: checks every index entry against the records, and every record against the indexes.
+"""validate: compares every index entry with the records, and every record with the indexes.
 
 https://www.mongodb.com/docs/manual/reference/command/validate/
 """
@@ -35,7 +35,7 @@ MAX_DESCRIBED = 100
 
 @dataclass
 class _IndexReport:
-    """What the command validate found out about one index."""
+    """The result of validating one index."""
 
     index: Index
     keys: int = 0
@@ -69,7 +69,7 @@ def validate_collection(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Refuse contradictory combinations of options. Each option may have any type."""
+    """Raise an error for contradictory options. The type of an option is not checked."""
     if _on(body, "metadata") and any(_on(body, option) for option in _NOT_WITH_METADATA):
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):

@@ -1,4 +1,4 @@
-"""validateDBMetadata: checks the catalog against the Stable API.
+"""validateDBMetadata: checks the catalog for indexes that are not part of the Stable API.
 
 https://www.mongodb.com/docs/manual/reference/command/validateDBMetadata/
 """
@@ -26,7 +26,7 @@ _PARAMETERS = a.Arguments(
 
 
 def _may_validate(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may validate the collection, the database, or all databases."""
+    """Return whether the user may validate the given collection, database, or all databases."""
     db, name = call.body.get("db"), call.body.get("collection")
     return "validate" in grants.on(db if type(db) is str else "", name if type(name) is str else "")
 
@@ -38,7 +38,7 @@ def _may_validate(call: Authorized, grants: Grants) -> bool:
     privileges=on_database(by_arguments=("validate",), check=_may_validate),
 )
 def validate_db_metadata(request: Request, args: dict[str, Any]) -> Reply:
-    """List the indexes that the Stable API does not allow."""
+    """List the indexes that are not part of the Stable API."""
     parameters = _PARAMETERS.parse(args["apiParameters"])
     _check_names(args)
     catalog = request.services.catalog

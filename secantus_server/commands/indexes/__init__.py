@@ -1,1 +1,1 @@
-"""The commands on indexes."""
+"""The index commands."""

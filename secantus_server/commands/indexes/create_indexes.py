@@ -76,9 +76,10 @@ def create_indexes(request: Request, args: dict[str, Any]) -> Reply:
 def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     """Create the indexes, and the collection if it does not exist.
 
-    Outside a session's transaction, index creation needs exclusive access. Without it, a transaction that does not see the new index yet
-    could write documents without index entries. A missing collection is created before exclusive access begins. Creating it may mean
-    waiting for another transaction that also creates it, and that transaction could not end during exclusive access.
+    Outside a multi-document transaction, an index is created with exclusive access to the store. Otherwise an open transaction, which
+    does not see the new index yet, could write documents without index entries. A missing collection is created before exclusive access
+    is acquired. The reason is that its creation may have to wait for another transaction that creates the same collection, and no
+    transaction can end during exclusive access.
     """
     is_created, in_session = False, request.transaction is not None
 
@@ -102,9 +103,9 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
 
 
 def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
-    """Return the collection that stores the indexes, and the definitions that the indexes have there.
+    """Return the collection that stores the indexes, and the index definitions as they are stored.
 
-    The collection is None if it does not exist. For a time series, it is the collection of buckets.
+    The collection is None if it does not exist. For a time-series collection, return the buckets collection.
 
     Raises:
         CommandError: 166 CommandNotSupportedOnView, and the errors of `bucket_index`.
@@ -121,7 +122,7 @@ def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]
 def _create_new(
     request: Request, transaction: CatalogTransaction, collection: Collection, specs: list[dict[str, Any]], *, is_created: bool
 ) -> Reply:
-    """Create those of the given indexes that do not exist yet.
+    """Create the given indexes, except for indexes that already exist.
 
     Arguments:
         is_created: whether the command has created the collection.
@@ -152,7 +153,7 @@ def _has_documents(collection: Collection, transaction: CatalogTransaction) -> b
 
 
 def check_commit_quorum(quorum: Any) -> None:
-    """Refuse a commit quorum that a replica set of one member cannot meet.
+    """Raise an error for a commit quorum that a replica set of one member cannot meet.
 
     Raises:
         CommandError: 79 UnknownReplWriteConcern for an unknown mode, 278 for too many members, 14, 9.
@@ -172,10 +173,11 @@ def check_commit_quorum(quorum: Any) -> None:
 
 
 def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the definition with its own collation or, by default, the collection's. The simple collation is omitted.
+    """Return an index definition with its collation, which defaults to the collection's collation. Omit the simple collation.
 
     Raises:
-        CommandError: 67 if this kind of index cannot have a collation, 2 if the collation of the `_id` index is not the collection's.
+        CommandError: 67 if this kind of index cannot have a collation, 2 if the `_id` index has a different collation than the
+            collection.
     """
     own = collection.options.get("collation")
     if is_on_id(spec["key"]):
@@ -189,7 +191,7 @@ def _with_collation(collection: Collection, spec: dict[str, Any]) -> dict[str, A
 
 
 def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the definitions of the indexes that do not exist yet, completed for the collection.
+    """Return the definitions of the indexes that do not exist yet, with defaults filled in from the collection.
 
     Raises:
         CommandError: 85 or 86 for a conflict with an existing index, 67 for too many indexes, or an error of `_with_collation`.
@@ -207,7 +209,7 @@ def choose_new(collection: Collection, specs: list[dict[str, Any]]) -> list[dict
 
 
 def _check_only_one(spec: dict[str, Any], others: list[dict[str, Any]]) -> None:
-    """Refuse a second index of a kind that a collection may have only once."""
+    """Raise an error for a second index of a kind that a collection may have only once."""
     kind = kind_of(spec["key"])
     if not kind.one_per_collection:
         return
@@ -221,7 +223,7 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
     """Return whether two definitions describe the same index.
 
     Raises:
-        CommandError: if they describe different indexes that a collection cannot have together.
+        CommandError: if the definitions describe different indexes that cannot coexist in a collection.
     """
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)
@@ -243,8 +245,8 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
 
 
 def _identity(spec: dict[str, Any]) -> tuple[bytes, list[bytes] | None]:
-    """Return the parts of a definition that distinguish indexes on the same key: some options, encoded, and the conditions of the partial
-    filter in a canonical order.
+    """Return the parts of a definition that distinguish indexes on the same key. They are the encoded options and the conditions of the
+    partial filter in canonical order.
     """
     partial = spec.get("partialFilterExpression")
     conditions = None if partial is None else sorted(encode(node.serialize()) for node in conjuncts(parse_match(partial, ParseContext())))
@@ -267,7 +269,7 @@ def _different(start: str, spec: dict[str, Any], other: dict[str, Any], names: b
 
 
 def build_indexes(request: Request, collection: Collection, specs: list[dict[str, Any]], transaction: CatalogTransaction) -> None:
-    """Create and build indexes. If one fails, none is created.
+    """Create and build indexes. If one build fails, create no index.
 
     Raises:
         CommandError: 11000 for a duplicate key of a unique index, or the error of a document that cannot be indexed.
@@ -300,10 +302,10 @@ def _text(uuid: Binary) -> str:
 
 
 def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], scan: RecordScan) -> None:
-    """Add the entries of every scanned document to the new indexes.
+    """Add index entries for every scanned document to the new indexes.
 
     Raises:
-        CommandError: 11000 for the smallest duplicate key of the first index that has one, or the error of a document that cannot be
+        CommandError: 11000 for the smallest duplicate key of the first index with a duplicate, or the error of a document that cannot be
             indexed.
     """
     duplicates: dict[str, DuplicateKey] = {}

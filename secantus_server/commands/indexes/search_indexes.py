@@ -118,7 +118,7 @@ def _new_index(request: Request, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wanted(request: Request) -> dict[str, Any]:
-    """Return the `id` or `name` of the index that the command names."""
+    """Return the `id` or `name` by which the command identifies the index."""
     given = {name: request.body[name] for name in ("id", "name") if request.body.get(name) is not None}
     if len(given) != 1 or type(next(iter(given.values()))) is not str:
         raise CommandError(9, f"{request.name} requires either the id or the name of the index, a string")
@@ -126,7 +126,7 @@ def _wanted(request: Request) -> dict[str, Any]:
 
 
 def _change(request: Request, change: Change[T]) -> T:
-    """Change a collection's search indexes with exclusive access, so that no transaction is open during the change."""
+    """Change a collection's search indexes with exclusive access to the store, so that no transaction is open during the change."""
     name = collection_name(request.name, request.db, request.body[request.name])
     recall(request.services, request.db, name)
 

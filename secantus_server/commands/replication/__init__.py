@@ -1,1 +1,1 @@
-"""The command hello and the commands on the replica set."""
+"""The command hello and the replica set commands."""

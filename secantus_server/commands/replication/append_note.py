@@ -1,4 +1,4 @@
-"""appendOplogNote: writes an entry to the oplog that changes no data.
+"""appendOplogNote: appends an entry to the oplog that changes no data.
 
 https://www.mongodb.com/docs/manual/reference/command/appendOplogNote/
 """
@@ -35,7 +35,7 @@ def _timestamp(name: str, value: Any) -> Timestamp:
     privileges=on_cluster("appendOplogNote"),
 )
 def append_oplog_note(request: Request, args: dict[str, Any]) -> Reply:
-    """Write a note to the oplog, unless the newest oplog entry has already reached `maxClusterTime`.
+    """Append a note to the oplog. Raise an error if the newest oplog entry has already reached `maxClusterTime`.
 
     Raises:
         CommandError: 76 on a standalone server, 209 StaleClusterTime.

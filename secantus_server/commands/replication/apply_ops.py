@@ -22,7 +22,7 @@ _REPEATED_MODES = ("InitialSync", "Recovering")
 
 @command("applyOps", lenient=True, admin_only=True, is_write=True, privileges=on_cluster("applyOps"), secrets=("pwd",))
 def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
-    """Apply oplog entries in order until one fails. Entries without an operation are not counted in the reply."""
+    """Apply oplog entries in order until one fails. Entries without an operation do not count in the reply."""
     body = request.body
     operations = body[request.name]
     if type(operations) is not list:
@@ -41,7 +41,8 @@ def apply_ops(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _check_options(body: dict[str, Any]) -> None:
-    """Refuse options that only earlier releases of MongoDB had, and fields that only oplog entries have. Ignore other unknown fields.
+    """Raise an error for options of earlier MongoDB releases, and for fields that belong only into oplog entries. Ignore other unknown
+    fields.
 
     Raises:
         CommandError: 14, 2, 31056, 6711600, 6711601.

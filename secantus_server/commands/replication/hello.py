@@ -1,4 +1,4 @@
-"""hello, and its older name isMaster.
+"""hello and isMaster, its older name.
 
 https://www.mongodb.com/docs/manual/reference/command/hello/
 """
@@ -44,7 +44,7 @@ def hello(request: Request, args: dict[str, Any]) -> Reply:
     secrets=_SECRETS,
 )
 def is_master(request: Request, args: dict[str, Any]) -> Reply:
-    """Reply as hello does, but in the form of the older command isMaster."""
+    """Reply as hello does, but in the format of the older command isMaster."""
     return _describe(request, "ismaster")
 
 
@@ -105,7 +105,7 @@ def _replica_set(request: Request, is_primary: bool) -> Reply:
 
 
 def _user(value: Any) -> tuple[str, str]:
-    """Parse a user given as `database.name` or as `{user, db}`, and return the user's database and name.
+    """Parse a user in the form `database.name` or `{user, db}`, and return the user's database and name.
 
     Raises:
         CommandError: 2 BadValue, 14 TypeMismatch.
@@ -123,8 +123,8 @@ def _user(value: Any) -> tuple[str, str]:
 def _mechanisms(request: Request, db: str, name: str) -> Reply:
     """Return the authentication mechanisms for which a user has credentials.
 
-    With access control, return for an unknown user the mechanisms that a new user would have. Thus, unlike in MongoDB, the reply does not
-    reveal which users exist.
+    With access control enabled, an unknown user gets the mechanisms of a new user. Thus the reply does not reveal which users exist,
+    unlike in MongoDB.
     """
     stored, _ = find_login(request.services, db, name)
     if stored is not None:
@@ -135,9 +135,9 @@ def _mechanisms(request: Request, db: str, name: str) -> Reply:
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
-    """Run the saslStart that the driver included in its hello, and return its reply as a field.
+    """Run the saslStart that the driver included in its hello, and return its reply as a field of hello's reply.
 
-    If it fails, return no field, and the driver authenticates without speculation.
+    If saslStart fails, return no field. The driver then authenticates with a separate saslStart.
 
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """
@@ -153,7 +153,7 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
-    """Run the command authenticate that a hello contains, and return the command's reply as a field.
+    """Run the command authenticate that the driver included in its hello, and return its reply as a field of hello's reply.
 
     If the command fails, return no field.
     """
@@ -167,7 +167,7 @@ def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
 
 
 def _remember_client(request: Request) -> None:
-    """Store the client's metadata and compressors. Only a client's first hello may contain metadata."""
+    """Store the client's metadata and compressors. Only the first hello of a connection may contain metadata."""
     metadata, offered = request.body.get("client"), request.body.get("compression")
     if metadata is not None:
         if request.client.metadata is not None:
@@ -186,7 +186,7 @@ def _remember_client(request: Request) -> None:
 
 
 def _await_change(request: Request) -> None:
-    """Block until the topology version differs from the client's, but no longer than `maxAwaitTimeMS`.
+    """Block until the topology version differs from the client's topology version, or until `maxAwaitTimeMS` has elapsed.
 
     Raises:
         CommandError: 31368, 31372 or 31373 for invalid arguments; 50 MaxTimeMSExpired, or the error with which the command was killed.

@@ -1,5 +1,4 @@
-"""replSetReconfig, for a replica set of one member: the command can change the version of the configuration, but not its members or
-settings.
+"""replSetReconfig, for a replica set of one member. The command can change only the version of the configuration.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/
 https://www.mongodb.com/docs/manual/reference/replica-configuration/
@@ -24,7 +23,7 @@ _INSTEAD = "keep the configuration that replSetGetConfig returns, and increase i
 
 @command("replSetReconfig", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
-    """Accept a new version of the replica set's configuration that changes nothing else."""
+    """Accept a replica set configuration that differs from the current one only in its version."""
     check_replica_set(request)
     topology = request.services.topology
     config = request.body[request.name]
@@ -41,7 +40,7 @@ def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forced: bool) -> int:
-    """Return the version that the new configuration gets. With `force`, raise it above the current version if necessary.
+    """Check and return the version of the new configuration. With `force`, increase it above the current version if necessary.
 
     Raises:
         CommandError: 93 InvalidReplicaSetConfig, 103 NewReplicaSetConfigurationIncompatible.
@@ -62,7 +61,7 @@ def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forc
 
 
 def _check_settings(config: dict[str, Any], current: dict[str, Any]) -> None:
-    """Check that a new configuration changes nothing but the version. Fields that it leaves out count as having their default values.
+    """Check that a new configuration changes only the version. An omitted field counts as its default value.
 
     Raises:
         CommandError: 93 InvalidReplicaSetConfig, 103 NewReplicaSetConfigurationIncompatible, 238 NotImplemented for a change.

@@ -78,6 +78,6 @@ def repl_set_get_config(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("replSetInitiate", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_initiate(request: Request, _args: dict[str, Any]) -> Reply:
-    """Refuse to initiate the replica set, because it was initiated when the server started."""
+    """Raise an error, because the replica set is already initiated when the server starts."""
     check_replica_set(request)
     raise CommandError(23, "already initialized")

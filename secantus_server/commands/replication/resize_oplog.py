@@ -27,10 +27,10 @@ MAX_SIZE_MB = 1024**3
     privileges=on_cluster("replSetResizeOplog"),
 )
 def repl_set_resize_oplog(request: Request, args: dict[str, Any]) -> Reply:
-    """Change the maximum size or the minimum retention time of the oplog. The change survives a restart.
+    """Change the maximum size or the minimum retention time of the oplog. The change persists across restarts.
 
     Raises:
-        CommandError: 76 on a standalone server, 2 for an invalid size or time, 72 if neither is given.
+        CommandError: 76 on a standalone server, 2 for an invalid size or time, 72 if both are missing.
     """
     if not request.services.settings.replica_set:
         raise CommandError(76, "replSetResizeOplog can only be run on a replica set")

@@ -1,8 +1,8 @@
-"""replSetStepDown, replSetFreeze and replSetStepUp, on the only member of the replica set.
-
-After stepping down, the member is soon elected again without a further command; see `Topology`. Connections stay open.
+"""replSetStepDown, replSetFreeze and replSetStepUp, for a replica set of one member.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetStepDown/
+
+After a step-down, the member soon becomes primary again without a further command; see `Topology`. Connections stay open.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _INTERRUPTED = 11602
     privileges=on_cluster("replSetStateChange"),
 )
 def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
-    """Make the primary a secondary for a while. Abort open transactions and interrupt running writes.
+    """Change the primary to a secondary for a limited time. Abort open transactions and interrupt running writes.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for invalid periods, 10107 on a secondary.
@@ -53,7 +53,7 @@ def repl_set_step_down(request: Request, args: dict[str, Any]) -> Reply:
 
 @command("replSetFreeze", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
-    """Prevent a secondary from being elected for some seconds. An argument of 0 allows its election again.
+    """Prevent a secondary from becoming primary for the given number of seconds. 0 permits its election again.
 
     Raises:
         CommandError: 76 on a standalone server, 2 for an invalid period, 95 for a period on the primary.
@@ -68,7 +68,7 @@ def repl_set_freeze(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("replSetStepUp", lenient=True, admin_only=True, privileges=on_cluster("replSetStateChange"))
 def repl_set_step_up(request: Request, _args: dict[str, Any]) -> Reply:
-    """Elect this node at once."""
+    """Make this node the primary immediately."""
     check_replica_set(request)
     request.services.topology.elect()
     return {}

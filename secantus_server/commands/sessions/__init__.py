@@ -1,1 +1,1 @@
-"""The commands on logical sessions."""
+"""The commands for logical sessions."""

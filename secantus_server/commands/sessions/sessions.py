@@ -48,7 +48,7 @@ def start_session(request: Request, _args: dict[str, Any]) -> Reply:
 
 @command("refreshSessions", {}, in_api_v1=True, privileges=AUTHENTICATED)
 def refresh_sessions(request: Request, _args: dict[str, Any]) -> Reply:
-    """Keep logical sessions alive."""
+    """Update the last use of logical sessions, so that they do not expire."""
     for session in _session_ids(request):
         request.services.sessions.use(session)
     return {}
@@ -71,7 +71,7 @@ def _may_kill(call: Authorized, grants: Grants) -> bool:
 
 
 def _may_impersonate(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may use the command's patterns. A pattern with users or roles requires the privilege impersonate."""
+    """Return whether the user may use the patterns in the command. A pattern with users or roles requires the privilege impersonate."""
     patterns = call.body[call.name]
     chooses = type(patterns) is list and any(type(one) is dict and (one.get("users") or one.get("roles")) for one in patterns)
     return not chooses or "impersonate" in grants.on_cluster()
@@ -103,7 +103,7 @@ def kill_all_sessions(request: Request, _args: dict[str, Any]) -> Reply:
     privileges=on_cluster("killAnySession", by_arguments=("impersonate",), check=_may_impersonate),
 )
 def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Reply:
-    """Kill the operations, transactions and cursors of sessions that match a pattern, or of all sessions if there are no patterns."""
+    """Kill the operations, transactions and cursors of the sessions that match a pattern. Without patterns, kill those of all sessions."""
     patterns = a.documents(required=True).check(f"{request.name}.{request.name}", request.body[request.name])
     matchers = [_matcher(pattern) for pattern in patterns]
     _kill_matching(request, lambda session: not matchers or any(matches(session) for matches in matchers))
@@ -112,7 +112,7 @@ def kill_all_sessions_by_pattern(request: Request, _args: dict[str, Any]) -> Rep
 
 @command("refreshLogicalSessionCacheNow", {}, admin_only=True, privileges=AUTHENTICATED)
 def refresh_logical_session_cache_now(_request: Request, _args: dict[str, Any]) -> Reply:
-    """Do nothing: config.system.sessions is always up to date."""
+    """Do nothing, because config.system.sessions is always up to date."""
     return {}
 
 
@@ -124,12 +124,12 @@ def reap_logical_session_cache_now(request: Request, _args: dict[str, Any]) -> R
 
 
 def _user_of(session: bytes) -> bytes:
-    """Return the user's digest, which is a part of a session's key."""
+    """Return the digest of a session's user, which is a part of the session's key."""
     return session[UUID_BYTES:] or NOBODY
 
 
 def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
-    """Return a predicate that tells whether a session matches a pattern. Without access control, sessions belong to no user.
+    """Return a predicate that returns True for sessions that match a pattern. Without access control, no session has a user.
 
     Raises:
         CommandError: 14, 40414, 40415 for a malformed pattern.
@@ -154,14 +154,14 @@ def _matcher(pattern: dict[str, Any]) -> Callable[[bytes], bool]:
 
 
 def _kill_matching(request: Request, matches: Callable[[bytes], bool]) -> None:
-    """Kill the operations, transactions and cursors of the sessions that match."""
+    """Kill the operations, transactions and cursors of the sessions for which `matches` returns True."""
     request.services.cursors.kill_where(lambda cursor: cursor.session is not None and matches(cursor.session))
     _interrupt(request, matches)
     _abort(request, matches)
 
 
 def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
-    """Return the documents in the array that is the command's argument. If `nulls` is true, ignore nulls in the array.
+    """Return the documents in the command's argument, which must be an array. If `nulls` is true, ignore nulls in the array.
 
     Raises:
         CommandError: 40414 or 14.
@@ -176,7 +176,7 @@ def _listed(request: Request, *, nulls: bool) -> list[dict[str, Any]]:
 
 
 def _session_ids(request: Request, *, nulls: bool = False) -> frozenset[bytes]:
-    """Return the ids of the sessions that the command lists.
+    """Return the ids of the sessions listed in the command.
 
     Raises:
         CommandError: 14, 40414, 40415, or 2 for more than 10,000 sessions.

@@ -22,7 +22,7 @@ _BAD_VALUE, _TYPE_MISMATCH, _ILLEGAL = 2, 14, 20
 
 @command("configureFailPoint", lenient=True, admin_only=True, privileges=AUTHENTICATED)
 def configure_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
-    """Set or clear a fail point. The reply's `count` tells how often the fail point has been triggered so far.
+    """Set or clear a fail point. Return the number of times that the fail point has been triggered so far as `count`.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 266 for an unknown fail point, 2, 14 or 20 for an invalid argument.
@@ -52,7 +52,7 @@ def wait_for_fail_point(request: Request, _args: dict[str, Any]) -> Reply:
 
 
 def _name(request: Request) -> str:
-    """Return the name of the fail point that the command names.
+    """Return the name of the fail point from the command.
 
     Raises:
         CommandError: 59 unless test commands are enabled, 14.
@@ -63,7 +63,7 @@ def _name(request: Request) -> str:
 
 
 def _parse_mode(mode: Any) -> Mode | None:
-    """Parse the mode of a fail point. Return None for the mode that turns it off.
+    """Parse the mode of a fail point. Return None for the mode "off".
 
     Raises:
         CommandError: 20 without a mode, 14 for a mode of the wrong type, 2 for an unknown mode or a number out of range.

@@ -1,8 +1,8 @@
-"""secantusTest: snapshots, the clock, dumps and the command log, for test suites in other languages.
+"""secantusTest: controls snapshots, the clock, dumps and the command log, for test suites in other languages.
 
 [Other languages](docs/other-languages.md)
 
-MongoDB does not have this command.
+MongoDB has no such command.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def snapshot(harness: Harness, _args: dict[str, Any]) -> dict[str, Any]:
 
 
 def restore(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Restore the contents of a snapshot. The snapshot stays open."""
+    """Restore the contents of a snapshot. The snapshot stays open, so that it can be restored again."""
     harness.restore(_find(harness, args["snapshot"]))
     harness.clear_wire_log()
     return {}
 
 
 def release(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Release a snapshot and all later ones. The writes since then are kept."""
+    """Release a snapshot and all later snapshots, without undoing the writes since then."""
     harness.release(_find(harness, args["snapshot"]))
     return {}
 
@@ -79,7 +79,7 @@ def clock(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Return the collections and views of one database or of all, or the changes since a snapshot."""
+    """Return the contents of one database or of all databases, or the changes since a snapshot."""
     wanted = args["database"]
     if args["since"] is not None:
         found = harness.differences(_find(harness, args["since"]))
@@ -88,7 +88,7 @@ def dump(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
 
 
 def commands(harness: Harness, args: dict[str, Any]) -> dict[str, Any]:
-    """Start or stop the command log, or return the commands since a token or since the last snapshot or restore."""
+    """Start or stop the command log. Or return the commands logged since a token, or since the last snapshot or restore."""
     if args["log"]:
         harness.begin_wire_log()
     found = harness.wire_log(args["since"] or 0)
@@ -123,10 +123,7 @@ _ACTIONS: Final[dict[str, tuple[Action, a.Arguments]]] = {
 
 
 def _may_test(_call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may read and write everything, including users.
-
-    The command requires it, because snapshots and dumps include everything.
-    """
+    """Return whether the user may read and write everything, including users, because snapshots and dumps contain everything."""
     everything = (grants.on(""), grants.on(USERS_DB, USERS))
     return all(action in granted for granted in everything for action in ("find", "insert", "update", "remove"))
 

@@ -1,6 +1,6 @@
-"""testVersion2: a command of a Stable API version that does not exist.
+"""testVersion2: a command that belongs only to a fictitious version 2 of the Stable API.
 
-Driver tests send the command to check how a server refuses a command that is not in API Version 1.
+Driver tests use the command to check how a server rejects a command that is not in API Version 1.
 """
 
 from __future__ import annotations

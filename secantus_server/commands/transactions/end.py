@@ -59,7 +59,7 @@ def parse_hang(data: dict[str, Any]) -> None:
 
 
 def _end(request: Request, end: Callable[[Request, SessionTransaction], None]) -> Reply:
-    """Find the transaction that a request names, and end it by calling `end`.
+    """Find a request's transaction and call `end` with it.
 
     Raises:
         CommandError: 125 CommandFailed outside a transaction, 72 or 50768 without `autocommit: false`, and the errors of

@@ -1,1 +1,1 @@
-"""The interceptors, which run before and after commands. Each interceptor has its own file."""
+"""Interceptors, which run before and after commands. Each interceptor has its own module."""

@@ -1,4 +1,4 @@
-"""The authorization of commands. The interceptor is installed only on a server with access control.
+"""Authorizes commands. The interceptor is installed only on a server with access control.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 """
@@ -16,13 +16,13 @@ from secantus_server.errors import UNAUTHORIZED, CommandError
 
 
 class AccessCheck(Interceptor):
-    """The interceptor that refuses commands whose required privileges the user does not have."""
+    """An interceptor that refuses commands for which the user lacks a required privilege."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
 
     def before(self, call: Call) -> None:
-        """Refuse a command that the user may not run.
+        """Raise an error if the user may not run the command.
 
         Raises:
             CommandError: 13 Unauthorized.

@@ -1,4 +1,4 @@
-"""The log of the commands that clients send, for tests. The interceptor is installed only on request."""
+"""Logs the commands that clients send, for use by tests. The interceptor is installed only on request."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MOST_ENTRIES = 100_000
 
 
 def _notes(call: Call) -> Any:
-    """Return the plan notes of a command, or None."""
+    """Return the plan notes (the recorded query plans) of a command, or None if absent."""
     return call.operation.notes if call.name in _PLANNED else None
 
 
 class CommandLog(Interceptor):
-    """The interceptor that logs finished commands, in the order in which they ended.
+    """An interceptor that logs finished commands, in the order in which they ended.
 
     Arguments:
         ignored: commands with this application name or comment are not logged.
 
-    Threads: appending to a list and single operations on a dict are atomic. A cursor is used by one command at a time.
+    Threads: appending to a list and single operations on a dict are atomic. Only one command at a time uses a cursor.
     """
 
     def __init__(self, ignored: str = "") -> None:
@@ -46,7 +46,7 @@ class CommandLog(Interceptor):
         self._cursors: dict[int, CommandEntry] = {}
 
     def before(self, call: Call) -> None:
-        """Request that the plan notes of a command include all its plans, even point lookups."""
+        """Request that the command's plan notes include all its query plans, even those of point lookups."""
         if call.name in _PLANNED:
             call.operation.notes_lookups = True
 
@@ -83,7 +83,7 @@ class CommandLog(Interceptor):
         return CommandEntry(call, outcome, None if opener is None else _notes(call), opener)
 
     def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
-        """Record the entry of the command that has opened a cursor, so that the getMores on the cursor find it."""
+        """Record which entry opened a cursor, so that later getMore commands on the cursor can refer to the entry."""
         if call.name not in _PLANNED or isinstance(outcome, CommandError):
             return
         cursor = outcome.get("cursor")
@@ -96,7 +96,7 @@ class CommandLog(Interceptor):
             self._cursors.pop(cursor, None)
 
     def position(self) -> int:
-        """Return the position after the last command."""
+        """Return the log position after the last command, as a later `start`."""
         return self._first + len(self._entries)
 
     def records(self, start: int = 0) -> list[CommandRecord]:

@@ -1,4 +1,4 @@
-"""Records all commands with their replies, for a comparison with another server. The interceptor is installed only on request."""
+"""Records all commands and their replies, for a comparison with another server. The interceptor is installed only on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fate = Literal["ran", "refused", "retried"]
 
 
 class TappedCommand(NamedTuple):
-    """A command and its reply as BSON.
+    """A recorded command with its reply, both as BSON.
 
     Arguments:
         name: the command's name.
@@ -43,7 +43,7 @@ class TappedCommand(NamedTuple):
 
 
 class TappedState(NamedTuple):
-    """All collections after a snapshot was restored or set aside, which changes the collections without a command."""
+    """A dump of all collections, recorded after they were changed without a command, for example by restoring a snapshot."""
 
     collections: list[DumpedCollection]
 
@@ -52,9 +52,9 @@ Tapped = TappedCommand | TappedState
 
 
 class Arrivals(Interceptor):
-    """The interceptor that records the arrival of each command, before any other interceptor can refuse the command.
+    """An interceptor that records the arrival of each command, before any other interceptor can refuse the command.
 
-    Threads: there is one entry per connection, which runs one command at a time. Single operations on a dict are atomic.
+    Threads: there is one entry per connection, and a connection runs one command at a time. Single operations on a dict are atomic.
     """
 
     def __init__(self) -> None:
@@ -65,15 +65,15 @@ class Arrivals(Interceptor):
         self._pending[call.client.connection_id] = call.message.request_id
 
     def take(self, call: Call) -> bool:
-        """Remove the record of a command's arrival, and return whether it existed."""
+        """Remove the record of a command's arrival, and return whether the record existed."""
         return self._pending.pop(call.client.connection_id, None) == call.message.request_id
 
 
 class CommandTap(Interceptor):
-    """The interceptor that records commands and replies, in the order in which the commands ended.
+    """An interceptor that records commands and replies, in the order in which the commands ended.
 
     Arguments:
-        own: the application name or comment of the harness's own commands.
+        own: the application name or comment by which the test harness marks its own commands.
 
     Threads: appending to a list and replacing the list are atomic.
     """
@@ -87,7 +87,7 @@ class CommandTap(Interceptor):
         self.left_out = 0
 
     def install(self, interceptors: Interceptors) -> None:
-        """Install the tap. Its `Arrivals` is installed before all other interceptors, and the tap itself after them."""
+        """Install the tap's `Arrivals` before all other interceptors, and the tap itself after them."""
         interceptors.install(self._arrivals, first=True)
         interceptors.install(self)
 
@@ -97,7 +97,7 @@ class CommandTap(Interceptor):
         interceptors.remove(self)
 
     def before(self, call: Call) -> None:
-        """Record that no interceptor has refused the command, because this method runs after the checks of all other interceptors."""
+        """Record that no interceptor has refused the command. This method runs after the checks of all other interceptors."""
         self._arrivals.take(call)
 
     def after(self, call: Call, outcome: Outcome) -> None:
@@ -123,17 +123,17 @@ class CommandTap(Interceptor):
         self._entries.append(entry)
 
     def note_state(self, collections: list[DumpedCollection]) -> None:
-        """Record the server's contents after they were changed without a command."""
+        """Record the contents of all collections after they were changed without a command."""
         self._entries.append(TappedState(collections))
 
     def take(self) -> list[Tapped]:
-        """Return the entries recorded since the last call, and remove them."""
+        """Remove all entries that were recorded since the last call, and return them."""
         entries, self._entries, self._bytes = self._entries, [], 0
         return entries
 
 
 def _whole(call: Call) -> dict[str, Any]:
-    """Return a command's body, which includes its document sequences as arrays."""
+    """Return a command's body, with its document sequences included as arrays."""
     return {**call.body, **{name: list(map(RawDocument, documents)) for name, documents in call.message.sequences.items()}}
 
 

@@ -1,4 +1,4 @@
-"""The fail point failCommand, which makes commands fail, wait, lose their connection, or report a write concern error.
+"""The fail point failCommand, which makes commands fail or wait, closes their connection, or adds a write concern error to the reply.
 
 https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
 """
@@ -38,12 +38,12 @@ class Failure:
     """The parsed data of the fail point failCommand.
 
     Arguments:
-        commands: the names of the commands on which the fail point acts; None for all commands except `excepted`.
-        excepted: the names of the commands on which the fail point never acts.
-        app_name, thread_name, namespace: the fail point acts only on commands with these properties; None for any. The thread of a
+        commands: the names of the commands to which the fail point applies; None for all commands except `excepted`.
+        excepted: the names of the commands to which the fail point never applies.
+        app_name, thread_name, namespace: the fail point applies only to commands with these properties; None for any. The thread of a
             connection is named "conn" followed by the connection's number.
-        internal: whether the fail point also acts on connections of other members of the cluster.
-        block_s: how long the command waits before anything else happens.
+        internal: whether the fail point also applies to connections of other members of the cluster.
+        block_s: how long the command waits before the fail point does anything else.
         closes: whether to close the connection without a reply.
         code: the code of the error to return, or None.
         labels: the error labels of the reply; None for the labels that the server usually adds.
@@ -66,7 +66,7 @@ class Failure:
 
     @property
     def acts_before(self) -> bool:
-        """Return whether the fail point acts before the command runs."""
+        """Return whether the fail point takes effect before the command runs."""
         return self.ends_command or self.block_s > 0
 
     @property
@@ -107,15 +107,15 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 def _canonical(names: tuple[str, ...]) -> frozenset[str]:
-    """Return command names, with each alias replaced by the command's own name."""
+    """Return a set of command names in which each alias is replaced by the command's canonical name."""
     return frozenset(command_to_run(name).name if is_command(name) else name for name in names)
 
 
 class FailCommand(Interceptor):
-    """The interceptor for failCommand. It is active while failCommand is set, with or without a label.
+    """The interceptor for the fail point failCommand. It is active while failCommand is set, with or without a label.
 
-    If several fail points apply to a command, those that let the command run are triggered first. The remaining fail points follow in the
-    order in which they were set, until one of them ends the command.
+    If several fail points apply to a command, those that do not prevent it from running are triggered first. The remaining fail points
+    follow in the order in which they were set, until one of them ends the command.
     """
 
     def __init__(self, services: Services) -> None:
@@ -128,11 +128,11 @@ class FailCommand(Interceptor):
         return any(base_name(name) == NAME for name in self._points.active)
 
     def before(self, call: Call) -> None:
-        """Apply the fail points that match a command and act on this entry.
+        """Trigger the failCommand fail points that match a command.
 
         Raises:
             CommandError: the error that the fail point injects, or the error that interrupted the operation.
-            CloseConnection: if the fail point closes the connection.
+            CloseConnection: the fail point closes the connection.
         """
         active = self._points.active
         found = [name for name, point in active.items() if base_name(name) == NAME and _concerns(point.data, call)]
@@ -144,12 +144,15 @@ class FailCommand(Interceptor):
         """Make a command wait, fail, or report a write concern error.
 
         Arguments:
-            is_fault: whether the fail point has a label. After an error in `ROLE_CODES`, a driver does not use the server until the hello
-                that waits for a change of the topology returns. With MongoDB's fail point, this takes up to 10 seconds. A fail point with a
-                label makes that hello return at once, so that tests need not wait.
+            is_fault: whether the fail point has a label. After an error in `ROLE_CODES`, a driver uses the server again only when its
+                awaitable
+                hello (which waits for a topology change) returns. With MongoDB's fail point, this takes up to 10 seconds. A fail point
+                with
+                a label makes that hello return immediately, so that tests need not wait.
 
         Raises:
-            CommandError, CloseConnection: the errors of `before`.
+            CommandError: see `before`.
+            CloseConnection: see `before`.
         """
         if failure.block_s:
             self._points.block(call.operation, failure.block_s)
@@ -177,7 +180,7 @@ class FailCommand(Interceptor):
 
 
 def _concerns(failure: Failure, call: Call) -> bool:
-    """Return whether a fail point's data applies to a command."""
+    """Return whether a fail point's data matches a command."""
     name = command_to_run(call.name).name
     if name in _EXEMPT or name in failure.excepted or (failure.commands is not None and name not in failure.commands):
         return False
@@ -193,7 +196,7 @@ def _concerns(failure: Failure, call: Call) -> bool:
 
 
 def _application(call: Call) -> str:
-    """Return the client's application name. While the connection's first hello runs, take the name from that hello."""
+    """Return the client's application name. While the connection's first hello runs, read the name from that hello."""
     if call.client.metadata is not None:
         return call.client.application
     client = call.body.get("client")

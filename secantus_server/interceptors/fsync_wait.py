@@ -11,7 +11,7 @@ from secantus_server.dispatch.services import Services
 
 
 class FsyncWait(Interceptor):
-    """The interceptor that makes writes wait. It is active while the fsync lock is held."""
+    """An interceptor that makes writes wait while the fsync lock is held."""
 
     def __init__(self, services: Services) -> None:
         self._lock = services.fsync_lock
@@ -22,10 +22,10 @@ class FsyncWait(Interceptor):
         return self._lock.is_held
 
     def before(self, call: Call) -> None:
-        """Make a write wait until the fsync lock is released.
+        """If the command writes, block until the fsync lock is released.
 
         Raises:
-            CommandError: the error that ended the operation.
+            CommandError: the error that interrupted the operation.
         """
         if writes(command_to_run(call.name), call.body) or call.name == "commitTransaction":
             self._lock.wait(call.operation)

@@ -1,6 +1,6 @@
-"""The gate, an interceptor that can refuse all commands.
+"""The gate, an interceptor with which a test harness can make the server refuse commands.
 
-While a test harness has closed the gate, the server refuses all commands except those that drivers need to connect and disconnect.
+While the gate is closed, the server refuses all commands except those that drivers need to connect and disconnect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PASSING: Final = frozenset(["hello", "isMaster", "saslStart", "saslContinue", "l
 
 
 class Gate(Interceptor):
-    """The interceptor that refuses commands while the gate is closed.
+    """An interceptor that refuses commands while a test harness has closed it.
 
     Arguments:
         interceptors: the server's interceptors.
@@ -33,16 +33,16 @@ class Gate(Interceptor):
         return self._reason is not None
 
     def close(self, reason: str | None) -> None:
-        """Close the gate, or open it.
+        """Close the gate, or open it if the reason is None.
 
         Arguments:
-            reason: the message of the error that commands get; None opens the gate.
+            reason: the error message for the refused commands; None opens the gate.
         """
         self._reason = reason
         self._interceptors.refresh()
 
     def before(self, call: Call) -> None:
-        """Refuse a command while the gate is closed.
+        """Raise an error if the gate is closed.
 
         Raises:
             CommandError: 20 IllegalOperation.

@@ -14,23 +14,23 @@ from secantus_server.work.profile_entries import profile_entries
 
 
 class Profiler(Interceptor):
-    """The interceptor that writes profile documents. It is active while any database is profiled."""
+    """An interceptor that writes profile documents. It is active while the profiler is enabled for any database."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     @property
     def is_active(self) -> bool:
-        """Return whether any database is profiled."""
+        """Return whether the profiler is enabled for any database."""
         return bool(self._services.observer.profiling.levels)
 
     def before(self, call: Call) -> None:
-        """Request that the plan notes of a command in a profiled database include all its plans, even point lookups."""
+        """Request that the command's plan notes include all its query plans, even those of point lookups, if its database is profiled."""
         if call.db in self._services.observer.profiling.levels:
             call.operation.notes_lookups = True
 
     def after(self, call: Call, outcome: Outcome) -> None:
-        """Write the command's profile documents, if the profiler's level and filter for its database select it."""
+        """Write the command's profile documents, if the database's profiling level and filter select the command."""
         observer = self._services.observer
         level, chosen = observer.profiling.levels.get(call.db, 0), observer.profiling.filters.get(call.db)
         if not level or call.name in NEVER_OBSERVED or (level == 1 and chosen is None and not observer.is_slow(call)):

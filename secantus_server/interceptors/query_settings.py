@@ -11,7 +11,7 @@ from secantus_server.query.query_settings import settings_of
 
 
 class QuerySettingsCheck(Interceptor):
-    """The interceptor that finds the query settings for each command. It is active while any settings exist."""
+    """An interceptor that looks up the query settings for each command. It is active while any query settings exist."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -22,7 +22,7 @@ class QuerySettingsCheck(Interceptor):
         return bool(self._services.query_settings)
 
     def before(self, call: Call) -> None:
-        """Attach the query settings of a command's query shape to the command.
+        """Look up the query settings of a command's query shape and attach them to the command.
 
         If the settings require it, limit the command's time or reject the command. An explain is never rejected.
 

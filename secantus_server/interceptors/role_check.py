@@ -20,7 +20,7 @@ _ANYWHERE = frozenset(["getMore", "explain"])
 
 
 class RoleCheck(Interceptor):
-    """The interceptor that refuses writes, and reads with read preference primary. It is active while this node is a secondary."""
+    """An interceptor that refuses writes, and reads with read preference primary, while this node is a secondary."""
 
     def __init__(self, services: Services) -> None:
         self._topology = services.topology
@@ -31,11 +31,12 @@ class RoleCheck(Interceptor):
         return not self._topology.is_primary
 
     def before(self, call: Call) -> None:
-        """Refuse a command that this node may not run.
+        """Raise an error if only a primary may run the command.
 
         Raises:
-            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary. Both
-                errors contain the topologyVersion, by which drivers notice that the role has changed.
+            CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary.
+                Both
+                errors contain the topologyVersion, from which drivers detect that the role has changed.
         """
         if self._topology.check_election():
             return

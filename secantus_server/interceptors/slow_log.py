@@ -20,7 +20,7 @@ _IN_LOG = {"numYield": "numYields"}
 
 
 class SlowLog(Interceptor):
-    """The interceptor that logs the commands that took longer than `slowms`."""
+    """An interceptor that logs commands that took longer than `slowms`."""
 
     def __init__(self, services: Services) -> None:
         self._observer = services.observer
@@ -47,9 +47,9 @@ class SlowLog(Interceptor):
 
 
 def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
-    """Return the details of a command's log line, for a structured log.
+    """Return the attributes of a command's log line for the structured log.
 
-    They include MongoDB's message "Slow query", for which log analysers search.
+    They include MongoDB's message "Slow query", because log analysers search for it.
     """
     attributes: dict[str, Any] = {"type": "command", "ns": namespace, "appName": call.client.application}
     attributes["command"] = dict(call.operation.body)

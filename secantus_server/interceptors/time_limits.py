@@ -1,6 +1,6 @@
 """The fail points maxTimeAlwaysTimeOut and maxTimeNeverTimeOut, for commands with `maxTimeMS`.
 
-The time limit of a getMore belongs to its cursor; see `work/cursor_fail_points.py`.
+For getMore, `work/cursor_fail_points.py` applies them, because the time limit of a getMore belongs to its cursor.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ from secantus_server.dispatch.services import Services
 
 
 class TimeLimits(Interceptor):
-    """The interceptor that makes time limits expire at once, or never. It is active while one of the two fail points is set."""
+    """An interceptor that makes time limits expire immediately, or never. It is active while maxTimeAlwaysTimeOut or maxTimeNeverTimeOut
+    is set.
+    """
 
     def __init__(self, services: Services) -> None:
         self._points = services.fail_points
 
     @property
     def is_active(self) -> bool:
-        """Return whether one of the two fail points is set."""
+        """Return whether maxTimeAlwaysTimeOut or maxTimeNeverTimeOut is set."""
         return ALWAYS in self._points.active or NEVER in self._points.active
 
     def before(self, call: Call) -> None:
-        """Make a command with a time limit fail, or remove its limit.
+        """Raise a timeout error for a command with a time limit, or remove the limit.
 
         Raises:
             CommandError: 50 MaxTimeMSExpired.

@@ -1,4 +1,4 @@
-"""Refuses writes while setUserWriteBlockMode blocks them.
+"""Refuses writes while they are blocked by setUserWriteBlockMode.
 
 https://www.mongodb.com/docs/manual/reference/command/setUserWriteBlockMode/
 """
@@ -16,7 +16,7 @@ _USER_WRITES_BLOCKED = 371
 
 
 class WriteBlock(Interceptor):
-    """The interceptor that refuses writes to users' databases. It is active while setUserWriteBlockMode blocks writes."""
+    """An interceptor that refuses writes to users' databases. It is active while setUserWriteBlockMode blocks writes."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -27,7 +27,7 @@ class WriteBlock(Interceptor):
         return bool(self._services.parameters.get(USER_WRITE_BLOCK))
 
     def before(self, call: Call) -> None:
-        """Refuse a write, unless the user may bypass the block.
+        """Raise an error for a write, unless the user may bypass the block.
 
         Raises:
             CommandError: 371 UserWritesBlocked.

@@ -67,13 +67,14 @@ def is_installed() -> bool:
 
 
 class Engine:
-    """A JavaScript context with MongoDB's BSON types. Its scripts share global variables with each other, but not with other engines.
+    """A JavaScript context with MongoDB's BSON types. Scripts of one engine share their global variables, and different engines share
+    none.
 
-    Threads: any thread may run a function. A lock ensures that only one runs at a time.
+    Threads: any thread may run a function. A lock ensures that only one function runs at a time.
 
     Arguments:
         max_bytes: the memory limit of the scripts.
-        max_seconds: returns the seconds of CPU time that one call may take; raises an error if the command was interrupted.
+        max_seconds: returns the CPU time limit of one call in seconds; raises an error if the command was interrupted.
         clock_offset_ms: the offset of the scripts' clock from the system's time.
         has_utc_dates: whether the scripts' local time is UTC, as in MongoDB 9.0, instead of the system's local time.
 
@@ -101,17 +102,17 @@ class Engine:
             self.run("shiftClock", float(clock_offset_ms))
 
     def close(self) -> None:
-        """Free the scripts and their memory. No function may be called afterwards."""
+        """Free the scripts and their memory. After this, no function may be called."""
         with self._lock:
             self._entries.clear()
             self._context = None
 
     def set_globals(self, scope: dict[str, Any]) -> None:
-        """Set global variables."""
+        """Set global JavaScript variables to BSON values."""
         self.run("setGlobals", to_text(scope))
 
     def function(self, code: str) -> Function:
-        """Compile JavaScript code, which is a function, an expression or a sequence of statements.
+        """Compile JavaScript code, which may be a function, an expression or a sequence of statements.
 
         Raises:
             CommandError: 139 JSInterpreterFailure for a syntax error.
@@ -119,11 +120,12 @@ class Engine:
         return Function(self, int(self.run("compile", json.dumps(code))))
 
     def run(self, entry: str, *args: Any) -> Any:
-        """Run one of the functions of `runtime.js` and return its parsed result.
+        """Run a function of `runtime.js` and return its parsed result.
 
         Raises:
-            CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory; 50 MaxTimeMSExpired or the error with which
-                the command was killed.
+            CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory. 50 MaxTimeMSExpired if it exceeds its time,
+                or
+                the error with which the command was killed.
         """
         seconds = self._max_seconds()
         with self._lock:
@@ -154,10 +156,10 @@ class Engine:
 
 
 def _value(parsed: Any) -> Any:
-    """Convert a result to a BSON value. This can fail, because a script may assign invalid values to the fields of a BSON type.
+    """Convert a script's result to a BSON value.
 
     Raises:
-        CommandError: 139 JSInterpreterFailure.
+        CommandError: 139 JSInterpreterFailure if the script assigned an invalid value to a field of a BSON type.
     """
     try:
         return from_parsed(parsed)
@@ -166,7 +168,7 @@ def _value(parsed: Any) -> Any:
 
 
 class Function:
-    """A compiled function.
+    """A compiled JavaScript function.
 
     Arguments:
         engine: the engine that has compiled the function.
@@ -187,7 +189,7 @@ class Function:
         return _value(self.engine.run("call", self._number, text))
 
     def matches(self, document: bytes) -> bool:
-        """Call the function with a document as `this` and `obj`, and return whether the result is true.
+        """Call the function with a document as `this` and `obj`, and return whether the result is truthy.
 
         Raises:
             CommandError: see `Engine.run`.
@@ -195,9 +197,7 @@ class Function:
         return bool(self.engine.run("test", self._number, to_text(decode(document))))
 
     def emitted(self, documents: list[bytes]) -> list[list[Any]]:
-        """Call the function once for each document, which is passed as `this`.
-
-        Return the keys and values that the function passed to `emit`.
+        """Call the function once for each document as `this`, and return the keys and values that the function passed to `emit`.
 
         Raises:
             CommandError: see `Engine.run`.
@@ -206,9 +206,9 @@ class Function:
         return [[_value(key), _value(value)] for key, value in self.engine.run("map", self._number, text)]
 
     def fold(self, state: Any, batch: list[list[Any]]) -> Any:
-        """Call the function once for each item of a batch, with the state and the item's arguments.
+        """Call the function once for each item of a batch, with the state and the item's arguments. Return the last result.
 
-        Each result is the state for the next call. Return the last result.
+        Each result is the state for the next call.
 
         Raises:
             CommandError: see `Engine.run`.

@@ -1,7 +1,7 @@
-"""Converts values that are passed to and from JavaScript. They are passed as JSON, with tagged arrays for types that JSON does not have.
+"""Converts BSON values to JSON for JavaScript, and results back to BSON. Types that JSON does not have become tagged arrays.
 
-`runtime.js` contains the conversions on JavaScript's side. Null, booleans, strings and finite doubles are passed unchanged, and a document
-is an object.
+`runtime.js` contains the JavaScript side of the conversions. Null, booleans, strings and finite doubles are passed unchanged, and a
+document becomes an object.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_n
 
 
 def to_text(value: Any) -> str:
-    """Return the JSON text of a value for JavaScript."""
+    """Return a BSON value as JSON text for JavaScript."""
     return _to_json(_outgoing(value))
 
 
 def join_texts(texts: list[str]) -> str:
-    """Return the text of a list whose items are already JSON texts. JavaScript receives a plain array."""
+    """Return the JSON text of a list, from the JSON texts of its items. JavaScript receives a plain array."""
     return f"[{','.join(texts)}]"
 
 
 def from_parsed(value: Any) -> Any:
-    """Convert parsed JSON from JavaScript to a BSON value. Numbers are doubles."""
+    """Convert parsed JSON from JavaScript to a BSON value. Numbers become doubles."""
     kind = type(value)
     if kind is list:
         return _INCOMING[value[0]](value)

@@ -1,1 +1,1 @@
-"""Connections: the listener, the transports of bytes, and `Connection`, which turns messages into commands and exceptions into replies."""
+"""The network code: the listener, the byte transports, and `Connection`, which runs commands from messages and sends the replies."""

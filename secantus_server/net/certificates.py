@@ -1,4 +1,4 @@
-"""The server's certificates: the `ssl` context that new connections use, and its replacement while the server runs.
+"""The server's TLS certificates. They are loaded into an `ssl` context for new connections, which can be replaced while the server runs.
 
 https://www.mongodb.com/docs/manual/tutorial/configure-ssl/
 """
@@ -19,7 +19,7 @@ _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 class CertificateError(CommandError):
-    """Raised if a certificate, key or list of authorities cannot be used. The message names the file."""
+    """Raised if a certificate, key or list of certificate authorities cannot be used. The message contains the file name."""
 
     def __init__(self, message: str) -> None:
         super().__init__(INVALID_SSL_CONFIGURATION, message)
@@ -28,7 +28,7 @@ class CertificateError(CommandError):
 class Certificates:
     """The certificates of a server that accepts TLS connections.
 
-    Threads: `context` is replaced as a whole; each connection reads it once. `_lock` allows one reload at a time.
+    Threads: a reload replaces `context` as a whole, and each connection reads it once. `_lock` allows one reload at a time.
 
     Raises:
         CertificateError: a file cannot be used.
@@ -41,12 +41,12 @@ class Certificates:
         self.context = make_context(settings)
 
     def reload(self) -> None:
-        """Read the files again, for new connections.
+        """Read the certificate files again and use them for new connections.
 
         The new context has new keys for session tickets, so that clients cannot resume TLS sessions started under the old authorities.
 
         Raises:
-            CertificateError: a file cannot be used. The old certificates stay in use.
+            CertificateError: a file cannot be used. The old certificates remain in use.
         """
         with self._lock:
             self.context = make_context(self._settings)
@@ -79,7 +79,7 @@ def make_context(settings: Settings) -> ssl.SSLContext:
 
 
 def _check_readable(**files: str) -> None:
-    """Check that files can be opened, since the errors of `ssl` do not name the file.
+    """Raise an error if a file cannot be opened. This check comes first because the errors of `ssl` do not contain the file name.
 
     Raises:
         CertificateError: a file cannot be read.
@@ -92,7 +92,9 @@ def _check_readable(**files: str) -> None:
 
 
 def _refuse_encrypted_key() -> NoReturn:
-    """Raise an error when OpenSSL requests a password. Without this callback, OpenSSL would prompt on the terminal and block the server.
+    """Raise an error when OpenSSL requests the password of an encrypted key.
+
+    Without this callback, OpenSSL would prompt on the terminal and block the server.
 
     Raises:
         ValueError: always.
@@ -101,7 +103,7 @@ def _refuse_encrypted_key() -> NoReturn:
 
 
 def _reason(error: Exception) -> str:
-    """Return the part of an error of `ssl` that a user can understand."""
+    """Return the user-readable part of an `ssl` error's text."""
     if isinstance(error, ssl.SSLError):
         reason = (error.reason or "it is not in PEM form").lower().replace("_", " ")
         return {"key values mismatch": "they do not belong together", "no start line": "there is none in PEM form"}.get(reason, reason)

@@ -63,7 +63,7 @@ class Connection:
         """Log the error that ends the connection.
 
         Arguments:
-            error: one of `ENDING`.
+            error: an exception of one of the types in `ENDING`.
         """
         log, text = self._services.log, f"connection {self.client.connection_id}: "
         if isinstance(error, OtherProtocol):
@@ -74,7 +74,7 @@ class Connection:
             log.debug(f"{text}{error}", component="NETWORK")
 
     def end(self) -> None:
-        """Wake the thread that serves the connection, which then closes it. Any thread may call this method.
+        """Wake the serving thread so that it closes the connection. Any thread may call this method.
 
         Only the serving thread may close the connection. Otherwise the descriptor could be reused while that thread still reads from it.
         """
@@ -84,31 +84,32 @@ class Connection:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def finish(self) -> None:
-        """End the connection after the reply to the running command. Any thread may call this method."""
+        """End the connection after the running command's reply is sent. Any thread may call this method."""
         try:
             self._transport.stop_receiving()
         except OSError:
             self._services.log.debug(f"connection {self.client.connection_id}: was already closed", component="NETWORK")
 
     def peek_closed(self) -> bool:
-        """Return whether the client has closed the connection. Another thread may call this method while the serving thread runs a
+        """Return whether the client has closed the connection. Other threads may call this method while the serving thread runs a
         command.
         """
         return self._transport.peek_closed()
 
     def close(self) -> None:
-        """End the connection and release its transport. Only the serving thread may call this method, or any thread if there is no
-        serving thread.
+        """End the connection and release its transport.
+
+        Only the serving thread may call this method. If there is no serving thread, any thread may call it.
         """
         self.end()
         self._transport.close()
 
     def abandon(self) -> None:
-        """Release this process's copy of the transport after a fork; the connection continues in the parent."""
+        """Release a forked child's copy of the transport. The connection continues in the parent process."""
         self._transport.close()
 
     def _receive(self) -> tuple[Header, bytes] | None:
-        """Return the next whole message, or None at the end of the connection.
+        """Wait for a complete message and return it. Return None at the end of the connection.
 
         Raises:
             EOFError: the connection ended within a message.
@@ -133,7 +134,7 @@ class Connection:
         return self._services.access is not None and not self.client.users
 
     def _receive_checked(self) -> tuple[Header, bytes] | None:
-        """Return the next message, or None at the end of the connection, as `_receive` does.
+        """Wait for a complete message and return it, as `_receive` does. Limit the size of messages from unauthenticated clients.
 
         Raises:
             ProtocolError: the client has not authenticated, and the decompressed message would exceed `MAX_UNAUTHENTICATED_BYTES`.
@@ -146,8 +147,7 @@ class Connection:
         return received
 
     def answer_express(self, raw: bytes) -> bool:
-        """Answer a message in the express lane (the fast path for simple commands). Return False if the general path must run the
-        command.
+        """Answer a message on the express lane, the fast path for simple commands. Return False if the general path must run the command.
 
         Raises:
             OSError: the connection is broken.
@@ -169,14 +169,14 @@ class Connection:
     def answer(self, message: Message, size: int) -> None:
         """Run a message's command and send the reply, or all replies of an exhaust command.
 
-        The `responseTo` of each further exhaust reply is the request id of the reply before it; the Java driver checks that.
+        The `responseTo` of each further exhaust reply is the request id of the previous reply, because the Java driver checks that.
 
         Arguments:
             size: the length of the message in bytes.
 
         Raises:
             OSError: the connection is broken.
-            CloseConnection: a fail point closes it.
+            CloseConnection: a fail point closes the connection.
         """
         message.unfinished, self._express.unfinished = self._express.unfinished, None
         self.client.bytes_in += size
@@ -215,14 +215,14 @@ class Connection:
             return None, self._internal_error(message, error)
 
     def _internal_error(self, message: Message, error: Exception) -> Reply:
-        """Log an unexpected exception and return the reply for it."""
+        """Log an unexpected exception of a command, and return the error reply."""
         name = next(iter(message.body), "")
         self._services.log.error(f"internal error in command {name!r}", error, component="NETWORK")
         text = f"Internal error in command {name!r}: {type(error).__name__}: {error} (a bug in Secantus; see the server log)"
         return error_reply(CommandError(1, text), self._services)
 
     def _bytes_of(self, message: Message, reply: Reply, reply_id: int, more: bool) -> bytes:
-        """Return the bytes of the reply, or of an error reply if it cannot be encoded, for instance because it is too large."""
+        """Return the encoded reply. If it cannot be encoded, for instance because it is too large, return an encoded error reply."""
         try:
             return build_reply(message, reply, reply_id, more)
         except CommandError as error:

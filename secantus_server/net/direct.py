@@ -1,7 +1,7 @@
-"""Connections of clients in the server's own process, without sockets.
+"""In-process connections, which connect clients in the server's own process without sockets.
 
-A client passes the bytes of a message and receives the bytes of the replies. The client's thread runs the command, unless the command may
-wait for another command. This saves system calls, thread switches, and handovers of the interpreter lock. All other commands run in a
+The client passes the bytes of a message and receives the bytes of the replies. The command usually runs in the client's thread, which
+saves system calls, thread switches, and handovers of the interpreter lock. If the command may wait for another command, it runs in a
 thread of the connection, as over TCP, so that timeouts and cancellation in the client work.
 """
 
@@ -69,7 +69,7 @@ class DirectTransport:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether the server's thread has an unfinished message."""
+        """Return whether the connection's server thread has a message that it has not answered yet."""
         return self._unanswered > 0
 
     @property
@@ -78,14 +78,14 @@ class DirectTransport:
         return self._input_ended or self._output_ended
 
     def put(self, message: bytes) -> None:
-        """Pass a message to the server's thread. Called by the client."""
+        """Append a message for the connection's server thread. The client calls this method."""
         with self._changed:
             self._messages.append(message)
             self._unanswered += 1
             self._changed.notify_all()
 
     def take(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if no reply arrives within the timeout. Called by the client.
+        """Wait for the next reply and return it, or None if no reply arrives within the timeout. The client calls this method.
 
         Raises:
             OSError: the server has closed the connection.
@@ -112,7 +112,7 @@ class DirectTransport:
             return self._messages.popleft() if self._messages and not self._output_ended else b""
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Raise EOFError. Messages arrive as a whole, so this method is only called for a truncated message.
+        """Raise EOFError, because messages arrive as a whole, so that this method is only called for a truncated message.
 
         Raises:
             EOFError: always.
@@ -120,7 +120,7 @@ class DirectTransport:
         raise EOFError(f"closed after {len(start)} of {size} bytes")
 
     def send(self, data: bytes) -> None:
-        """Pass a reply to the client. Block while too many replies are unread.
+        """Append a reply for the client. Block while too many replies are unread.
 
         Raises:
             OSError: the client has closed the connection.
@@ -144,13 +144,13 @@ class DirectTransport:
         return self._output_ended
 
     def stop_receiving(self) -> None:
-        """End the stream from the client, as `Transport.stop_receiving` does."""
+        """Shut down the direction from the client, as `Transport.stop_receiving` does."""
         with self._changed:
             self._input_ended = True
             self._changed.notify_all()
 
     def shut_down(self) -> None:
-        """End the stream in both directions, as `Transport.shut_down` does."""
+        """Shut down both directions, as `Transport.shut_down` does."""
         with self._changed:
             self._input_ended = self._output_ended = True
             self._changed.notify_all()
@@ -161,13 +161,14 @@ class DirectTransport:
 
 
 class DirectConnection:
-    """A client's end of a connection within the process.
+    """The client's end of an in-process connection.
 
-    Only one thread at a time may send and receive. Any thread may call `close`, even a finalizer that interrupts the thread at any point.
+    Only one thread at a time may send and receive. Any thread may call `close`, and so may a finalizer, which can interrupt a thread
+    anywhere.
 
     Arguments:
         connection: the server's end.
-        turn: the lock that all connections of the server share to run commands in turn.
+        turn: the lock that the server's connections share, so that only one connection runs commands at a time.
         on_end: called in any thread when the connection has ended; it must not wait for a lock.
 
     Threads: a client's thread holds `_running` while it runs a command on the connection.
@@ -204,7 +205,7 @@ class DirectConnection:
 
         Arguments:
             data: the message.
-            is_limited: whether the client limits the time that it waits for the reply.
+            is_limited: whether the client waits for the reply only for a limited time.
             in_loop: whether the calling thread runs an event loop, which the command must not block.
             on_reply: called in any thread for each reply of a command that does not run in the calling thread.
 
@@ -231,10 +232,10 @@ class DirectConnection:
             self._hand_over(data, on_reply)
 
     def _run(self, data: bytes, message: Message | None, in_loop: bool) -> bool:
-        """Run a command in this thread, and return whether it was run.
+        """Run a command in the calling thread. Return False if it must run in the connection's thread instead.
 
         Arguments:
-            message: the parsed message, or None to run the command only if the express lane can.
+            message: the parsed message, or None to run the command only if the express lane (the fast path) supports it.
         """
         if not self._running.acquire(blocking=False):
             return False
@@ -276,11 +277,12 @@ class DirectConnection:
             self._on_end(self)
 
     def receive(self, timeout_s: float | None = None) -> bytes | None:
-        """Return the next reply, or None if no reply arrives within the timeout.
+        """Wait for the next reply and return it, or None if no reply arrives within the timeout.
 
         Raises:
-            OSError: the server has closed the connection. Also if the command was sent while this thread was running another command,
-                whose locks it may need, and did not end within `NESTED_S`.
+            OSError: the server has closed the connection. Also if a finalizer or signal handler sent the command while its thread was
+                running
+                another command, and the new command did not end within `NESTED_S`, because it may need locks of the other command.
         """
         until = self._nested_until
         if until is None:
@@ -293,20 +295,20 @@ class DirectConnection:
         return reply
 
     def close(self) -> None:
-        """Close the connection. To the server, this looks like a closed socket."""
+        """Close the connection. The server handles this like a closed socket."""
         if not self._is_abandoned:
             self._transport.shut_down()
             if not self.is_alive():
                 self._on_end(self)
 
     def abandon(self) -> None:
-        """Close the connection in a forked child without using the server's end, whose threads exist only in the parent."""
+        """Close the connection in a forked child. Do not use the server's end, because its threads exist only in the parent."""
         self._is_abandoned = True
         self._transport = DirectTransport()
         self._transport.shut_down()
 
     def is_alive(self) -> bool:
-        """Return whether a thread runs a command on the connection or waits for the next command."""
+        """Return True if a thread runs a command on the connection or waits for its next command."""
         return self._running.locked() or (self._thread is not None and self._thread.is_alive())
 
     def is_current(self) -> bool:
@@ -314,7 +316,7 @@ class DirectConnection:
         return self._runner == get_ident()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait at most `timeout` seconds until no thread runs a command on the connection."""
+        """Wait until no thread runs a command on the connection, but at most `timeout` seconds."""
         deadline = None if timeout is None else monotonic() + timeout
         if self._thread is not None:
             self._thread.join(timeout)
@@ -323,10 +325,10 @@ class DirectConnection:
 
 
 class Reaper:
-    """A thread that removes direct connections that their clients have closed.
+    """A thread that removes in-process connections after their clients have closed them.
 
-    A finalizer can close a connection at any point of any thread, and that thread may hold any lock of the server. So closing only appends
-    the connection to a queue.
+    A finalizer can close a connection at any point in any thread, and that thread may hold any lock of the server. Therefore closing only
+    appends the connection to a queue, which needs no lock.
 
     Arguments:
         end: removes a connection.
@@ -343,13 +345,13 @@ class Reaper:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Start the thread, unless it runs."""
+        """Start the thread, unless it is already running."""
         if self._thread is None:
             self._thread = Thread(self._run, (), "secantus-reaper")
             self._thread.start()
 
     def add(self, connection: DirectConnection) -> None:
-        """Queue a closed connection. For any thread and for finalizers."""
+        """Queue a closed connection for removal. Any thread and any finalizer may call this method."""
         self._ended.append(connection)
         self._alarm()
 
@@ -361,7 +363,7 @@ class Reaper:
             return
 
     def close(self, left: list[DirectConnection]) -> None:
-        """Remove the remaining connections, and end the thread."""
+        """Remove the remaining connections, and terminate the thread."""
         self._ended.extend(left)
         self._closed = True
         self._alarm()
@@ -378,19 +380,20 @@ class Reaper:
 
 
 def is_in_server(services: Services) -> bool:
-    """Return whether the calling thread was interrupted in a command or restore by a finalizer or signal handler, which is the caller.
+    """Return True if the calling thread is in the middle of a command or restore. The caller is then a finalizer or signal handler.
 
-    A command that the finalizer or handler sends must not run in this thread. It could see a half-done change, and would wait for locks
-    that this thread holds.
+    A command that such a caller sends must not run in this thread. It could see a partial change, and would wait for locks that this
+    thread
+    already holds.
     """
     me = get_ident()
     return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
-    """Return whether a command may block until another command ends, or for longer than its client waits.
+    """Return True if a command may block until another command ends, or block for longer than its client waits.
 
-    Waits for locks do not count, since they can be interrupted like any other command.
+    Waiting for locks does not count, since it can be interrupted like any other command.
     """
     if message.exhaust_allowed or services.fail_points.active:
         return True
@@ -405,7 +408,7 @@ def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:
 
 
 def _holds_up(message: Message, data: bytes, services: Services) -> bool:
-    """Return whether a command may block the other tasks of an event loop, in particular a task for which the command would wait."""
+    """Return True if a command could block the other tasks of an event loop. If it waited for one of those tasks, it would deadlock."""
     name = next(iter(message.body), "")
     if name not in _BRIEF or len(data) > _BRIEF_BYTES or message.compressor is not None:
         return True
@@ -415,7 +418,7 @@ def _holds_up(message: Message, data: bytes, services: Services) -> bool:
 
 
 def _may_read_many(message: Message, name: str, services: Services) -> bool:
-    """Return whether a command reads a collection of many documents, a view, or a cursor that was not opened by find."""
+    """Return True if a command reads a large collection, a view, or a cursor that was not opened by find."""
     db, target = message.body.get("$db"), message.body[name]
     if name == "getMore":
         cursor = services.cursors.peek(target) if type(target) is Int64 else None

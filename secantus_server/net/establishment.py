@@ -1,8 +1,9 @@
-"""The rate limit for new connections, which protects a server from a storm of new connections.
+"""The rate limit for new connections, which protects the server if many clients connect at the same time.
 
 https://www.mongodb.com/docs/manual/tutorial/configure-rate-limiter/
 
-The parameters `ingressConnectionEstablishment...` configure it. They are read for each connection, so a change applies immediately.
+The server parameters `ingressConnectionEstablishment...` configure the limit. They are read for each connection, so a change applies
+immediately.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Establishment:
         self._waiting = 0
 
     def admit(self, connection: Connection) -> bool:
-        """Wait in a new connection's thread for a token, and return whether the connection may be served."""
+        """Block a new connection's thread until a token is available, then return whether the connection may be served."""
         if not self._applies():
             return True
         wait_s = self._take()
@@ -53,7 +54,7 @@ class Establishment:
         return bool(parameter_value(self._services, parameters.ENABLED))
 
     def _take(self) -> float | None:
-        """Take a token. Return the seconds until it is available, or None if too many connections are waiting."""
+        """Take a token, and return the seconds until the token becomes available. Return None if too many connections are waiting."""
         rate = parameter_value(self._services, parameters.RATE)
         capacity = rate * parameter_value(self._services, parameters.BURST)
         depth = parameter_value(self._services, parameters.DEPTH)
@@ -71,7 +72,7 @@ class Establishment:
         return float((1 - tokens) / rate)
 
     def _wait(self, connection: Connection, until: float) -> bool:
-        """Wait until a token is available. Return False if the client disconnects or the server closes before that time."""
+        """Wait until a token is available, then return True. Return False if the client disconnects or the server closes first."""
         clock = self._services.clock
         try:
             while self._applies() and (left_s := until - clock.monotonic()) > 0:

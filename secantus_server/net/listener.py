@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class ListenError(Exception):
-    """Signals that the server cannot listen on its address; the message contains the reason."""
+    """Raised if the server cannot listen on its address. The message contains the reason."""
 
 
 # How long close() waits until clients have received the replies of interrupted commands, and then until the connections' threads end.
@@ -53,7 +53,10 @@ _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 def reachable_address(host: str, port: int) -> str:
-    """Return `host:port` for a client on this machine: a wildcard address becomes the loopback address, and IPv6 gets brackets."""
+    """Return `host:port` for a client on this machine.
+
+    A wildcard address is replaced by the loopback address, and an IPv6 address is written in brackets.
+    """
     host = _WILDCARDS.get(host, host)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -70,7 +73,7 @@ def advertised_address(settings: Settings, port: int) -> str:
 
 
 def direct_port(number: int) -> int:
-    """Return the client port to report for an in-process connection, which has no socket.
+    """Return the client port to report for an in-process connection, which has no socket and thus no real port.
 
     Arguments:
         number: the number of the connection.
@@ -81,7 +84,7 @@ def direct_port(number: int) -> int:
 class Listener:
     """The listening socket of a server, with the thread that accepts connections and the open connections.
 
-    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`; the accept thread and each connection's thread take it.
+    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`. The accept thread and each connection's thread acquire it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -107,11 +110,11 @@ class Listener:
 
     @property
     def address(self) -> str:
-        """Return the address `host:port` for clients."""
+        """Return the address `host:port` to which clients connect."""
         return advertised_address(self._services.settings, self.port)
 
     def _open(self) -> Socket:
-        """Return the listening socket.
+        """Bind the server's address and return the listening socket.
 
         Raises:
             ListenError: the host name cannot be resolved, or the address cannot be bound.
@@ -133,7 +136,9 @@ class Listener:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting connections, interrupt running commands, let clients receive their replies, and wait for all connections."""
+        """Stop accepting connections and interrupt running commands. Then wait until clients have received their replies and all
+        connections ended.
+        """
         with self._lock:
             self._closed = True
             running = list(self._connections.items())
@@ -153,7 +158,7 @@ class Listener:
         self._reaper.close([thread for _, thread in running if isinstance(thread, DirectConnection)])
 
     def abandon(self) -> None:
-        """Close this process's copies of the sockets in a forked child; the parent continues to use them."""
+        """Close a forked child's copies of the sockets. The parent process continues to use its own."""
         self._socket.close()
         for connection, thread in list(self._connections.items()):
             connection.abandon()
@@ -161,7 +166,10 @@ class Listener:
                 thread.abandon()
 
     def _join(self, threads: list[Thread | DirectConnection], timeout_s: float) -> None:
-        """Wait for the threads. Commands that were received before their connection ended are interrupted as they start."""
+        """Wait until the threads terminate, but at most `timeout_s` seconds.
+
+        Meanwhile, interrupt all commands repeatedly, because a connection may still start a command that it had already received.
+        """
         deadline = monotonic() + timeout_s
         for thread in threads:
             while thread.is_alive() and not thread.is_current() and monotonic() < deadline:
@@ -169,12 +177,17 @@ class Listener:
                 thread.join(0.01)
 
     def check_clients(self) -> None:
-        """Close connections whose first command is overdue, and interrupt reads whose clients have disconnected. Called periodically."""
+        """Close connections whose first command is overdue, and interrupt reads whose clients have disconnected. A periodic task calls
+        this method.
+        """
         self._end_overdue()
         self._end_abandoned()
 
     def _end_overdue(self) -> None:
-        """Close connections whose first command has not arrived in time, since a client could send its handshake one byte at a time."""
+        """Close connections whose first command has not arrived within `handshake_timeout_s`.
+
+        A timeout for each read would not suffice, because a client could send its handshake one byte at a time.
+        """
         limit = self._services.settings.handshake_timeout_s
         if not limit or (self.certificates is None and self._strangers is None):
             return
@@ -188,7 +201,7 @@ class Listener:
             connection.end()
 
     def _end_abandoned(self) -> None:
-        """Interrupt reads whose clients have closed their connections, as mongosh does on Ctrl-C."""
+        """Interrupt reads whose clients have closed their connections. For example, mongosh closes its connection on Ctrl-C."""
         services = self._services
         before = services.clock.monotonic() - ABANDONED_AFTER_S
         running = {one.connection_id: one for one in services.operations.all() if one.started < before and _only_reads(one.body)}
@@ -220,7 +233,7 @@ class Listener:
                     return
 
     def _begin(self, sock: Socket, address: tuple[str, int]) -> None:
-        """Start a connection's thread, or refuse the connection if the limit is reached.
+        """Start a thread for a new connection. If the connection limit is reached, refuse the connection.
 
         Raises:
             OSError: the client has already disconnected.
@@ -267,12 +280,12 @@ class Listener:
         self._services.counters.add("connections")
 
     def connect(self) -> DirectConnection | None:
-        """Connect a client of this process without a socket.
+        """Open an in-process connection, without a socket, for a client of this process.
 
         Returns:
-            the client's end, or None if the client must use a socket. This is the case if the server is closing, has reached its
-            connection
-            limit (which only a socket connection can report), or uses TLS or authentication.
+            the client's end, or None if the client must use a socket. This is the case if the server is closing, uses TLS or
+            authentication,
+            or has reached its connection limit. Only a socket connection can report that limit.
 
         Raises:
             OSError: a finalizer or a signal handler has interrupted a command in this thread and cannot connect because that command
@@ -291,7 +304,7 @@ class Listener:
         return made[0]
 
     def _connect(self) -> DirectConnection | None:
-        """Connect as `connect` does, and return the client's end or None. The calling thread holds no lock of the server."""
+        """Open an in-process connection, as `connect` does. The calling thread must not hold any lock of the server."""
         number = next(self._ids)
         client = ClientInfo(number, (_OWN_HOST, direct_port(number)), opened=self._services.clock.monotonic())
         transport = DirectTransport()
@@ -307,7 +320,7 @@ class Listener:
         return direct
 
     def _end_direct(self, direct: DirectConnection) -> None:
-        """Remove a direct connection that has ended. Called by the reaper."""
+        """Remove an in-process connection that has ended. The reaper thread calls this method."""
         with self._lock:
             if direct.connection not in self._connections:
                 return
@@ -329,14 +342,14 @@ class Listener:
                 self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
-        """Remove a connection that has ended. The caller holds the lock."""
+        """Remove a connection that has ended. The caller must hold `_lock`."""
         del self._connections[connection]
         if self._strangers is not None:
             self._strangers.remove(connection)
 
 
 def _certificates(services: Services) -> Certificates | None:
-    """Return the server's certificates, or None if the server does not accept TLS.
+    """Load and return the server's certificates, or None if the server does not accept TLS.
 
     Raises:
         CertificateError: the certificates cannot be used.
@@ -352,7 +365,7 @@ def _reload(certificates: Certificates, log: Log, reason: str) -> None:
     """Reload the certificates and log the result.
 
     Raises:
-        CertificateError: the new certificates cannot be used. The old ones stay in use.
+        CertificateError: the new certificates cannot be used. The server continues to use the old certificates.
     """
     try:
         certificates.reload()
@@ -363,7 +376,7 @@ def _reload(certificates: Certificates, log: Log, reason: str) -> None:
 
 
 def _only_reads(body: dict[str, Any]) -> bool:
-    """Return whether a command writes nothing."""
+    """Return whether a command only reads."""
     if next(iter(body)) not in _READS:
         return False
     pipeline = body.get("pipeline")

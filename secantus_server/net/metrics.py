@@ -1,4 +1,4 @@
-"""The server's metrics in Prometheus' text format.
+"""The server's metrics in the text format of Prometheus.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -19,7 +19,7 @@ _MEGABYTE = 1024 * 1024
 
 
 class Metric(NamedTuple):
-    """One metric: its name without the prefix, its type, its help text, and its samples by label. The label is empty if there is only one
+    """A metric: its name without the prefix, its type, its help text, and its samples by label. The label is empty if there is only one
     sample.
     """
 
@@ -31,7 +31,7 @@ class Metric(NamedTuple):
 
 
 def metrics_text(services: Services) -> str:
-    """Return all metrics."""
+    """Return all metrics as one text."""
     lines = []
     for metric in _metrics(_server_status(services), services):
         name = f"secantus_{metric.name}"
@@ -43,7 +43,7 @@ def metrics_text(services: Services) -> str:
 
 
 def _server_status(services: Services) -> dict[str, Any]:
-    """Return the reply to serverStatus, run as a request of the server itself, which needs no authenticated user."""
+    """Run serverStatus as an internal request, which needs no authenticated user, and return the reply."""
     body = {"serverStatus": 1, "$db": "admin"}
     operation = services.operations.begin(0, "admin", body)
     try:

@@ -1,4 +1,4 @@
-"""The HTTP port for metrics. It answers one request per connection, and one connection at a time."""
+"""The HTTP server for metrics. It serves one connection at a time, and one request per connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsEndpoint:
-    """Answers `GET /metrics` until it is closed.
+    """An HTTP server that answers `GET /metrics` in its own thread until it is closed.
 
     Arguments:
         services: the server's services; the settings contain the address.
@@ -41,11 +41,11 @@ class MetricsEndpoint:
         self._thread = Thread(self._serve, name="secantus-metrics")
 
     def start(self) -> None:
-        """Start answering."""
+        """Start the thread that answers requests."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop answering, and wait for the thread."""
+        """Stop answering requests, and wait until the thread terminates."""
         self._closed = True
         try:
             self._socket.shutdown(_socket.SHUT_RDWR)
@@ -55,7 +55,7 @@ class MetricsEndpoint:
         self._thread.join(TIMEOUT_S)
 
     def abandon(self) -> None:
-        """Close this process's copy of the socket in a forked child."""
+        """Close a forked child's copy of the listening socket."""
         self._socket.close()
 
     def _serve(self) -> None:

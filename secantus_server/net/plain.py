@@ -1,4 +1,4 @@
-"""The transport over TCP without encryption."""
+"""The transport over unencrypted TCP."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ PIECE_BYTES = 1 << 16
 
 
 def new_turn() -> Turn:
-    """Return the lock that a server's connections share to run commands in turn. With a single core, spinning is disabled, because it
-    would delay the client.
+    """Return the lock that the connections of a server share, so that only one connection runs commands at a time.
+
+    With a single core, spinning for the next message is disabled, because it would delay the client.
     """
     return Turn(PATIENCE_US, SHARE_US) if usable_cores() > 1 else Turn(0)
 
@@ -33,7 +34,7 @@ class PlainTransport:
 
     Arguments:
         sock: a blocking socket, which the transport owns from now on.
-        turn: shared by the connections of a server.
+        turn: the lock that the server's connections share to run commands; see `new_turn`.
     """
 
     # Bound methods of compiled objects, without a Python frame around them: both run once per message.
@@ -46,7 +47,7 @@ class PlainTransport:
         self.send = sock.sendall
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Return exactly `size` bytes, as `Transport.receive_exactly` does."""
+        """Wait for `size` bytes and return them, as `Transport.receive_exactly` does."""
         if timeout_s is None:
             return receive_exactly(self._sock, size, start)
         deadline = monotonic() + timeout_s
@@ -61,7 +62,7 @@ class PlainTransport:
         return b"".join(pieces)
 
     def receive_until(self, deadline: float, size: int = PIECE_BYTES) -> bytes:
-        """Wait for at least one byte, and return up to `size` available bytes. Return an empty value at the end of the stream.
+        """Wait for at least one byte, then return up to `size` available bytes. At the end of the stream, return an empty value.
 
         Arguments:
             deadline: when to stop waiting, on the monotonic clock.
@@ -83,7 +84,7 @@ class PlainTransport:
     def peek(self, size: int) -> bytes | None:
         """Return up to `size` available bytes without removing them from the stream, or None if no byte is available yet.
 
-        Return an empty value at the end of the stream. A broken connection counts as ended, so no error is raised.
+        At the end of the stream, return an empty value. A broken connection counts as ended, so no error is raised.
         """
         return peek(self._sock, size)
 
@@ -95,7 +96,7 @@ class PlainTransport:
         """Shut down the socket for receiving.
 
         Raises:
-            OSError: it is not connected any more.
+            OSError: the socket is no longer connected.
         """
         self._sock.shutdown(_socket.SHUT_RD)
 
@@ -103,7 +104,7 @@ class PlainTransport:
         """Shut down the socket in both directions.
 
         Raises:
-            OSError: it is not connected any more.
+            OSError: the socket is no longer connected.
         """
         self._sock.shutdown(_socket.SHUT_RDWR)
 

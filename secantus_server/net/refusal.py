@@ -1,6 +1,4 @@
-"""Refuses connections beyond the limit: replies to the first message with an error that tells the user what to do, then closes the
-connection.
-"""
+"""Refuses connections beyond the connection limit. The reply to the first message is an error that tells the user what to do."""
 
 from __future__ import annotations
 
@@ -21,12 +19,12 @@ MAX_HELLO_BYTES = 1 << 16
 
 
 class Refusal:
-    """A responder that tells the clients of refused connections why they were refused.
+    """Refuses connections beyond the connection limit, with an error that tells the client the reason.
 
     Arguments:
         limit: the maximum number of connections.
 
-    Threads: `_lock` guards `_answering`, the number of answering threads, and `_logged`.
+    Threads: `_lock` guards `_logged` and `_answering`, which is the number of threads that are replying.
     """
 
     def __init__(self, services: Services, limit: int) -> None:
@@ -42,7 +40,7 @@ class Refusal:
         self.sentence = f"The server has reached its limit of {limit} connections: close unused clients, or {remedy}."
 
     def refuse(self, transport: Transport) -> None:
-        """Reply to the first message of a connection with the reason, in a new thread, and close the connection."""
+        """Start a thread that replies to the first message of a connection with an error and closes the connection."""
         self._services.counters.add("connectionsRejected")
         with self._lock:
             first, self._logged = not self._logged, True

@@ -1,7 +1,7 @@
-"""The limit on the number of unauthenticated connections ("strangers"), on a server that requires authentication.
+"""The limit on the number of strangers: connections that have not authenticated, on a server that requires authentication.
 
-Drivers open connections that never authenticate, to monitor the server. Such a connection may therefore stay open, and only its first
-command has a deadline. If there are too many strangers, the server takes the address with most strangers and closes its oldest stranger.
+Drivers monitor the server through connections that never authenticate. Therefore such a connection may stay open, and only its first
+command has a deadline. If there are too many strangers, the server closes the oldest stranger of the address that has the most strangers.
 Thus an attacker at one address cannot lock out clients at other addresses.
 """
 
@@ -18,7 +18,7 @@ MOST = 4096
 
 
 class Strangers:
-    """Limits the number of unauthenticated connections.
+    """The unauthenticated connections ("strangers") of a server, with a limit on their number.
 
     Threads: the listener's lock guards all attributes.
 
@@ -34,7 +34,7 @@ class Strangers:
         self._logged = False
 
     def add(self, connection: Connection) -> None:
-        """Add a new connection. If there are too many strangers, close another one."""
+        """Add a new connection. If there are too many strangers, close the oldest stranger of the address with the most strangers."""
         if len(self._connections) >= self.limit:
             self._connections = {one: None for one in self._connections if not one.client.users}
         if len(self._connections) >= self.limit:
@@ -63,5 +63,5 @@ class Strangers:
 
 
 def default_limit(connection_limit: int) -> int:
-    """Return the maximum number of strangers on a server with this maximum number of connections."""
+    """Return the maximum number of unauthenticated connections for a given maximum number of connections."""
     return min(max(FEWEST, connection_limit // 2), MOST)

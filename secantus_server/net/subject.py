@@ -1,4 +1,4 @@
-"""The conversion of a client certificate's subject to text. The text is the name of the user that the certificate identifies.
+"""Converts the subject of a client certificate to text, which is the user name for X.509 authentication.
 
 https://www.mongodb.com/docs/manual/core/security-x.509/ and https://datatracker.ietf.org/doc/html/rfc2253. The text equals the output of
 `openssl x509 -noout -subject -nameopt RFC2253`, which MongoDB's manual tells users to use.
@@ -28,13 +28,13 @@ Name = Iterable[Iterable[tuple[str, str]]]
 
 
 def subject_text(name: Name) -> str:
-    """Return a name in the form of RFC 2253, the most specific part first."""
+    """Return a certificate's subject in the format of RFC 2253, which begins with the most specific part."""
     parts = ["+".join(f"{_SHORT.get(kind, kind)}={_escaped(value)}" for kind, value in reversed(list(part))) for part in name]
     return ",".join(reversed(parts))
 
 
 def _escaped(value: str) -> str:
-    """Escape the special characters of a value, and the UTF-8 bytes of characters outside of ASCII."""
+    """Return a value with its special characters and the UTF-8 bytes of its non-ASCII characters escaped."""
     text = "".join(_character(character) for character in value)
     # OpenSSL treats a single character as the last one: it does not escape "#" then.
     if value[:1] in ("#", " ") and len(value) > 1:

@@ -1,7 +1,8 @@
 """The transport over TCP with TLS.
 
-OpenSSL works on buffers in memory. So a TLS connection uses the same compiled receiver as a plain one, which spins before it blocks, and
-any thread may peek at the socket or shut it down while the serving thread uses OpenSSL.
+OpenSSL encrypts and decrypts buffers in memory, and this module reads and writes the socket itself. Therefore a TLS connection can use
+the same compiled receiver as an unencrypted connection, which spins before it blocks. It also lets any thread peek at the socket or shut
+it down while the serving thread uses OpenSSL.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ _CLOSING = (b"\x17\x03\x03\x00\x13", 24)
 
 
 class TlsTransport:
-    """A Transport that uses TLS if the client begins with a handshake. Otherwise it works unencrypted, or fails if TLS is required.
+    """A Transport that uses TLS if the client begins with a TLS handshake. Otherwise it works unencrypted, or fails if TLS is required.
 
     The handshake takes place in the first call of `receive` or `receive_exactly`, so the accept thread does not wait for it.
 
     Arguments:
-        below: the connection's socket, which the transport owns from now on.
+        below: the transport over the connection's socket, which this transport owns from now on.
         certificates: the server's certificates.
-        client: the client, whose TLS version and certificate subject the handshake sets.
-        count: increments a counter of connections by TLS version, such as `tls.TLSv1.3`.
+        client: the description of the client; the handshake sets its TLS version and certificate subject.
+        count: increments the counter with a given name; it counts connections by TLS version, for example `tls.TLSv1.3`.
     """
 
     receive: Callable[[], bytes]
@@ -60,7 +61,7 @@ class TlsTransport:
         self.send = below.send
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
-        """Return exactly `size` bytes, as `Transport.receive_exactly` does."""
+        """Wait for `size` bytes and return them, as `Transport.receive_exactly` does."""
         deadline = None if timeout_s is None else monotonic() + timeout_s
         if not self._is_open:
             self._open(deadline)
@@ -89,7 +90,7 @@ class TlsTransport:
         """Shut down the socket for receiving.
 
         Raises:
-            OSError: it is not connected any more.
+            OSError: the socket is no longer connected.
         """
         self._below.stop_receiving()
 
@@ -97,7 +98,7 @@ class TlsTransport:
         """Shut down the socket in both directions.
 
         Raises:
-            OSError: it is not connected any more.
+            OSError: the socket is no longer connected.
         """
         self._below.shut_down()
 
@@ -106,7 +107,7 @@ class TlsTransport:
         self._below.close()
 
     def _receive_first(self) -> bytes:
-        """Detect whether the client uses TLS, and return its first bytes."""
+        """Detect whether the client uses TLS, then wait for its first bytes and return them."""
         if not self._is_open:
             self._open(None)
         tls = self._tls
@@ -122,7 +123,7 @@ class TlsTransport:
 
         Raises:
             EOFError: the connection ended before the first message.
-            OtherProtocol: the client does not use TLS, but must.
+            OtherProtocol: the server requires TLS, but the client does not use it.
             ProtocolError: the handshake failed.
             OSError: as for `receive_exactly`.
         """
@@ -167,7 +168,7 @@ class TlsTransport:
             self._client.tls_subject = subject_text(certificate["subject"])  # type: ignore[arg-type]
 
     def _decrypt(self, tls: ssl.SSLObject, size: int, deadline: float | None = None) -> bytes:
-        """Wait for at least one byte, and return up to `size` decrypted bytes. Return an empty value at the end of the stream."""
+        """Wait for at least one byte, then return up to `size` decrypted bytes. At the end of the stream, return an empty value."""
         received = bool(self._incoming.pending) or tls.pending() > 0
         while True:
             if received:
@@ -183,7 +184,7 @@ class TlsTransport:
             received = True
 
     def _send_encrypted(self, data: bytes) -> None:
-        """Send all bytes, as `Transport.send` does."""
+        """Encrypt all bytes and send them, as `Transport.send` does."""
         assert self._tls is not None, "the handshake is over"
         write = self._tls.write
         done = write(data if len(data) <= PIECE_BYTES else memoryview(data)[:PIECE_BYTES])
@@ -203,7 +204,7 @@ class TlsTransport:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """Return the reason of a failed handshake, with advice if a remedy is known."""
+    """Return the text of a TLS handshake error, with advice if a remedy is known."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the client's certificate is not accepted: {error.verify_message}"
     reason = (error.reason or str(error)).lower().replace("_", " ")

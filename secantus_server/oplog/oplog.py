@@ -1,6 +1,6 @@
-"""The oplog. Each write adds an entry in its own transaction, and readers see the entries in timestamp order without gaps.
+"""The oplog. Each write adds its entry in its own transaction, and readers see the entries in timestamp order without gaps.
 
-One lock covers taking a timestamp and committing, so a reader that sees an entry also sees all earlier entries.
+A single lock covers taking a timestamp and committing. Therefore a reader that sees an entry also sees all earlier entries.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ MAX_GOSSIPED_INCREMENT = 2**31
 
 
 class Entry(NamedTuple):
-    """An oplog entry of a command that changed a collection or database, or a note (no-op entry).
+    """An oplog entry for a change of a collection or database, or a no-op entry ("note").
 
     Arguments:
         namespace: `db.$cmd`.
         uuid: the collection's UUID, or None.
         o: the command, as BSON bytes.
         o2: additional data for applying or undoing the command, as BSON bytes, or None.
-        op: "c" for a command, "n" for a note.
+        op: "c" for a command, "n" for a no-op.
     """
 
     namespace: str
@@ -88,20 +88,21 @@ Writes = tuple[bytes, list[Change]]
 class Oplog:
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry, which is the server's operation time. `cluster_time` is at least `newest`. It is later if
-    a client has sent a later time; the timestamp of the next entry then follows that time.
-    `cluster_stamp` is `cluster_time` as a 64-bit number.
+    `newest` is the timestamp of the newest entry, which is the server's operation time. `cluster_time` is at least `newest`. It is later
+    if
+    a client has sent a later time. In that case, the timestamp of the next entry follows the client's time. `cluster_stamp` is
+    `cluster_time`
+    as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
-    values are replaced as a whole.
-    `_trimming` prevents two threads from removing the same rows.
+    values are replaced as a whole. `_trimming` prevents two threads from removing the same rows.
 
     `signal` is notified of each commit before `newest` advances to the commit's timestamp. A reader that was not notified has therefore
     missed no entry up to `newest`.
 
     Arguments:
         enabled: False for a standalone server, which has no oplog.
-        retention: the limits of the oplog unless `resize` has stored others; None for the default.
+        retention: the size and age limits of the oplog, unless `resize` has stored other limits; None for the default.
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, retention: Retention | None = None) -> None:
@@ -136,19 +137,21 @@ class Oplog:
         return newest if remembered is None else max(newest, struct.unpack(">II", remembered))
 
     def is_undone(self, stamp: int) -> bool:
-        """Return whether a restore has undone the writes with this timestamp, a 64-bit number."""
+        """Return whether a restore of a snapshot has undone the writes with this timestamp, a 64-bit number."""
         return stamp in self._undone
 
     def settled_stamp(self) -> int:
-        """Return the newest timestamp as a 64-bit number, after any commit in progress has published its timestamp.
+        """Wait until any commit in progress has published its timestamp, then return the newest timestamp as a 64-bit number.
 
-        The caller has exclusive access to the store.
+        The caller must have exclusive access to the store.
         """
         with self._lock:
             return self.newest_stamp
 
     def note_restore(self, kept: int) -> None:
-        """Record that all writes after a timestamp were undone. The clock is not reset: new timestamps continue after the undone ones.
+        """Record that a restore has undone all writes after a timestamp.
+
+        New timestamps continue after the undone timestamps, because the clock is not reset.
 
         Arguments:
             kept: the timestamp of the newest write that remains, as a 64-bit number.
@@ -179,7 +182,7 @@ class Oplog:
         return stamp_of(self.newest)
 
     def history_begins_at(self, unit: RecoveryUnit) -> int:
-        """Return the time since which a transaction sees every entry, as a 64-bit number; 0 if no entry was ever removed."""
+        """Return the time from which a transaction sees every entry, as a 64-bit number. Return 0 if no entry was ever removed."""
         if unit.get(META, TRIMMED) is None:
             return 0
         entries = unit.scan(OPLOG, b"", None)
@@ -204,7 +207,7 @@ class Oplog:
         written: Iterable[Lifetime] = (),
         ended: Iterable[Lifetime] = (),
     ) -> Timestamp:
-        """Write entries and commit the unit's transaction.
+        """Write oplog entries and commit the transaction of a recovery unit.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
@@ -233,7 +236,7 @@ class Oplog:
             return self.newest
 
     def _commit_logged(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None, count: int) -> None:
-        """Write entries and commit; the caller holds the lock.
+        """Write oplog entries and commit. The caller must hold `_lock`.
 
         Arguments:
             count: the number of entries.
@@ -257,7 +260,7 @@ class Oplog:
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.
 
-        Several entries are written if one would exceed the limit of a document; `prevOpTime` chains them.
+        If one entry would exceed the size limit of a document, write several entries, which are chained by `prevOpTime`.
 
         Arguments:
             entries: changes of collections; they precede the changes of documents.
@@ -285,14 +288,14 @@ class Oplog:
             self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self) -> tuple[int, int]:
-        """Return the seconds and increment of the next timestamp. A mocked clock does not affect them. The caller holds the lock."""
+        """Return the seconds and increment of the next timestamp, which a mocked clock does not affect. The caller must hold `_lock`."""
         now_ms = self._clock.system_ms()
         if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
             return timestamp_seconds(now_ms), 1
         return self.seconds, self._increment + 1
 
     def _publish_time(self, seconds: int, increment: int) -> None:
-        """Set the newest timestamp. The caller holds the lock."""
+        """Set the newest timestamp. The caller must hold `_lock`."""
         self.seconds, self._increment = seconds, increment
         # Set the cluster time first: it must never be earlier than the newest time.
         self.cluster_time = self.newest = make_timestamp(seconds, increment)
@@ -328,24 +331,27 @@ class Oplog:
 
     @property
     def is_large(self) -> bool:
-        """Return whether enough was written since the last trim to trim again."""
+        """Return whether enough was written since the last trim that another trim is due."""
         return self._untrimmed_bytes > self.max_bytes // 2
 
     @property
     def max_bytes(self) -> int:
-        """Return the size above which the oldest entries are removed."""
+        """Return the maximum size of the oplog, above which the oldest entries are removed."""
         return self.retention.max_bytes
 
     def keep_for_readers(self) -> None:
-        """Raise an in-memory store's default oplog size for a change stream or snapshot read. A configured size is kept."""
+        """Raise the default oplog size of an in-memory store, because a change stream or snapshot read was opened.
+
+        A configured size remains unchanged.
+        """
         if self.retention.max_bytes == DEFAULT_BYTES_IN_MEMORY and self.retention.max_rows is not None:
             self.retention = self.retention._replace(max_bytes=READER_BYTES_IN_MEMORY)
 
     def resize(self, max_bytes: int | None, min_hours: float | None) -> None:
-        """Change the limits of the oplog and store them.
+        """Change the limits of the oplog, and store them so that they survive a restart.
 
         Arguments:
-            max_bytes, min_hours: see `Retention`; None keeps the current value.
+            max_bytes, min_hours: see `Retention`; None leaves the current value unchanged.
         """
         kept = self.retention
         changed = Retention(
@@ -364,9 +370,9 @@ class Oplog:
             self.trim()
 
     def trim(self) -> None:
-        """Remove the oldest rows beyond the limits, unless another thread is doing so.
+        """Remove the oldest rows that exceed the limits, unless another thread is already doing so.
 
-        The periodic thread calls this. Writers call it too when the store is almost full.
+        The periodic thread calls this method. Writers call it too when the store is almost full.
         """
         if not self._trimming.acquire(blocking=False):
             return
@@ -385,7 +391,11 @@ class Oplog:
             self._trimming.release()
 
     def _first_beyond_limits(self, unit: RecoveryUnit) -> bytes | None:
-        """Return the key of the newest row to remove, or None if no row exceeds the limits. The newest row of the oplog is always kept."""
+        """Return the key of the newest row to remove, or None if no row exceeds the limits. The newest row of the oplog is always
+        retained.
+
+        The caller removes this row and all older rows.
+        """
         max_bytes, max_rows, min_hours = self.retention
         oldest_kept_s = self._clock.system_ms() // 1000 - min_hours * SECONDS_PER_HOUR
         size = 0

@@ -1,4 +1,4 @@
-"""Reads the oplog's entries in commit order from a point in time. Transactions are split into their operations.
+"""Reads oplog entries in commit order, starting after a point in time. Transactions are split into their operations.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/
 """
@@ -36,12 +36,12 @@ TRANSACTIONS = b"admin.$cmd"
 
 
 class Operation(NamedTuple):
-    """A single change, which is an oplog entry or one operation of a transaction's entry.
+    """A single change: an oplog entry, or an operation within a transaction's entry.
 
     Arguments:
         stamp: the commit timestamp, as a 64-bit number.
         txn_index: the position of the operation in its transaction.
-        fields: `op`, `ns`, `ui`, `o`, `o2` and the private fields; documents are RawDocuments.
+        fields: the fields `op`, `ns`, `ui`, `o`, `o2` and Secantus' private fields; documents are RawDocuments.
         wall: the wall clock time of the commit.
         lsid: the session id of the transaction, or None.
         txn_number: the transaction number, or None.
@@ -56,7 +56,7 @@ class Operation(NamedTuple):
 
 
 class Rows:
-    """A reader of the oplog rows after a point in time, which may read in several transactions.
+    """A reader of the oplog rows after a point in time, which can continue in a later storage transaction.
 
     `position` is the timestamp up to which all entries have been read, as a 64-bit number.
 
@@ -72,7 +72,7 @@ class Rows:
         self._at_row_end = False
 
     def read(self, unit: RecoveryUnit, check: Callable[[], None]) -> Iterator[list[tuple[int, bytes]]]:
-        """Return an iterator over the rows that the transaction sees; each item is the list of a row's selected entries.
+        """Return an iterator over the rows that the transaction sees. Each item is the list of a row's selected entries.
 
         Arguments:
             unit: the recovery unit; its transaction has begun.
@@ -95,9 +95,9 @@ class Rows:
 
 
 def first_key(unit: RecoveryUnit, stamp: int) -> bytes:
-    """Return the key of the last row at or before a timestamp, which may contain its entry.
+    """Return the key of the last row that begins at or before a timestamp, because that row may contain the timestamp's entry.
 
-    Return the timestamp's own key if no such row exists.
+    If no such row exists, return the timestamp's own key.
     """
     key = _KEY.pack(stamp)
     before = unit.scan(OPLOG, b"", key + b"\0", reverse=True)
@@ -117,7 +117,8 @@ def entry_at(unit: RecoveryUnit, stamp: int) -> bytes | None:
 
 
 def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selection) -> Iterator[Operation]:
-    """Yield the operations of an entry, which are the entry itself or the operations of the transaction that the entry commits.
+    """Yield the operations of an entry. If the entry commits a transaction, yield the transaction's operations, otherwise the entry
+    itself.
 
     Arguments:
         unit: a recovery unit, for reading the earlier entries of a large transaction.
@@ -148,7 +149,7 @@ def operations_of(unit: RecoveryUnit, stamp: int, entry: bytes, selection: Selec
 
 
 def _earlier_parts(unit: RecoveryUnit, entry: bytes) -> list[list[bytes]]:
-    """Return the operations of a large transaction's entries before the committing entry. The oldest entry comes first.
+    """Return the operations of a large transaction's earlier entries, which precede the committing entry. The oldest entry comes first.
 
     Raises:
         CommandError: 286 ChangeStreamHistoryLost if an entry was removed.

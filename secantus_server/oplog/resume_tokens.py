@@ -1,9 +1,10 @@
-"""Resume tokens of change streams in MongoDB's format, which is a key string in hexadecimal digits. Tokens sort like their events.
+"""Resume tokens of change streams in MongoDB's format: a key string in hexadecimal digits. Tokens sort in the order of their events.
 
 https://www.mongodb.com/docs/manual/changeStreams/#resume-tokens
 
 A token contains the cluster time, the version 2, the kind of token, the number of the operation in its transaction, whether the event
-invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark precedes all events of its time.
+invalidates the stream, the collection's UUID, and the event's type and document key. A high-water mark is a token without an event, which
+sorts before all events of its time.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Token(NamedTuple):
 
     Arguments:
         stamp: the cluster time as a 64-bit number.
-        is_event: whether it is the token of an event; otherwise it is a high-water mark.
+        is_event: whether the token identifies an event; otherwise it is a high-water mark.
         txn_index: the number of the operation in its transaction.
         from_invalidate: whether the event invalidates the stream.
         rest: the encoded UUID and identity of the event.
@@ -70,7 +71,7 @@ class Token(NamedTuple):
     rest: bytes
 
     def means(self, event: Token) -> bool:
-        """Return whether a client's token identifies an event. Ignore one additional byte at the end of the client's token."""
+        """Return whether this token, received from a client, identifies an event. One additional byte at the token's end is ignored."""
         return self == event or (self.rest.startswith(event.rest + _END) and self._replace(rest=b"") == event._replace(rest=b""))
 
     def text(self) -> str:
@@ -88,7 +89,7 @@ def high_water_mark(stamp: int) -> str:
 
 
 def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any) -> bytes:
-    """Return the part of a token that distinguishes events of the same operation.
+    """Return the part of a token that distinguishes the events of one operation.
 
     Arguments:
         uuid: the collection's UUID, or None.
@@ -116,9 +117,9 @@ def fragment_identity(identity: bytes, fragment: int) -> bytes:
 
 
 def fragment_of(token: Token, event: Token) -> int | None:
-    """Return the number of the event's fragment that a token identifies, or None.
+    """Return the number of the fragment of a split event that a token identifies.
 
-    The result is None if the token identifies another event, or an event that was not split.
+    Return None if the token identifies another event, or an event that was not split.
     """
     if token._replace(rest=b"") != event._replace(rest=b"") or not token.rest.startswith(event.rest) or token.rest == event.rest:
         return None
@@ -164,7 +165,7 @@ def _invalid(reason: str) -> CommandError:
 
 
 def _small_number(raw: bytes, place: int) -> tuple[int, int]:
-    """Return the non-negative number encoded at an offset, and the offset after it."""
+    """Decode the non-negative number at an offset, and return it with the offset after it."""
     size = raw[place] - _ZERO
     if size == 0:
         return 0, place + 1

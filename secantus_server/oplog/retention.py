@@ -1,4 +1,4 @@
-"""The limits of the oplog: a maximum size, and a minimum age below which entries are kept even beyond the maximum size.
+"""The limits of the oplog: a maximum size, and a minimum age. Entries below the minimum age are retained even above the maximum size.
 
 https://www.mongodb.com/docs/manual/core/replica-set-oplog/#minimum-oplog-retention-period
 """
@@ -28,8 +28,8 @@ class Retention(NamedTuple):
 
     Arguments:
         max_bytes: the size above which the oldest entries are removed.
-        max_rows: the number of rows above which the oldest ones are removed; None for no limit.
-        min_hours: entries younger than this are kept regardless of the other limits.
+        max_rows: the number of rows above which the oldest rows are removed; None for no limit.
+        min_hours: younger entries are retained regardless of the other limits.
     """
 
     max_bytes: int
@@ -42,12 +42,12 @@ class Retention(NamedTuple):
 
 
 def retention_of(size_mb: int, min_hours: float, *, in_memory: bool) -> Retention:
-    """Return the limits that follow from a server's settings.
+    """Return the oplog limits for a server's settings.
 
     Arguments:
         size_mb: the size in megabytes; 0 for the default.
         min_hours: see `Retention`.
-        in_memory: whether the store ends with the process.
+        in_memory: whether the store is in memory only.
     """
     if size_mb:
         return Retention(size_mb * MEGABYTE, None, min_hours)
@@ -55,7 +55,7 @@ def retention_of(size_mb: int, min_hours: float, *, in_memory: bool) -> Retentio
 
 
 def saved_retention(unit: RecoveryUnit) -> Retention | None:
-    """Return the limits stored by `Retention.save`, or None if absent."""
+    """Return the limits that `Retention.save` has stored, or None if absent."""
     row = unit.get(META, _ROW)
     if row is None:
         return None

@@ -1,6 +1,6 @@
-"""The times of writes that restores of snapshots have undone.
+"""The times of writes that were undone by restoring snapshots.
 
-A restore does not reset the clock, so each cluster time stands for only one state of the data.
+A restore does not reset the clock. Thus a cluster time is never reused, and it identifies only one state of the data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ _END = b"oplog.undone/"
 
 
 class UndoneTimes:
-    """Intervals of cluster times (64-bit numbers) in ascending order. Each interval excludes its start and includes its end.
+    """The intervals of cluster times (64-bit numbers) whose writes were undone, in ascending order.
+
+    Each interval excludes its start and includes its end.
 
     Threads: the caller serializes additions. A reader sees either both old lists or both new lists, because they are replaced together.
     """
@@ -24,7 +26,7 @@ class UndoneTimes:
         self._intervals: tuple[list[int], list[int]] = ([], [])
 
     def add(self, begin: int, end: int) -> None:
-        """Add the newest interval, which replaces the intervals that it covers.
+        """Append the newest interval, and remove the intervals that it covers.
 
         Arguments:
             begin: the time of the newest write that remains.
@@ -46,7 +48,7 @@ class UndoneTimes:
 
 
 def load(unit: RecoveryUnit) -> UndoneTimes:
-    """Return the intervals stored by `save`."""
+    """Return the intervals that `save` has stored."""
     times = UndoneTimes()
     for key, value in unit.scan(META, _PREFIX, _END):
         times.add(int.from_bytes(key[len(_PREFIX) :], "big"), int.from_bytes(value, "big"))

@@ -1,4 +1,4 @@
-"""Describes the changes of a `$v: 2` diff from the oplog in the format of change events, or applies them to a document.
+"""Converts a `$v: 2` diff from the oplog to the format of change events, or applies the diff to a document.
 
 https://www.mongodb.com/docs/manual/reference/change-events/update/
 """
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 
 
 class UpdateDescription:
-    """The changes of a diff, as the `updateDescription` of a change event.
+    """The changes of an oplog diff in the form of a change event's `updateDescription`.
 
     Arguments:
         diff: the decoded diff.
@@ -25,7 +25,7 @@ class UpdateDescription:
         self._document(diff, ())
 
     def document(self, *, expanded: bool) -> dict[str, Any]:
-        """Return the event's `updateDescription`.
+        """Return the `updateDescription` document of the change event.
 
         Arguments:
             expanded: whether to include `disambiguatedPaths`.
@@ -56,7 +56,7 @@ class UpdateDescription:
                 self._nested(value, (*path, int(key[1:])))
 
     def _name(self, path: Path) -> str:
-        """Return a path in dotted form. If that form is ambiguous, record the path for `disambiguatedPaths`."""
+        """Return a field path in dotted form. If that form is ambiguous, record the path for `disambiguatedPaths`."""
         name = ".".join(map(str, path))
         if any(type(part) is str and ("." in part or (place and _is_index(part))) for place, part in enumerate(path)):
             self._ambiguous[name] = list(path)
@@ -69,9 +69,9 @@ def _is_index(name: str) -> bool:
 
 
 def apply_diff(document: dict[str, Any], diff: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with the changes of a diff.
+    """Return a document with the changes of a diff applied.
 
-    If the diff changes an embedded document or array, but the field now has a value of another type, the value stays unchanged. This
+    If the diff changes an embedded document or array, but the field now has a value of another type, the value remains unchanged. This
     happens if an entry is applied again after a later entry has replaced the value.
     """
     removed = diff.get("d", {})

@@ -1,8 +1,8 @@
 """Notifies readers of the oplog and readers of capped collections about commits on the namespaces that they read.
 
 A reader has a `Watch` on a namespace. The reader arms the watch, reads, and waits if it has found nothing. Any commit on the namespace
-after the watch was armed ends the wait. Idle readers do not slow down writers, because a commit only looks at armed watches that match
-its namespace.
+after the watch was armed ends the wait. Idle readers do not slow down writers, because a commit only checks armed watches on its
+namespace.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _MAX_NAMES = 4096
 
 
 class Watch:
-    """Notifies a reader of commits to one namespace. Only one thread at a time uses a watch.
+    """Notifies a reader of commits on one namespace. Only one thread at a time uses a watch.
 
-    Threads: the signal's lock guards `stale`. The lock `_woken` is held while the watch is armed and nothing was written; releasing it
-    ends a wait.
+    Threads: the signal's lock guards `stale`. The lock `_woken` is held while the watch is armed and no commit has happened. Releasing
+    `_woken` ends a wait.
 
     Arguments:
         signal: the signal to register with.
-        db: the database, or "" for all.
+        db: the database, or "" for all databases.
         name: the collection, or "" for the whole database.
     """
 
@@ -40,11 +40,11 @@ class Watch:
         self.stale = True
 
     def arm(self) -> None:
-        """Arm the watch for later commits. Call this before reading."""
+        """Start to watch for commits. Call this before reading, so that no commit is missed."""
         self._signal.arm(self)
 
     def wait(self, timeout_s: float) -> bool:
-        """Block until a commit has happened since the watch was armed, or `wake` is called; return False on timeout."""
+        """Block until a commit has happened since the watch was armed, or `wake` is called. Return False on timeout."""
         if not self._woken.acquire(timeout=max(timeout_s, 0)):
             return False
         self._woken.release()
@@ -57,13 +57,13 @@ class Watch:
     close = wake
 
     def hold(self) -> None:
-        """Mark the watch as armed and not notified. The caller holds the signal's lock."""
+        """Mark the watch as armed and not notified. The caller must hold the signal's lock."""
         if self.stale:
             self._woken.acquire(blocking=False)
             self.stale = False
 
     def spring(self) -> None:
-        """Mark the watch as notified of a commit, and end a wait. The caller holds the signal's lock."""
+        """Mark the watch as notified of a commit, and wake its waiting thread. The caller must hold the signal's lock."""
         if not self.stale:
             self.stale = True
             self._woken.release()
@@ -73,7 +73,7 @@ class WriteSignal:
     """The registry of a server's armed watches, which notifies them of commits.
 
     Threads: `_lock` guards `_armed` and the watches in it. After a commit, the writer checks without the lock whether `_armed` is empty.
-    No change is missed: if a watch is armed after this check, its reader reads after the commit and therefore sees the changes.
+    No change is missed. If a watch is armed after this check, its reader reads after the commit and therefore sees the changes.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class WriteSignal:
             watch.spring()
 
     def publish(self, commands: Iterable[Any], writes: Sequence[tuple[bytes, Any]]) -> None:
-        """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest one.
+        """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest timestamp.
 
         Arguments:
             commands: the changes of collections and databases; their `namespace` is "db.$cmd".
@@ -128,12 +128,12 @@ class WriteSignal:
             self._spring_database(command.namespace.partition(".")[0])
 
     def publish_all(self) -> None:
-        """Notify all watches, because a commit may concern every namespace."""
+        """Notify all watches of a commit that may affect any namespace."""
         with self._lock:
             self._spring_everything()
 
     def close(self) -> None:
-        """Wake all waiting threads. Later waits return at once."""
+        """Wake all waiting threads. Later waits return immediately."""
         with self._lock:
             self._closed = True
             self._spring_everything()

@@ -1,4 +1,4 @@
-"""The ids of logical sessions, in the forms that the oplog and other collections store.
+"""Conversions of logical session ids to the formats in which the oplog and other collections store them.
 
 https://www.mongodb.com/docs/manual/reference/server-sessions/
 """
@@ -30,7 +30,7 @@ def user_digest(user: str, db: str) -> bytes:
 
 
 def session_document(session: bytes) -> dict[str, Any]:
-    """Return a session's id in the form that the oplog and `$listSessions` show.
+    """Return a session's id as the document that the oplog and `$listSessions` contain.
 
     Arguments:
         session: the bytes of the session's UUID, followed by the digest of its user if the session has a user.

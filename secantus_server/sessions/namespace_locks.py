@@ -1,7 +1,8 @@
-"""Locks on namespaces, which separate open transactions from changes of the catalog.
+"""Locks on namespaces, which prevent catalog changes of the collections that open transactions use.
 
-A transaction uses a collection until the transaction ends. A change of the collection (drop, rename, collMod, an index) waits until no open
-transaction uses it. A transaction that begins to use the collection while a change waits or runs must wait until the change has ended.
+A transaction uses a collection until the transaction ends. A change of the collection (drop, rename, collMod, an index) waits until no
+open
+transaction uses it. While a change waits or runs, a transaction that begins to use the collection waits until the change has ended.
 
 https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 """
@@ -26,9 +27,10 @@ _PAUSE_S = 0.05
 class NamespaceLocks:
     """The namespaces that open transactions use, and the namespaces that are being changed.
 
-    `waiting` contains the ids of the threads that wait for one of these locks.
+    `waiting` contains the ids of the threads that wait for a namespace lock.
 
-    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` and `_claims`
+    Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` and
+    `_claims`
     need no lock.
     """
 
@@ -42,11 +44,11 @@ class NamespaceLocks:
         self._owners: dict[Namespace, int] = {}
 
     def use(self, user: Hashable, namespace: Namespace, timeout_s: float, check: Check) -> bool:
-        """Record that a transaction uses a namespace.
+        """Wait until no change of a namespace waits or runs, then record that a transaction uses the namespace.
 
         Arguments:
             user: the transaction.
-            timeout_s: how long to wait until no change of the namespace waits or runs.
+            timeout_s: the maximum time to wait.
             check: raises an error if the waiting operation was killed or timed out.
 
         Returns:
@@ -63,7 +65,7 @@ class NamespaceLocks:
         return namespace in self._claims
 
     def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs. Return False if the deadline passes first. The caller holds `_changed`."""
+        """Wait until no change of a namespace waits or runs. Return False if the deadline passes first. The caller must hold `_changed`."""
         while namespace in self._claims:
             check()
             left = deadline - monotonic()
@@ -73,7 +75,7 @@ class NamespaceLocks:
         return True
 
     def release(self, user: Hashable, namespaces: Iterable[Namespace]) -> None:
-        """End a transaction's use of namespaces."""
+        """Remove the record that a transaction uses namespaces, and wake the changes that wait for them."""
         with self._changed:
             for namespace in namespaces:
                 users = self._users.get(namespace)
@@ -84,7 +86,7 @@ class NamespaceLocks:
             self._changed.notify_all()
 
     def try_change(self, namespaces: Collection[Namespace]) -> bool:
-        """Begin a change of namespaces, to be ended with `end_change`.
+        """Begin a change of namespaces, which the caller ends with `end_change`.
 
         Return False, without beginning a change, if a transaction uses one of the namespaces or another thread changes it.
 
@@ -99,7 +101,7 @@ class NamespaceLocks:
         return True
 
     def end_change(self, namespaces: Iterable[Namespace]) -> None:
-        """End a change begun by `try_change`."""
+        """End a change that `try_change` has begun."""
         with self._changed:
             for namespace in namespaces:
                 self._unclaim(namespace)
@@ -107,8 +109,7 @@ class NamespaceLocks:
 
     @contextmanager
     def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
-        """Context manager: wait until no open transaction uses the namespaces, and prevent other threads from using them in the `with`
-        block.
+        """Return a context manager that waits until no open transaction uses the namespaces, and reserves them in the `with` block.
 
         Arguments:
             check: raises an error if the waiting operation was killed or timed out.

@@ -21,7 +21,7 @@ MAX_SESSIONS = 1_000_000
 class SessionRegistry:
     """The registered sessions, with the time of their last use.
 
-    Threads: each method uses single dict operations, which are atomic, or works on a copy. `retries` has its own lock.
+    Threads: each method uses single dict operations, which are atomic, or works on a copy. The `retries` object has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -48,7 +48,7 @@ class SessionRegistry:
         used[session] = self._clock.now_ms()
 
     def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
-        """Resume the sessions of an earlier process that have stored retryable writes.
+        """Register the sessions of an earlier process that have stored retryable writes.
 
         Arguments:
             writes: the newest write of each session.
@@ -58,7 +58,7 @@ class SessionRegistry:
             self.use(session)
 
     def end(self, sessions: Iterable[bytes]) -> None:
-        """End sessions. This removes the sessions and their retryable writes, and aborts their transactions."""
+        """End sessions: remove them and their retryable writes, and abort their transactions."""
         for session in sessions:
             self._last_used_ms.pop(session, None)
             self.retries.forget(session)
@@ -76,7 +76,7 @@ class SessionRegistry:
         self.end(self.retries.newest().keys() - self._last_used_ms.keys())
 
     def follow_clock(self, by_ms: int) -> None:
-        """Shift the times of the last uses after a test has moved the clock, so that the move does not expire sessions."""
+        """Shift the times of last use after a test has moved the clock, so that the move does not expire sessions."""
         used = self._last_used_ms
         for session, at in used.copy().items():
             if session in used:

@@ -1,6 +1,6 @@
-"""The stored form of the log of retryable writes, with one row for each session and group of executed statements.
+"""Stores the log of retryable writes, with a row for each session and group of executed statements.
 
-The transaction that executes statements also writes their row, so the log and the store always agree.
+The transaction that executes statements also writes their row, so the log always agrees with the rest of the store.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _key(session: bytes, statement: int) -> bytes:
 
 
 def is_retry_row(key: bytes) -> bool:
-    """Return whether a key of the table META belongs to a row of this log."""
+    """Return whether a key of the table META belongs to a row of the retry log."""
     return _PREFIX <= key < _END
 
 
@@ -75,14 +75,14 @@ def load(engine: Engine) -> dict[bytes, RetryableWrite]:
 
 
 def remove(engine: Engine, sessions: set[bytes]) -> None:
-    """Remove the rows of sessions."""
+    """Remove the stored rows of sessions."""
     with engine.transaction() as unit:
         for session in sessions:
             unit.truncate(META, _key(session, 0), _prefix(session) + b"\xff" * 5)
 
 
 def rewrite(engine: Engine, sessions: set[bytes], writes: dict[bytes, RetryableWrite]) -> None:
-    """Replace the rows of sessions with the rows of their current writes."""
+    """Replace the stored rows of sessions with rows for their current writes."""
     remove(engine, sessions)
     with engine.transaction() as unit:
         for session in sessions & writes.keys():

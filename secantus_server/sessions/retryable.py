@@ -1,7 +1,8 @@
-"""The log of retryable writes. It stores the results of each session's newest write, for the case that the client retries the write.
+"""The log of retryable writes. It stores the results of each session's newest write, so that a retry returns them instead of writing
+again.
 
-The log is in memory. A server with a data directory also stores the log, so that it recognises a retry after a restart. The transaction
-of each statement then writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
+The log is in memory. A server with a data directory also stores the log, so that it recognizes a retry after a restart. The transaction
+of each statement then also writes the statement's row (see `retry_rows`). A session's log is removed when the session ends.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 """
@@ -18,7 +19,7 @@ from secantus_server.system._threads import Lock
 
 
 class Executed(NamedTuple):
-    """A group of executed statements.
+    """A group of executed statements of a retryable write.
 
     Arguments:
         kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
@@ -47,10 +48,12 @@ class RetryableWrite:
         earlier: the session's previous write, or None.
 
     `lsid` is the session's id in the oplog's form. `last_time` and `last_ms` are the cluster time and the wall clock time of the write's
-    newest commit. `stored` contains the ids of the statements of this and the session's earlier writes that have a row in the store.
+    newest commit. `stored` contains the ids of the statements that have a row in the store, for this write and the session's earlier
+    writes.
 
-    Threads: all writes of a session share `lock`, which guards all other attributes. A command holds the lock while it executes one of
-    these writes.
+    Threads: all writes of a session share `lock`, which guards all other attributes. A command holds the lock while it executes a write
+    of
+    the session.
     """
 
     __slots__ = (
@@ -108,13 +111,13 @@ class RetryLog:
         self._forgotten: set[bytes] = set()
 
     def begin(self, session: bytes, number: int, *, is_transaction: bool = False) -> tuple[RetryableWrite, bool]:
-        """Register a write as its session's newest if its number is higher than the numbers of all earlier writes.
+        """Register a write as its session's newest write, if its number is higher than the numbers of all earlier writes.
 
         Arguments:
             session: the bytes of the session's UUID.
 
         Returns:
-            the session's newest write, whose number is `number` or higher; and whether this call registered it.
+            the session's newest write, whose number is `number` or higher, and whether this call registered it.
         """
         with self._lock:
             newest = self._newest.get(session)
@@ -124,7 +127,7 @@ class RetryLog:
         return write, True
 
     def newest_number(self, session: bytes) -> int | None:
-        """Return the `txnNumber` of a session's newest write, or None."""
+        """Return the `txnNumber` of a session's newest write, or None if absent."""
         newest = self._newest.get(session)
         return None if newest is None else newest.number
 
@@ -134,11 +137,11 @@ class RetryLog:
         return newest is not None and newest.number == number and newest.is_transaction and bool(newest.executed)
 
     def of(self, session: bytes) -> RetryableWrite | None:
-        """Return the newest write of a session, or None."""
+        """Return the newest write of a session, or None if absent."""
         return self._newest.get(session)
 
     def forget(self, session: bytes) -> None:
-        """Remove a session's write."""
+        """Remove the write of a session from the log."""
         with self._lock:
             if self._newest.pop(session, None) is not None:
                 self._forgotten.add(session)
@@ -155,15 +158,16 @@ class RetryLog:
             return self._newest.copy()
 
     def load(self, writes: Mapping[bytes, RetryableWrite]) -> None:
-        """Add the writes that an earlier process stored."""
+        """Add the writes that an earlier server process has stored."""
         with self._lock:
             self._newest.update(writes)
 
     def restore(self, before: Mapping[bytes, RetryableWrite]) -> set[bytes]:
         """Restore the log to an earlier state, after the store was restored to that state.
 
-        The store no longer contains the writes that were made after that state, so a retry of such a write must run again. Running writes
-        are not changed, and sessions that have ended are not recreated.
+        The store no longer contains the writes that were made after that state, so a retry of such a write must run again. Writes that
+        are
+        currently running are not changed, and sessions that have ended are not recreated.
 
         Arguments:
             before: an earlier result of `newest`.

@@ -1,4 +1,4 @@
-"""The multi-document transactions of sessions, with their states and the notification that a transaction has ended.
+"""The multi-document transactions of sessions and their states. Writers can wait here until a transaction ends.
 
 https://www.mongodb.com/docs/manual/core/transactions/
 """
@@ -24,27 +24,27 @@ class State(Enum):
 
 
 class OpenWork(Protocol):
-    """The storage transaction of a multi-document transaction, between the first statement and the end."""
+    """The storage transaction behind a multi-document transaction, from the first statement to the end."""
 
     def enter(self) -> None:
-        """Continue the transaction for a command.
+        """Resume the storage transaction for a command.
 
         Raises:
             WriteConflict: the transaction was rolled back while no command used it.
         """
 
     def leave(self) -> None:
-        """Leave the transaction open after a command."""
+        """Detach from the storage transaction after a command, and leave it open."""
 
     def commit(self) -> None:
-        """Commit the transaction. Called after `enter`."""
+        """Commit the transaction. The caller must have called `enter`."""
 
     def abort(self) -> None:
-        """Roll the transaction back. Called after `enter`, or while no command uses the transaction."""
+        """Roll the transaction back. Call this after `enter`, or while no command uses the transaction."""
 
 
 class SessionTransaction:
-    """One transaction of a session.
+    """A multi-document transaction of a session.
 
     Arguments:
         session: the bytes of the session's UUID.
@@ -53,7 +53,7 @@ class SessionTransaction:
 
     `operation` is the operation of the running statement, or None. `first_operation` and `last_operation` are the operations of the first
     and the newest statement. `active_s` is the time spent in finished statements. `is_killed` is set before another thread aborts the
-    transaction. If a statement holds the lock at that time, the statement completes the abort.
+    transaction. If a statement holds `lock` at that time, the statement completes the abort.
 
     Threads: the thread of a command holds `lock` while it uses the transaction. `lock` guards all attributes except `is_killed`.
     """
@@ -76,13 +76,13 @@ class SessionTransaction:
         self.is_killed = False
 
     def enter(self, operation: Any) -> None:
-        """Record the operation of a statement that begins. The caller holds the lock."""
+        """Record the operation of a statement that begins. The caller must hold `lock`."""
         self.operation = self.last_operation = operation
         if self.first_operation is None:
             self.first_operation = operation
 
     def leave(self, now: float) -> None:
-        """Record the end of a statement. The caller holds the lock.
+        """Record the end of a statement. The caller must hold `lock`.
 
         Arguments:
             now: the time on the monotonic clock.
@@ -107,8 +107,9 @@ def committed_transaction(session: bytes, number: int) -> SessionTransaction:
 class Transactions:
     """The newest transaction of each session.
 
-    `namespaces` contains the locks of open transactions on collections. `conflicts` contains, by thread, the number of write conflicts of
-    each write that is being repeated.
+    `namespaces` contains the locks of open transactions on collections. `conflicts` maps the id of each thread that is retrying a write
+    to
+    the write's number of write conflicts.
 
     Threads: single dict operations are atomic. `_ended` guards the counters and is notified when a transaction ends.
     """
@@ -123,10 +124,10 @@ class Transactions:
         self.conflicts: dict[int, int] = {}
 
     def begin(self, transaction: SessionTransaction) -> SessionTransaction | None:
-        """Record a session's new transaction, unless the session already has an open transaction.
+        """Register a session's new transaction, unless the session already has an open transaction.
 
         Returns:
-            the open transaction that prevented the recording, or None on success.
+            the open transaction that prevented the registration, or None on success.
         """
         with self._ended:
             found = self._newest.get(transaction.session)
@@ -142,11 +143,11 @@ class Transactions:
         return [one for one in list(self._newest.values()) if one.state is State.IN_PROGRESS]
 
     def newest(self, session: bytes) -> SessionTransaction | None:
-        """Return the newest transaction of a session, or None."""
+        """Return the newest transaction of a session, or None if absent."""
         return self._newest.get(session)
 
     def finish(self, transaction: SessionTransaction, state: State) -> None:
-        """Record the end of a transaction, and wake the writers that wait for it. The caller holds the transaction's lock."""
+        """Record the end of a transaction, and wake the writers that wait for it. The caller must hold the transaction's lock."""
         transaction.state = state
         transaction.work = None
         with self._ended:
@@ -159,8 +160,9 @@ class Transactions:
             self._ended.notify_all()
 
     def abort(self, transaction: SessionTransaction, error: CommandError | None) -> None:
-        """Abort a transaction from another thread. An idle transaction is rolled back immediately. A running statement is woken and
-        fails.
+        """Abort a transaction from another thread.
+
+        An idle transaction is rolled back immediately. A running statement is woken and fails.
 
         Arguments:
             error: the error for the running statement; None lets the statement finish.
@@ -174,7 +176,7 @@ class Transactions:
         self._abort_idle(transaction)
 
     def _abort_idle(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless a command uses it. In that case, `release` aborts the transaction after the command."""
+        """Abort a transaction unless a command is using it. If so, `release` aborts the transaction after the command."""
         if transaction.lock.acquire(blocking=False):
             try:
                 self.abort_held(transaction)
@@ -182,7 +184,7 @@ class Transactions:
                 transaction.lock.release()
 
     def abort_held(self, transaction: SessionTransaction) -> None:
-        """Abort a transaction unless it has ended. The caller holds the transaction's lock."""
+        """Abort a transaction unless it has already ended. The caller must hold the transaction's lock."""
         if transaction.state is State.IN_PROGRESS:
             if transaction.work is not None:
                 transaction.work.abort()
@@ -196,13 +198,13 @@ class Transactions:
             self._abort_idle(transaction)
 
     def abort_where(self, condition: Callable[[SessionTransaction], bool], error: CommandError | None) -> None:
-        """Abort the open transactions for which a condition returns True; see `abort`."""
+        """Abort the open transactions for which a condition returns True, as `abort` does."""
         for transaction in self.all_open():
             if condition(transaction):
                 self.abort(transaction, error)
 
     def abort_older(self, session: bytes, acquire: Callable[[Lock], None]) -> None:
-        """Abort a session's open transaction, because the session continues with a newer number. Wait for any running statement first.
+        """Wait until a session's open transaction runs no statement, then abort it because the session has started a newer one.
 
         Arguments:
             acquire: acquires a lock, and raises an error if the waiting operation was killed or timed out.
@@ -224,13 +226,13 @@ class Transactions:
             transaction.lock.release()
 
     def end(self, session: bytes) -> None:
-        """Abort a session's open transaction, and remove the session's entry."""
+        """Abort a session's open transaction, and remove the session from this registry."""
         found = self._newest.pop(session, None)
         if found is not None and found.state is State.IN_PROGRESS:
             self.abort(found, aborted_error(found.number))
 
     def abort_expired(self, now: float) -> None:
-        """Abort the transactions that are older than the server allows.
+        """Abort the transactions that exceed the server's lifetime limit.
 
         Arguments:
             now: the seconds of `Clock.elapsed`.
@@ -238,7 +240,7 @@ class Transactions:
         self.abort_where(lambda one: one.deadline <= now, CommandError(290, "The transaction exceeded transactionLifetimeLimitSeconds."))
 
     def wait_for_end(self, timeout_s: float) -> None:
-        """Wait until any open transaction ends, for at most `timeout_s`. Return at once if no transaction is open."""
+        """Wait until any open transaction ends, but at most `timeout_s` seconds. Return immediately if no transaction is open."""
         with self._ended:
             if self.open:
                 ends = self._ends

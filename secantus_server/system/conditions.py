@@ -1,4 +1,4 @@
-"""Conditions and events like those of `threading`, based on the locks of `_threads`."""
+"""Conditions and events like those of `threading`. They use the locks of `_threads`, which test tools do not replace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.system._threads import Lock
 
 
 class Condition:
-    """A condition variable. As a context manager it acquires and releases its lock.
+    """A condition variable, whose context manager acquires and releases its lock.
 
     Threads: `_lock` guards `_waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
     """
@@ -53,7 +53,7 @@ class Condition:
         return held
 
     def notify_all(self) -> None:
-        """Wake all waiting threads; the caller holds the lock."""
+        """Wake all waiting threads. The caller must hold the lock."""
         assert self._lock.locked(), "notify_all() is called with the lock held"
         while self._waiters:
             self._waiters.popleft().release()

@@ -1,6 +1,6 @@
-"""Reads of real files while a test replaces the file system, as pyfakefs and `mock.patch("builtins.open")` do.
+"""Reads real files even while a test replaces the file system, as pyfakefs and `mock.patch("builtins.open")` do.
 
-The reading functions are default arguments or belong to the interpreter's import system. Such tools do not replace either.
+The functions that read are default arguments or belong to the interpreter's import system, and such tools replace neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def read_file(path: str, opener: Callable[[str], FileIO] = FileIO) -> bytes:
     """Return the contents of a file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with opener(path) as opened:
         return opened.readall()
@@ -26,19 +26,20 @@ def list_directory(path: str, listdir: Callable[[str], list[str]] = os.listdir) 
     """Return the names in a directory.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the directory cannot be read.
     """
     return listdir(path)
 
 
 def package_data(package: str, name: str) -> bytes:
-    """Return the contents of a file of an imported package, from wherever the package was imported.
+    """Return the contents of a file that belongs to an imported package, even if the package is not a directory, for example in a zip
+    file.
 
     Arguments:
         name: the file's path within the package, with `/`.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     module = sys.modules[package]
     loader: Any = module.__spec__ and module.__spec__.loader
@@ -47,5 +48,5 @@ def package_data(package: str, name: str) -> bytes:
 
 
 def parent(path: str) -> str:
-    """Return the directory of a path. `os.path` is not used, because a test may have replaced it."""
+    """Return the parent directory of a path. Do not use `os.path`, because a test may have replaced it."""
     return path.rpartition(os.sep)[0]

@@ -1,4 +1,4 @@
-"""Messages to the service manager: the protocol of systemd's sd_notify.
+"""Sends messages to the service manager with the sd_notify protocol of systemd.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -13,7 +13,7 @@ class ServiceManager:
     """The service manager that started this process, if it expects messages about the process's state.
 
     Arguments:
-        environ: the environment variables: `NOTIFY_SOCKET`, and with a watchdog `WATCHDOG_USEC`.
+        environ: the environment variables, including `NOTIFY_SOCKET`, and `WATCHDOG_USEC` if there is a watchdog.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
@@ -30,7 +30,7 @@ class ServiceManager:
         return bool(self._address)
 
     def _send(self, *lines: str) -> None:
-        """Send a message. Ignore errors of the manager's socket."""
+        """Send a message to the service manager. Ignore errors of the manager's socket."""
         if not self._address:
             return
         sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
@@ -46,7 +46,7 @@ class ServiceManager:
         self._send("READY=1", f"STATUS={status}")
 
     def alive(self) -> None:
-        """Report that the service is working. Without this report, the manager restarts the service."""
+        """Report that the service is working. Without this periodic report, the manager restarts the service."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:

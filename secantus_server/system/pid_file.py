@@ -1,4 +1,4 @@
-"""The pid file of the daemon: it contains the process's id, and is locked while the process runs."""
+"""The daemon's pid file, which contains the process id and is locked while the process runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class PidFile:
-    """The pid file of this process, which `close` removes.
+    """The pid file of this process. The constructor creates and locks the file, and `close` removes it.
 
     Arguments:
         path: the file.
@@ -36,7 +36,8 @@ class PidFile:
 
 
 def running_pid(path: Path) -> int | None:
-    """Return the id of the running process that owns a pid file, or None. An id that a crashed process left behind does not count.
+    """Return the id of the running process that has locked a pid file. Return None if no process has locked it, for example after a
+    crash.
 
     Raises:
         OSError: the file cannot be read.

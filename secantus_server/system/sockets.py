@@ -1,4 +1,4 @@
-"""Blocking TCP sockets and two operations on any socket, below the module `socket`, whose class test tools replace or disable."""
+"""Blocking TCP sockets, and two operations on any socket. They do not use the class `socket.socket`, because test tools may replace it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PIECE_BYTES = 1 << 20
 
 
 class Socket(_socket.socket):
-    """A socket of the operating system, without context manager, timeouts and file objects."""
+    """An operating system socket, without the context manager, timeouts and file objects of `socket.socket`."""
 
     def accept(self) -> tuple[Socket, tuple[str, int]]:
-        """Wait for a connection, and return its blocking socket and the peer's address."""
+        """Wait for a connection, then return its blocking socket and the peer's address."""
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         accepted = Socket(self.family, self.type, self.proto, descriptor)
         # `socket.setdefaulttimeout` applies to all new sockets of the process.
@@ -25,7 +25,9 @@ class Socket(_socket.socket):
 
 
 def listen(host: str, port: int) -> Socket:
-    """Listen on one of the host's addresses. Prefer IPv4, because clients that resolve the name to IPv6 also try IPv4.
+    """Return a socket that listens on one of the host's addresses.
+
+    IPv4 is preferred, because clients that resolve the name to IPv6 also try IPv4.
 
     Raises:
         OSError: the host name cannot be resolved (`socket.gaierror`), or the address cannot be bound.
@@ -48,15 +50,15 @@ def listen(host: str, port: int) -> Socket:
 
 
 def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> bytes:
-    """Return exactly `size` bytes. Memory grows with the bytes received, not with `size`.
+    """Wait for `size` bytes and return them. Memory use grows with the bytes received, not with `size`.
 
     Arguments:
-        sock: a socket that blocks, or has a timeout, which then applies to each piece.
+        sock: a blocking socket, or a socket with a timeout, which then applies to each received piece.
         size: the length of the result.
-        start: bytes that were received before; the result begins with them.
+        start: bytes that were already received; the result begins with them.
 
     Raises:
-        EOFError: the peer closed the connection before.
+        EOFError: the peer closed the connection before `size` bytes arrived.
         OSError: the connection is broken; TimeoutError if nothing arrived within the timeout.
     """
     pieces = [start]
@@ -84,5 +86,5 @@ def peek(sock: _socket.socket, size: int) -> bytes | None:
 
 
 def peek_closed(sock: _socket.socket) -> bool:
-    """Return whether the peer has closed the connection and everything it sent was received. A broken connection counts as closed."""
+    """Return True if the peer has closed the connection and no received bytes are unread. A broken connection counts as closed."""
     return peek(sock, 1) == b""

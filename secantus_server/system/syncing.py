@@ -1,4 +1,4 @@
-"""Waiting until data is on disk."""
+"""Functions that wait until data is on disk (fsync)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def sync_path(path: Path) -> None:
     """Wait until the contents of a file, or the names in a directory, are on disk.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: the contents or names cannot be written.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

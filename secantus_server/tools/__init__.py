@@ -1,1 +1,1 @@
-"""The programs other than the daemon, and the daemon's subcommands that work with or without a running server."""
+"""Command-line programs in addition to the daemon, and the daemon's subcommands."""

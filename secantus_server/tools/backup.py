@@ -1,4 +1,4 @@
-"""`secantusdb backup`: a backup of a storage directory that no server uses, or of a running server."""
+"""The command `secantusdb backup`, which backs up a running server or a storage directory that no server is using."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _IN_USE = 98
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the archive, and return the exit code."""
+    """Write the backup archive, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb backup",
         description="Write an archive of a storage directory, which a server uses (--uri) or none does (--storage-path).",
@@ -57,7 +57,7 @@ def _about_users(with_users: bool) -> str:
 
 
 def _back_up_server(uri: str, output: str, with_users: bool) -> int:
-    """Make a running server write an archive, and return the exit code."""
+    """Request a running server to write a backup archive, and return the exit code."""
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
             reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output, includeUsers=with_users)

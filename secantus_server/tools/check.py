@@ -1,4 +1,4 @@
-"""`secantusdb check`: checks all contents of a storage directory that no server is using."""
+"""The command `secantusdb check`, which checks all contents of a storage directory that no server is using."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STORE_FILES: Final = ("WiredTiger", "WiredTiger.turtle")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check a directory, print the results, and return the exit code."""
+    """Check a storage directory, print the results, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb check",
         description="Check a storage directory that no server uses: every document, every index entry and the oplog.",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def is_store(directory: Path) -> bool:
-    """Return whether a directory contains a store. Callers check this before `Engine.open`, which would create one."""
+    """Return whether a directory contains a store. Call this before `Engine.open`, which would create a store in the directory."""
     return directory.is_dir() and (any(directory.glob("*.wt")) or any((directory / name).exists() for name in _STORE_FILES))
 
 
@@ -89,7 +89,7 @@ def _collections(services: Services) -> Iterator[Finding]:
 
 
 def _oplog(services: Services) -> Finding:
-    """Check that each oplog entry is readable and that the timestamps ascend, and return the findings."""
+    """Check that each oplog entry is readable and that the timestamps ascend. Return the findings."""
     entries = last = 0
     faults: list[str] = []
     try:
@@ -109,7 +109,7 @@ def _oplog(services: Services) -> Finding:
 
 
 def _meta(services: Services) -> Finding:
-    """Read the rows that contain the server's own state, and return the findings."""
+    """Check that the rows with the server's own state are readable, and return the findings."""
     rows = 0
     try:
         with services.engine.transaction() as unit:

@@ -1,4 +1,4 @@
-"""The tables of docs/compatibility.md, from the registry of differences.
+"""Generates the tables of docs/compatibility.md from the registry of differences.
 
 python -m secantus_server.tools.compatibility_page docs/compatibility.md     rewrites the tables between their marks
 """
@@ -14,7 +14,7 @@ from secantus_server.version import Difference
 
 
 def differences_table() -> str:
-    """Return the Markdown text: a table per area."""
+    """Return a Markdown text with a table of differences for each area."""
     areas: dict[str, list[Difference]] = {}
     for difference in DIFFERENCES.values():
         areas.setdefault(difference.area, []).append(difference)

@@ -26,7 +26,7 @@ _BATCH: Final = 500
 
 @dataclass(frozen=True)
 class Target:
-    """A point in time.
+    """The point in time up to which entries are applied.
 
     Arguments:
         text: the time as the user wrote it.
@@ -39,11 +39,11 @@ class Target:
     millis: int = 0
 
     def is_before(self, stamp: int, wall_ms: int) -> bool:
-        """Return whether this point in time is before an entry."""
+        """Return whether this point in time is before an entry with the given times."""
         return self.millis < wall_ms if self.stamp is None else self.stamp < stamp
 
     def is_reached(self, stamp: int, wall_ms: int) -> bool:
-        """Return whether an entry is at this point in time or after it."""
+        """Return whether an entry with the given times is at this point in time or after it."""
         return self.millis <= wall_ms if self.stamp is None else self.stamp <= stamp
 
 
@@ -74,7 +74,7 @@ def parse_time(text: str) -> Target:
 
 
 def bring_forward(directory: Path, manifest: Manifest, segments: Path, target: Target) -> int:
-    """Apply the archived entries after a backup up to a point in time, and return the number of applied entries.
+    """Apply the archived entries from a backup's time up to a target time, and return the number of applied entries.
 
     Raises:
         CommandError: 2 if the target is before the backup or after the archive's end, 301 if the archive is damaged or has a gap.
@@ -110,7 +110,7 @@ def _wanted(segments: Path, manifest: Manifest, target: Target) -> Iterator[dict
 
 
 def _without_roles(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries that do not change roles. Roles belong to users, which the backup does not contain."""
+    """Return the entries that do not change roles. Roles belong to the users, and the backup does not contain users."""
     left = []
     for entry in entries:
         db, _, collection = entry["ns"].partition(".")

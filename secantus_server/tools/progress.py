@@ -10,10 +10,10 @@ _MEGABYTE: Final = 1 << 20
 
 
 class ProgressBar:
-    """A progress display on stderr, as a share of a number of bytes. It shows nothing if stderr is not a terminal.
+    """A progress display on stderr, which shows the processed share of a number of bytes. It shows nothing if stderr is not a terminal.
 
     Arguments:
-        what: the activity to name in the line.
+        what: the activity to show in the line.
         total: the number of bytes, or 0 if it is not known.
     """
 
@@ -25,11 +25,11 @@ class ProgressBar:
         self._is_terminal = sys.stderr.isatty()
 
     def begin(self, total: int) -> None:
-        """Set the total number of bytes, and start again from 0."""
+        """Set the total number of bytes, and reset the progress to 0."""
         self.total = total
 
     def advance(self, size: int) -> None:
-        """Count further bytes."""
+        """Add a number of bytes to the progress."""
         self._done += size
         text = self.text()
         if self._is_terminal and text != self._shown:
@@ -37,7 +37,7 @@ class ProgressBar:
             print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
     def text(self) -> str:
-        """Return the line to show."""
+        """Return the text of the progress line."""
         megabytes = self._done // _MEGABYTE
         if not self.total:
             return f"{self._what}: {megabytes} MB"
@@ -46,6 +46,6 @@ class ProgressBar:
         return f"{self._what}: [{'#' * filled}{'.' * (_WIDTH - filled)}] {int(share * 100):3} % of {self.total // _MEGABYTE} MB"
 
     def end(self) -> None:
-        """End the line."""
+        """Terminate the progress line with a line break."""
         if self._shown:
             print(file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`secantusdb-restore-archive`: restores a storage directory from an archive, without a server."""
+"""The command `secantusdb-restore-archive`, which restores a storage directory from a backup archive without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from secantus_server.tools.progress import ProgressBar
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Verify an archive and restore it; return the exit code."""
+    """Verify an archive, restore it, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb-restore-archive",
         description="Restore a storage directory from an archive of secantusAdmin.backupArchive or `secantusdb backup`. "

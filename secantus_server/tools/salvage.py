@@ -1,4 +1,6 @@
-"""`secantusdb salvage`: writes the readable data of a damaged storage directory to a new directory, and reports the losses."""
+"""The command `secantusdb salvage`, which writes the readable data of a damaged storage directory to a new directory and reports the
+losses.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ EXIT_LOST: Final = 3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the new directory and print the report; return the exit code."""
+    """Salvage a storage directory, print the report, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="secantusdb salvage",
         description="Write what can be read of a damaged storage directory to a new one. The damaged one is not changed. "
@@ -52,14 +54,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
-    """Write the readable data of a directory to a new one, which has a temporary name until it is complete.
+    """Write the readable data of a directory to a new directory, which has a temporary name until it is complete.
 
     Returns:
-        sentences that describe the damage of the files, and the result for each collection.
+        sentences that describe the damage to the files, and the result for each collection.
 
     Raises:
-        CommandError: 2 if the target is not empty or inside the source, or the source is no storage directory; 98 if a server uses the
-            source; 1 or 301 if nothing can be read.
+        CommandError: 2 if the target is not empty or is inside the source, or if the source is not a storage directory. 98 if a server
+            is using the source. 1 or 301 if nothing can be read.
     """
     if not is_store(source):
         raise CommandError(2, f"{source} is not a storage directory.")
@@ -89,10 +91,10 @@ def salvage(source: Path, target: Path) -> tuple[list[str], list[Kept]]:
 
 @contextmanager
 def _reserved(source: Path) -> Iterator[None]:
-    """Return a context manager that keeps servers from using a directory, without changing the directory.
+    """Return a context manager that prevents servers from using a directory. The directory remains unchanged.
 
     Raises:
-        StorageError: a server is using it.
+        StorageError: a server is already using the directory.
     """
     try:
         descriptor = os.open(source / MARKS, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,4 +1,4 @@
-"""Copies a salvaged store's collections to a new store, with new index entries."""
+"""Copies the collections of a salvaged store to a new store, and creates new index entries."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Kept:
     """The result of salvaging a collection.
 
     Arguments:
-        name: its namespace.
+        name: the collection's namespace.
         documents: the number of documents.
         missing: the number of documents that have entries in the index on `_id` but could not be read; the index may be damaged, too.
-        invalid: the number of documents that were left out because they were not valid BSON.
-        duplicates: the number of documents that were left out because an index refused them, for example as duplicate keys.
-        trouble: a sentence that says how the collection as a whole was damaged, or an empty string.
+        invalid: the number of documents that were omitted because they were not valid BSON.
+        duplicates: the number of documents that were omitted because an index refused them, for example as duplicate keys.
+        trouble: a sentence that describes damage to the collection as a whole, or an empty string.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Kept:
         return not (self.missing or self.invalid or self.duplicates or self.trouble)
 
     def described(self) -> str:
-        """Return the report's line with these numbers."""
+        """Return this result as a line of the report."""
         parts = [f"{self.documents} documents kept"]
         parts += [f"{self.missing} unreadable"] if self.missing else []
         parts += [f"{self.invalid} with invalid BSON left out"] if self.invalid else []
@@ -86,7 +86,7 @@ def copy_data(source: Engine, target: Engine) -> Iterator[Kept]:
 
 
 def _copy_state(source: Engine, target: Engine, clock: Clock) -> None:
-    """Set the new oplog's time to that of the old one. The entries are not copied, because the old oplog may be incomplete."""
+    """Set the new oplog's time to the old oplog's time. Do not copy the entries, because the old oplog may be incomplete."""
     newest = Oplog(source, clock, enabled=True).newest_stamp.to_bytes(8, "big")
     with source.transaction() as unit:
         retention = saved_retention(unit)
@@ -99,7 +99,7 @@ def _copy_state(source: Engine, target: Engine, clock: Clock) -> None:
 
 
 def _stray_idents(source: Engine, known: set[int]) -> list[int]:
-    """Return the idents of documents whose collection is unknown, except idents of dropped collections."""
+    """Return the idents (storage ids) under which documents of unknown collections are stored. Exclude idents of dropped collections."""
     found = []
     with source.transaction() as unit:
         dropped = [unpack_range(key) for key, _value in unit.scan(META, *orphan_bounds())]
@@ -164,7 +164,7 @@ class _Copy:
                     self._kept.duplicates += 1
 
     def _add_entries(self, unit: RecoveryUnit, document: bytes, record_id: int) -> bool:
-        """Add a document to all indexes. Return False if an index refuses it; then no index has an entry for it."""
+        """Add a document to all indexes. If an index refuses the document, add it to no index and return False."""
         added: list[bytes] = []
         multikey = []
         for index in self._new.indexes:
@@ -190,7 +190,7 @@ class _Copy:
         return False
 
     def _count_missing(self) -> None:
-        """Set `missing` to the number of entries that the old index on `_id` has in addition to the documents found."""
+        """Set `missing` to the number of entries in the old index on `_id` that exceed the number of documents found."""
         for index in self._old.indexes:
             if index.is_id and index.stores_entries:
                 with self._source.transaction() as unit:

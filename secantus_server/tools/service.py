@@ -1,4 +1,4 @@
-"""`secantusdb status` and `secantusdb stop`, for a daemon with a pid file."""
+"""The commands `secantusdb status` and `secantusdb stop`, for a daemon with a pid file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def status(arguments: Sequence[str]) -> int:
 
 
 def stop(arguments: Sequence[str]) -> int:
-    """Stop the daemon, wait until it has ended, and return the exit code."""
+    """Stop the daemon, wait until its process has ended, and return the exit code."""
     parser = _parser("stop", "Stop the daemon with a pid file, and wait until it has ended.")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="the seconds to wait (default: 60)")
     path = _pid_file(parser, arguments)
@@ -69,7 +69,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 
 def _pid_file(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> Path | None:
-    """Return the pid file from the command line or the config file. Print an error if both lack it."""
+    """Return the pid file from the command line or the config file. If neither specifies it, print an error and return None."""
     given = parser.parse_args(arguments)
     if given.pid_file is not None:
         return Path(given.pid_file)

@@ -31,10 +31,10 @@ from secantus_server.pipeline.registry import UNSUPPORTED as UNSUPPORTED_STAGES
 
 
 class Section(NamedTuple):
-    """A section of the interface.
+    """A section of the interface, for example its commands.
 
     Arguments:
-        runs: the names that run.
+        runs: the names that the server supports.
         refused: the names that exist in MongoDB but raise error 238 in this server.
         later: the names that a later version of MongoDB added, by version.
     """
@@ -46,7 +46,7 @@ class Section(NamedTuple):
 
 
 def sections() -> list[Section]:
-    """Return the sections, from the registries."""
+    """Return the sections of the interface, built from the server's registries."""
     load_commands()
     import_operators()
     import_stages()
@@ -81,7 +81,7 @@ def _section(section: Section) -> str:
 
 
 def _changes() -> str:
-    """Return the changes that versions after 8.2 made to names which already exist in 8.2."""
+    """Return a list of the names that exist in 8.2 and were changed by later versions, with the changes."""
     rows = []
     for row in DIFFERENCES.values():
         state = "no: error 238" if row.is_refused else 'with `compat = "9.0"`'

@@ -1,1 +1,1 @@
-"""The wire protocol without I/O: parsing and building messages."""
+"""Parses and builds messages of the wire protocol, without I/O."""

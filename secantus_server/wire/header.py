@@ -28,11 +28,11 @@ _HTTP = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI")
 
 
 class ProtocolError(Exception):
-    """Signals that the bytes are not a valid message. No reply is possible, so the connection is closed."""
+    """Raised if the bytes are not a valid message. No reply is possible, so the connection is closed."""
 
 
 class OtherProtocol(ProtocolError):
-    """Signals that the bytes belong to a protocol that the server does not support on this port."""
+    """Raised if the bytes belong to a protocol that the server does not support on this port."""
 
 
 class Header(NamedTuple):
@@ -63,15 +63,21 @@ def parse_header(data: bytes | bytearray | memoryview) -> Header:
 
 
 def is_tls(start: bytes) -> bool:
-    """Return whether a connection that begins with these bytes, at least three, begins with a TLS handshake.
+    """Return whether the first bytes of a connection, at least three, are the start of a TLS handshake.
 
-    A MongoDB message of 66,326 bytes or more can begin with the same bytes, but no driver's first message is so long.
+    A MongoDB message of 66,326 bytes or more can begin with the same bytes, but no driver's first message is that long.
     """
     return start[:2] == b"\x16\x03" and 1 <= start[2] <= 4
 
 
 def _refuse_other_protocols(start: bytes) -> None:
-    """Raise if the bytes belong to another known protocol. The log then explains the failure, which a TLS client sees only as a timeout."""
+    """Raise an error if the bytes belong to another known protocol.
+
+    The log then explains the failure. Without this check, a TLS client would only see a timeout.
+
+    Raises:
+        OtherProtocol: the bytes belong to another known protocol.
+    """
     if is_tls(start):
         raise OtherProtocol("received a TLS handshake, but the server does not speak TLS; connect without tls=true")
     if start in _HTTP:

@@ -9,7 +9,7 @@ from secantus_server.errors import CommandError
 
 
 class Unfinished(NamedTuple):
-    """The state of a command that the express lane (the fast path) passes to the general path, in addition to the message itself.
+    """The state of a command that the express lane (the fast path) has started but not finished, for the general path.
 
     Arguments:
         error: the error with which the command has failed, so that it must not run again; or None.
@@ -31,10 +31,10 @@ class Message:
         more_to_come: whether the client expects no reply.
         exhaust_allowed: whether the server may send several replies.
         legacy: whether the request was an OP_QUERY, which is answered by an OP_REPLY.
-        compressor: the id of the request's compressor, which the reply uses too; None if it was not compressed.
+        compressor: the id of the request's compressor, which the reply uses too; None if the request was not compressed.
         error: the error of an invalid document in the request; the reply returns it and no command runs.
         raw: the bytes of the OP_MSG from which `body` and `sequences` were read; None if they have another source.
-        unfinished: what the express lane has left of the command, or None.
+        unfinished: the state of the command if the express lane (the fast path) has started it, or None.
     """
 
     request_id: int

@@ -1,4 +1,4 @@
-"""The parser for messages of any type, and the builder of replies."""
+"""Parses messages of any type, and builds replies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from secantus_server.wire.op_query import build_op_reply, parse_op_query
 
 
 def parse_message(header: Header, raw: bytes) -> Message:
-    """Parse a complete message.
+    """Parse a complete message of any supported type.
 
     Raises:
         ProtocolError: the bytes are not a message that a server handles.
@@ -34,13 +34,13 @@ def parse_message(header: Header, raw: bytes) -> Message:
 
 
 def build_reply(message: Message, reply: dict[str, Any], request_id: int, more_to_come: bool = False) -> bytes:
-    """Return the bytes of a reply, in the message type of the request.
+    """Return the bytes of a reply, in the same message type as the request.
 
     Arguments:
         message: the request.
         reply: the reply document.
         request_id: the id of the new message.
-        more_to_come: whether another reply follows without a request.
+        more_to_come: whether another reply follows without a new request.
     """
     if message.legacy:
         return build_op_reply(reply, request_id, message.request_id)

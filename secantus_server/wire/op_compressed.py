@@ -1,6 +1,6 @@
-"""OP_COMPRESSED: a compressed message of another type.
+"""OP_COMPRESSED, the message type that contains a compressed message of another type.
 
-zlib is part of Python; zstd and snappy are available if their packages are installed (the extra `compression`).
+zlib is part of Python. zstd and snappy are available if their packages are installed (the extra `compression`).
 https://github.com/mongodb/specifications/blob/master/source/compression/OP_COMPRESSED.md
 """
 
@@ -19,7 +19,7 @@ _PREFIX = struct.Struct("<iiB")
 
 @cache
 def available_compressors() -> tuple[str, ...]:
-    """Return the available compressors in order of preference. The result is cached, since the search takes longer than most commands."""
+    """Return the available compressors in order of preference. The result is cached, because searching for packages is slow."""
     names = ["zlib"]
     if importlib.util.find_spec("zstandard"):
         names.insert(0, "zstd")
@@ -29,7 +29,7 @@ def available_compressors() -> tuple[str, ...]:
 
 
 def decompressed_size(raw: bytes) -> int:
-    """Return the uncompressed size in the header of a compressed message, or 0 if the message is too short."""
+    """Return the uncompressed size that a compressed message's header contains, or 0 if the message is too short."""
     return int(_PREFIX.unpack_from(raw, HEADER_SIZE)[1]) if len(raw) >= HEADER_SIZE + _PREFIX.size else 0
 
 
@@ -52,7 +52,7 @@ def decompress_message(header: Header, raw: bytes) -> tuple[Header, bytes, int]:
 
 
 def _decompress(compressor: int, data: bytes, size: int) -> bytes:
-    """Decompress data, producing at most one byte more than `size`, so that a small message cannot exhaust memory."""
+    """Decompress data to at most `size` + 1 bytes, so that a small message cannot exhaust memory."""
     if compressor == IDS["noop"]:
         return data
     if compressor == IDS["zlib"]:

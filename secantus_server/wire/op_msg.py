@@ -1,4 +1,4 @@
-"""OP_MSG: the message type of all commands and replies.
+"""OP_MSG, the message type of all commands and replies.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -25,7 +25,7 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
     """Parse a complete OP_MSG.
 
     Arguments:
-        header: its header.
+        header: the message's header.
         raw: the whole message, including the header.
 
     Raises:

@@ -1,4 +1,4 @@
-"""OP_QUERY and OP_REPLY: the legacy message types that drivers may still use for their first hello.
+"""OP_QUERY and OP_REPLY, the legacy message types that drivers may still use for their first hello.
 
 https://www.mongodb.com/docs/manual/legacy-opcodes/
 """
@@ -19,7 +19,9 @@ _HANDSHAKES = frozenset(["hello", "isMaster", "ismaster"])
 
 
 def parse_op_query(header: Header, raw: bytes) -> Message:
-    """Parse a complete OP_QUERY that runs a command. The message has error 352 if the command is not a handshake, as since MongoDB 5.1.
+    """Parse a complete OP_QUERY that contains a command.
+
+    If the command is not a handshake, set the message's error to 352, because MongoDB 5.1 and later refuse it.
 
     Raises:
         ProtocolError: the message is truncated, or is not a command on `<database>.$cmd`.
@@ -56,7 +58,7 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
 
 
 def _unwrap(query: dict[str, Any]) -> dict[str, Any]:
-    """Unwrap a command of the form {$query: command, $readPreference: ...}."""
+    """Return the command inside a query of the form {$query: command, $readPreference: ...}, or the query itself if it has another form."""
     inner = query.get("$query", query.get("query"))
     return inner if type(inner) is dict and next(iter(query)) in ("$query", "query") else query
 

@@ -1,4 +1,4 @@
-"""`python -m secantus_server` runs the daemon `secantusdb`."""
+"""Runs the daemon `secantusdb` for `python -m secantus_server`."""
 
 import sys
 

@@ -47,7 +47,7 @@ from secantus_server.work.snapshot_reads import run_in_snapshot
 
 
 def _free_memory(services: Services) -> None:
-    """Clear `services.history` and trim a large oplog, to free space. The store calls this function when it is nearly full."""
+    """Free space by clearing `services.history` and trimming a large oplog. The store calls this function when it is nearly full."""
     services.history.clear()
     services.oplog.trim_if_large()
 
@@ -61,13 +61,13 @@ def assemble(
     harness: Harness,
     request_stop: Callable[[], None],
 ) -> tuple[Services, Gate]:
-    """Create the services of a server. Return them and the interceptor that can refuse commands.
+    """Create the services of a server. Return them together with the gate, the interceptor that can refuse all commands.
 
     Arguments:
         engine: the open store.
         operations: the registry of running operations, through which an operation that waits for the store can be interrupted.
         harness: implements the command secantusTest.
-        request_stop: stops the server soon; called by the command shutdown.
+        request_stop: called by the command shutdown to request that the server stops.
     """
     interceptors = Interceptors()
     retention = retention_of(settings.oplog_size_mb, settings.oplog_retention_s / 3600, in_memory=engine.in_memory)
@@ -106,7 +106,7 @@ def _set_implementations(services: Services) -> None:
 
 
 def _install_interceptors(services: Services) -> Gate:
-    """Install the interceptors that run around every command, and return the interceptor that can refuse commands."""
+    """Install the interceptors that run around every command, and return the gate, the interceptor that can refuse all commands."""
     interceptors = services.interceptors
     if services.settings.require_auth:
         services.access = AccessControl(services)

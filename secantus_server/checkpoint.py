@@ -1,4 +1,7 @@
-"""Checkpoints: context managers that undo the writes of a `with` block. They work with every server class that supports snapshots."""
+"""Checkpoints, which are context managers that undo the writes of a `with` block.
+
+They work with every server class that supports snapshots.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +16,20 @@ class TakesSnapshots(Protocol[S]):
     """A server that supports snapshots: `SecantusDBServer`, or the pytest plugin's handle of a server in another process."""
 
     def snapshot(self) -> S:
-        """Take a snapshot."""
+        """Take a snapshot and return it."""
 
     def restore(self, snapshot: S) -> None:
-        """Restore the server's contents as of a snapshot."""
+        """Restore the server's contents to the state of a snapshot."""
 
     def release(self, snapshot: S) -> None:
-        """Release a snapshot."""
+        """Release a snapshot without restoring it."""
 
 
 @contextmanager
 def checkpoint(server: TakesSnapshots[S]) -> Iterator[S]:
     """Return a context manager that undoes the writes of its `with` block when the block ends.
 
-    The context manager's value is the snapshot, so that the block can also restore it earlier.
+    The `as` variable is the snapshot, so that the block can also restore the snapshot earlier.
     """
     snapshot = server.snapshot()
     try:

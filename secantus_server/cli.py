@@ -56,11 +56,11 @@ def _version() -> str:
 
 
 def load_settings(arguments: Sequence[str] | None) -> Settings:
-    """Return the settings from a command line and from the config file named on it.
+    """Return the settings from a command line and from the config file that it specifies.
 
     Raises:
-        SettingsError: if a setting is invalid.
-        SystemExit: if the command line is invalid or requests help.
+        SettingsError: a setting is invalid.
+        SystemExit: the command line is invalid or requests help.
     """
     return load(arguments, _version()).settings
 
@@ -112,10 +112,10 @@ def _check_config(effective: Effective) -> int:
 
 
 def _check_console(settings: Settings) -> None:
-    """Check that the console can be started, if the settings request one.
+    """Raise an error if the settings request the console, but it cannot be started.
 
     Raises:
-        SettingsError: if the console's packages are not installed.
+        SettingsError: the console's packages are not installed.
     """
     if settings.console:
         from secantus_server.console_process import check_installed
@@ -124,7 +124,7 @@ def _check_console(settings: Settings) -> None:
 
 
 def run(settings: Settings, asked: Mapping[str, Any]) -> int:
-    """Start the server, print its address, and wait until it stops.
+    """Start the server, print its address, wait until the server stops, and return the exit code.
 
     Arguments:
         asked: the options that are not settings: `ephemeral` stops the server when its parent process ends, and `print_uri` prints only
@@ -166,10 +166,10 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _pid_file(path: str) -> Iterator[None]:
-    """Context manager: create the pid file, if `path` is not empty, and remove it at the end.
+    """Return a context manager that creates the pid file and removes it at the end. If `path` is empty, it does nothing.
 
     Raises:
-        CommandError: if another daemon is using the file or the file cannot be written.
+        CommandError: another daemon is using the file or the file cannot be written.
     """
     if not path:
         yield
@@ -187,12 +187,12 @@ def _pid_file(path: str) -> Iterator[None]:
 
 
 def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -> None:
-    """Handle signals: on SIGUSR1 start a new log file, on SIGHUP reload the certificates (if any), and on any other signal stop the
-    server.
+    """Wait for signals and handle them, until a signal requests a stop.
 
-    A second stop signal terminates the process immediately.
+    SIGUSR1 starts a new log file, and SIGHUP reloads the certificates (if any). Any other signal stops the server. A second stop signal
+    terminates the process immediately.
 
-    A thread waits for the signals, because a thread may acquire locks. A signal handler that interrupts the main thread may not.
+    This function runs in a separate thread, because a thread may acquire locks. A signal handler in the main thread may not.
     """
     while (received := signal.sigwait(signals)) not in STOP_SIGNALS:
         # A RuntimeError means that the server is starting or stopping.
@@ -210,7 +210,7 @@ def _await_signal(server: SecantusDBServer, signals: Sequence[signal.Signals]) -
 def _await_end_of(parent: int, server: SecantusDBServer) -> None:
     """Wait until the parent process ends, then stop the server.
 
-    The function polls this process's parent id, which changes when the parent ends.
+    To detect the end, poll this process's parent id, which changes when the parent ends.
     """
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)

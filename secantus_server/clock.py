@@ -17,8 +17,8 @@ class Clock(SystemTime):
     """The system's time and randomness.
 
     `now_ms` returns milliseconds since the Unix epoch, and `monotonic` returns seconds of a monotonic clock. A test may change the time
-    of `now_ms` with `move_to`. This also shifts the time of `elapsed`, which is used for expiry. `system_ms` always returns the real
-    time.
+    of `now_ms` with `move_to`. Such a change also shifts the time of `elapsed`, which is used for expiry, but not the time of
+    `system_ms`.
 
     Threads: `random` is thread-safe, and ids come from an atomic counter.
     """
@@ -61,7 +61,7 @@ class SettableClock(Clock):
             return self._now_ms
 
     def system_ms(self) -> int:
-        """Return the clock's current time, as `now_ms` does."""
+        """Return the clock's current time in milliseconds since the Unix epoch, as `now_ms` does."""
         return self.now_ms()
 
     def monotonic(self) -> float:
@@ -69,11 +69,11 @@ class SettableClock(Clock):
         return self.now_ms() / 1000
 
     def elapsed(self) -> float:
-        """Return the clock's current time in seconds."""
+        """Return the clock's current time in seconds, as `monotonic` does."""
         return self.now_ms() / 1000
 
     def move_to(self, ms: int, runs: bool) -> NoReturn:
-        """Raise RuntimeError, because this clock is advanced with `advance`."""
+        """Raise RuntimeError, because this clock can only be changed with `advance`."""
         raise RuntimeError("a SettableClock is moved with advance()")
 
     def advance(self, ms: int) -> None:

@@ -1,6 +1,6 @@
 """Starts and stops the process of the console, which is a web interface to a server. This module does not import the console itself.
 
-The module avoids `subprocess`, `threading` and `socket`, because test tools patch them.
+The module does not use `subprocess`, `threading` and `socket`, because test tools patch them.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class ConsoleProcess:
     """A console in a separate process, which ends when the server's process ends.
 
     Arguments:
-        start: the console's configuration: "uri", "write", "client_options".
+        start: the console's configuration, with the keys "uri", "write" and "client_options".
         host: the address to listen on.
         port: the port; 0 selects a free port.
         on_url: called in another thread with each new URL of the console. A URL contains a one-time token.
-        on_resume: called in another thread when the user resumes a paused test run, or when the process has ended.
+        on_resume: called in another thread when the user resumes a paused test run, or when the console's process has ended.
 
     Raises:
-        OSError: if the address cannot be bound, or the process cannot be started.
+        OSError: the address cannot be bound, or the process cannot be started.
     """
 
     def __init__(
@@ -83,11 +83,11 @@ class ConsoleProcess:
         return f"http://{self._address}/?token={token}"
 
     def show(self, test: dict[str, Any] | None) -> None:
-        """Send the paused test to the console, or None if no test is paused."""
+        """Send a description of the paused test to the console, or None if no test is paused."""
         self._send({"test": test})
 
     def close(self) -> None:
-        """Stop the process and wait until it has ended."""
+        """Stop the console's process and wait until it has ended."""
         os.close(self._input[1])
         deadline, pause = monotonic() + _END_TIMEOUT_S, Event()
         while not self._has_ended() and monotonic() < deadline:
@@ -99,7 +99,7 @@ class ConsoleProcess:
         os.close(self._end[0])
 
     def abandon(self) -> None:
-        """Close this process's ends of the pipes. A forked child calls this method, because it must not share the pipes."""
+        """Close a forked child's copies of the pipes to the console, because the child must not share the pipes with its parent."""
         os.close(self._input[1])
         os.close(self._end[0])
 
@@ -156,11 +156,11 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
     Arguments:
         settings: the server's settings.
-        uri: the server's connection string. It contains no user name, because the console's user logs in.
+        uri: the server's connection string without a user name, because the console's user logs in separately.
 
     Raises:
-        ListenError: if the console's address cannot be bound.
-        SettingsError: if the console's packages are not installed.
+        ListenError: the console's address cannot be bound.
+        SettingsError: the console's packages are not installed.
     """
     check_installed()
     # The server is this process, so the console need not check the certificate, which may be for another address.
@@ -174,19 +174,19 @@ def start_console(settings: Settings, uri: str) -> ConsoleProcess:
 
 
 def check_installed() -> None:
-    """Check that the packages required by the console are installed.
+    """Raise an error if the packages that the console requires are not installed.
 
     Raises:
-        SettingsError: if a package is not installed.
+        SettingsError: a package is not installed.
     """
     if not all(find_spec(name) is not None for name in PACKAGES):
         raise SettingsError(INSTALL)
 
 
 def _print_url(url: str) -> None:
-    """Print a new URL of the console, which a user without a session has requested.
+    """Print a new URL of the console. The console creates such a URL when a user without a session requests one.
 
-    The URL contains a token and is therefore not logged, because clients can read the log.
+    The URL is not logged, because it contains a secret token and clients can read the log.
     """
     print(f"console: {url}", file=sys.stderr, flush=True)
 

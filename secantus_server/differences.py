@@ -1,7 +1,8 @@
 """The registry of the differences between MongoDB 8.2 and the later releases that the server can emulate.
 
 docs/compatibility.md is generated from the registry, and tests iterate over it. Code calls `release.has(DIFFERENCE)` to choose the
-behavior. An operator that exists only since a certain version is registered with `since=` instead, and a difference merely describes it.
+behavior. The exception is an operator that a later version added. It is registered with `since=`, and its difference is only a
+description.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ DIFFERENCES: dict[str, Difference] = {}
 def difference(
     name: str, since: str, area: str, before: str, after: str, source: str, note: str = "", *, is_refused: bool = False
 ) -> Difference:
-    """Register a difference; see `Difference` for the arguments."""
+    """Register a difference between releases, and return it. See `Difference` for the arguments."""
     assert name not in DIFFERENCES, f"{name} is registered twice"
     found = DIFFERENCES[name] = Difference(name, since, area, before, after, source, note, is_refused)
     return found

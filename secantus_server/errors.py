@@ -1,4 +1,4 @@
-"""The exception for user errors, with the contents of the error reply."""
+"""The exceptions for user errors. Each contains the fields of the error reply."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ UNAUTHORIZED = 13
 
 
 class CommandError(Exception):
-    """The failure of a command. The connection converts it to an `ok: 0` reply.
+    """The error of a failed command. The connection converts it to an `ok: 0` reply.
 
     Arguments:
         code: MongoDB's error code.
-        message: a sentence for the user (`errmsg`). Invalid UTF-8 that came from the client is replaced, because drivers refuse to decode
+        message: a sentence for the user (`errmsg`). Invalid UTF-8 that came from the client is replaced, because drivers cannot decode
             it.
         labels: error labels such as `TransientTransactionError`.
         info: additional fields of the reply or write error (`keyPattern`, `errInfo`, ...).
@@ -32,20 +32,20 @@ class CommandError(Exception):
 
     @property
     def code_name(self) -> str:
-        """Return the symbolic name of the code."""
+        """Return the symbolic name of the error code."""
         return code_name(self.code)
 
     def of(self, _release: Release) -> CommandError:
-        """Return the error that a release of MongoDB raises in this case; see `ChangedError`."""
+        """Return the variant of this error that a release of MongoDB raises. Only a `ChangedError` has different variants."""
         return self
 
     def with_message(self, message: str) -> CommandError:
-        """Return a copy of the error with another message, for a caller that adds context."""
+        """Return a copy of the error with a different message. Callers use it to add context."""
         return CommandError(self.code, message, self.labels, self.info)
 
 
 class ChangedError(CommandError):
-    """An error that differs between MongoDB releases. The code that raises it need not check the emulated release.
+    """An error that differs between MongoDB releases. The code that raises it need not check which release the server emulates.
 
     Arguments:
         code, message, info: the error of the releases before the change.
@@ -59,16 +59,16 @@ class ChangedError(CommandError):
         self._later = later
 
     def of(self, release: Release) -> CommandError:
-        """Return the error that a release of MongoDB raises in this case."""
+        """Return the variant of this error that a release of MongoDB raises."""
         return self._later if release.has(self._difference) else self
 
     def with_message(self, message: str) -> CommandError:
-        """Return the same error with another message, both before and after the change."""
+        """Return a copy of the error with a different message, which is used both before and after the change."""
         return ChangedError(self.code, message, self._difference, self._later.with_message(message), self.info)
 
 
 class CloseConnection(Exception):
-    """Signals that a fail point requests the client's connection to be closed without a reply."""
+    """Raised if a fail point requests that the client's connection is closed without a reply."""
 
 
 def not_supported(what: str, instead: str) -> CommandError:

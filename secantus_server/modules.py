@@ -1,6 +1,6 @@
-"""Imports the modules of a package that register what they contain, either all together or each on first use.
+"""Imports the modules of a package that register their contents when they are imported. Imports either all modules, or each on first use.
 
-`pkgutil` could list the modules, too, but it does several times the work, which would noticeably slow down a server's start.
+The modules are listed without `pkgutil`, which is several times slower and would noticeably slow down a server's start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LOCK = RLock()
 
 
 def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the dotted names of the modules and packages below a package, except those that begin with `_`.
+    """Yield the dotted names of the modules and packages below a package, except names that begin with `_`.
 
     Modules whose names begin with `_` are imported by the modules that use them.
 
@@ -48,9 +48,10 @@ def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
 def _entries(
     path: str, scandir: Callable[[str], AbstractContextManager[Iterator[os.DirEntry[str]]]] = os.scandir
 ) -> list[tuple[str, str, bool]]:
-    """Return the names in a directory, with their paths and whether they are directories.
+    """Return the name and path of each entry of a directory, and whether the entry is itself a directory.
 
-    `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. pyfakefs may be active when a command is
+    `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. pyfakefs may be active when a command
+    is
     first used.
     """
     with scandir(path) as entries:
@@ -58,15 +59,16 @@ def _entries(
 
 
 def import_modules(package: str, paths: Iterable[str]) -> None:
-    """Import the modules and packages below a package, as `module_names` lists them."""
+    """Import the modules and packages that `module_names` lists for a package."""
     for name in module_names(package, paths):
         import_module(name)
 
 
 def import_late(name: str) -> ModuleType:
-    """Return a module, which is imported on the first call. This may be long after the server's start.
+    """Return a module, and import it on the first call, which may be long after the server's start.
 
-    Tools such as pytester remove recently imported modules from `sys.modules`. Before an import, restore Secantus's modules there,
+    Tools such as pytester remove recently imported modules from `sys.modules`. Therefore restore Secantus's modules there before an
+    import,
     because importing a registry a second time would create a second, empty registry.
     """
     known = _LATE.get(name)
@@ -85,20 +87,22 @@ def import_late(name: str) -> ModuleType:
 
 
 def settle() -> None:
-    """Wait until no other thread is importing a module late, because the module's registrations may still be incomplete."""
+    """Wait until no other thread is in `import_late`, because registrations of a partially imported module may be incomplete."""
     with _LOCK:
         pass
 
 
 def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str]) -> dict[str, str]:
-    """Return a dict from each name to the module that defines it. By default, a module `list_indexes` defines `listIndexes`.
+    """Return a dict from each registered name to the module that defines it.
 
-    The directory is listed immediately, because a test may replace the file system before a module is used.
+    By default, the module `list_indexes` defines the name `listIndexes`. The directory is listed immediately, because a test may replace
+    the
+    file system before a module is used.
 
     Arguments:
         package: the package's dotted name.
         paths: the package's `__path__`.
-        others: by module (without its package), the additional names that it defines, separated by spaces.
+        others: the additional names that a module defines, separated by spaces, by module name (without the package).
     """
     modules = {name.rpartition(".")[2]: name for name in module_names(package, paths)}
     names = {_camel_case(last): name for last, name in modules.items()}

@@ -1,5 +1,6 @@
-"""The thread for periodic work: expired documents (TTL), idle cursors and sessions, checkpoints, old oplog entries, dropped data, abandoned
-reads.
+"""The thread for periodic work. It removes expired documents (TTL), idle cursors and sessions, old oplog entries and dropped data. It
+also
+writes checkpoints and interrupts reads whose clients have disconnected.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ TIDY_BUDGET_MS = 4.0
 
 
 class Interrupted(CommandError):
-    """Raised if the removal of expired documents has waited too long for an open transaction."""
+    """Raised if removing expired documents has waited too long for an open transaction."""
 
     def __init__(self) -> None:
         super().__init__(11601, "the pass over expired documents does not wait for an open transaction")
 
 
 def expire(services: Services) -> None:
-    """In the calling thread, do the work that is due because a test has moved the clock.
+    """Expire everything that is due after a test has moved the clock. Run in the calling thread.
 
     Expire transactions, cursors and sessions first, because they may use documents that expire. A document that an open transaction has
     written does not expire before the transaction ends.
@@ -80,10 +81,10 @@ class Periodic:
 
     Arguments:
         services: the server's services.
-        check_clients: closes overdue connections, and ends reads whose clients have disconnected.
+        check_clients: closes overdue connections, and interrupts reads whose clients have disconnected.
         oplog_archive: the archive of the oplog, or None.
 
-    Threads: `_wake` ends the thread's pause, and `_stopping` ends the thread. Only this thread uses the other attributes.
+    Threads: `_wake` interrupts the thread's sleep, and `_stopping` terminates the thread. Only this thread uses the other attributes.
     """
 
     def __init__(self, services: Services, check_clients: Callable[[], None], oplog_archive: OplogArchive | None = None) -> None:
@@ -107,12 +108,12 @@ class Periodic:
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Request the thread to end after its current work."""
+        """Request that the thread terminates after its current work."""
         self._stopping = True
         self._wake.set()
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
+        """Stop the thread and wait until it has terminated."""
         self.ask_to_stop()
         self._thread.join()
         if self._oplog_archive is not None:
@@ -145,7 +146,7 @@ class Periodic:
                 self._services.log.error("internal error in periodic work", error, component="STORAGE")
 
     def _work(self) -> float:
-        """Do the work that is due, and return the seconds until the next check."""
+        """Run all work that is due, and return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
         self._check_clients()
@@ -172,7 +173,9 @@ class Periodic:
         return min(self._purge(now), self._tidy())
 
     def _archive_oplog(self, now: float) -> None:
-        """Archive the oplog at its interval, and before entries are removed from it."""
+        """Archive new oplog entries if the archive interval has passed, or if the oplog is so large that old entries are about to be
+        removed.
+        """
         services, archive = self._services, self._oplog_archive
         if archive is None:
             return
@@ -200,23 +203,25 @@ class Periodic:
         return TIDY_PAUSE_S
 
     def _is_due(self, work: str, now: float, interval_s: float) -> bool:
-        """Return whether a kind of work is due. If it is, record that it is done now."""
+        """Return whether work of a certain kind is due. If it is due, record that it is done now."""
         if now < self._done_at[work] + interval_s:
             return False
         self._done_at[work] = now
         return True
 
     def _check(self) -> None:
-        """Raise an error if the thread was asked to stop.
+        """Raise an error if the thread was requested to stop.
 
         Raises:
-            CommandError: 11600 if the thread was asked to stop.
+            CommandError: 11600 if the thread was requested to stop.
         """
         if self._stopping:
             raise CommandError(11600, "interrupted at shutdown")
 
     def _purge(self, now: float) -> float:
-        """Purge dropped data, preferably while the server is idle. Return the seconds until the next check."""
+        """Delete the data of dropped collections and indexes, preferably while the server is idle. Return the seconds until the next
+        check.
+        """
         engine = self._services.engine
         if not engine.has_orphans:
             self._put_off_at = None

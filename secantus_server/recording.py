@@ -1,7 +1,7 @@
-"""Records a server's commands on request, for the plugin's command log, for secantusTest's command log, and for the comparison with a
+"""Records a server's commands on request. The users are the plugin's command log, secantusTest's command log, and the comparison with a
 shadow server.
 
-The modules that do the recording are imported on first use, because importing them at the top would slow down every start of a server.
+The recording modules are imported on first use, because importing them at the top would slow down every start of a server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """The part of `SecantusDBServer` that records commands."""
+    """A base class of `SecantusDBServer` with the methods that record commands."""
 
     def __init__(self) -> None:
         self._services: Services | None = None
@@ -37,7 +37,7 @@ class Recording:
         raise NotImplementedError
 
     def log_commands(self, ignored: str = "") -> None:
-        """Start to log the commands that clients send, unless the log was started before. `logged_commands` returns the log.
+        """Start to log the commands that clients send, unless the log was already started. `logged_commands` returns the log.
 
         Arguments:
             ignored: commands with this application name or comment are not logged.
@@ -59,7 +59,7 @@ class Recording:
         return [] if self._command_log is None else self._command_log.records(start)
 
     def command_log_position(self) -> int:
-        """Return the position after the last command in the log."""
+        """Return the log position after the last command, as a later `start`."""
         return 0 if self._command_log is None else self._command_log.position()
 
     def commands_left_out(self) -> int:
@@ -67,9 +67,9 @@ class Recording:
         return 0 if self._command_log is None else self._command_log.left_out
 
     def index_usage(self, start: int = 0) -> list[IndexUsage]:
-        """Return how often each index was used.
+        """Return how often each index was used by logged commands.
 
-        The result includes the indexes of all collections that logged commands name, except indexes on `_id`.
+        The result includes all indexes of the collections that occur in logged commands, except indexes on `_id`.
 
         Arguments:
             start: the log position of the first command to consider.
@@ -80,7 +80,7 @@ class Recording:
         return index_usage(self.services.catalog.view, sorted(namespaces))
 
     def clear_command_log(self) -> None:
-        """Remove the commands logged so far. Positions in the log stay valid."""
+        """Remove the commands logged so far. Positions in the log remain valid."""
         if self._command_log is not None:
             self._command_log.clear()
 
@@ -101,7 +101,7 @@ class Recording:
     def stop_tapping(self) -> tuple[list[Tapped], int]:
         """Stop the recording that `tap_commands` started.
 
-        Return its entries, and the number of commands that were not recorded because the recording was full.
+        Return the recorded entries, and the number of commands that were not recorded because the recording was full.
         """
         tap, self._tap = self._tap, None
         if tap is None or self._services is None:
@@ -111,7 +111,7 @@ class Recording:
         return tap.take(), tap.left_out
 
     def begin_wire_log(self) -> None:
-        """Start secantusTest's command log, unless it was started before."""
+        """Start secantusTest's command log, unless it was already started."""
         if self._wire_log is None:
             from secantus_server.interceptors.command_log import CommandLog
 
@@ -125,7 +125,7 @@ class Recording:
             self.services.interceptors.remove(log)
 
     def clear_wire_log(self) -> None:
-        """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
+        """Remove the commands from secantusTest's command log. Positions in the log remain valid."""
         if self._wire_log is not None:
             self._wire_log.clear()
 

@@ -1,4 +1,4 @@
-"""The names of databases and collections that MongoDB reserves and that several packages use.
+"""The names of databases and collections that MongoDB reserves, for use by several packages.
 
 https://www.mongodb.com/docs/manual/reference/system-collections/
 """

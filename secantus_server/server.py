@@ -1,4 +1,4 @@
-"""The class SecantusDBServer, which starts and stops the parts of a server. It may import every package, as `assembly.py` does."""
+"""The class SecantusDBServer, which starts and stops all parts of a server. This module may import every package, as `assembly.py` does."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
 def _abandon_all() -> None:
-    """Call `abandon` on all servers in a forked child process, where the servers' threads do not exist."""
+    """Call `abandon` on all servers. This runs in a forked child process, because the servers' threads do not exist there."""
     for server in list(_RUNNING):
         server.abandon()
 
@@ -61,15 +61,16 @@ class SecantusDBServer(Recording):
     """A MongoDB server in this process.
 
     Use it as a context manager, or call `start` and `stop`. It stores its data with WiredTiger, in memory or in a directory,
-    and speaks MongoDB's wire protocol on a TCP port.
+    and accepts connections with MongoDB's wire protocol on a TCP port.
 
     Arguments:
         host: the address to listen on.
-        port: the TCP port; 0 selects a free one, available as `port`.
+        port: the TCP port; 0 selects a free port, which the property `port` returns.
         storage_path: a directory, created if missing, or ":memory:".
-        clock: the source of time and randomness. A test may pass one that stands still.
+        clock: the source of time and randomness. A test may pass a clock that does not run.
         tls: the `tls_*` settings, without the prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
-        **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default, and
+        **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default,
+        and
             failed logins are not delayed.
 
     Raises:
@@ -106,7 +107,7 @@ class SecantusDBServer(Recording):
         self._abandoned = False
 
     def start(self) -> SecantusDBServer:
-        """Open the store and listen for connections.
+        """Open the store, start to accept connections, and return this server.
 
         Raises:
             StorageError: if the store cannot be opened.
@@ -147,7 +148,7 @@ class SecantusDBServer(Recording):
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
-        """Return the endpoint for metrics, or None if the settings do not enable it."""
+        """Return the HTTP endpoint for metrics, or None if the settings do not enable it."""
         if not self.settings.metrics_port:
             return None
         # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
@@ -164,7 +165,7 @@ class SecantusDBServer(Recording):
 
     @property
     def console_url(self) -> str | None:
-        """Return the address of the console, including a one-time token, or None without a console."""
+        """Return the address of the console, including a one-time token. Return None if there is no console."""
         return None if self._console is None else self._console.url
 
     def _note_start(self, address: str) -> None:
@@ -174,7 +175,7 @@ class SecantusDBServer(Recording):
         self._log.info(f"listening on {address}", component="NETWORK", **details)
 
     def _open_log_file(self) -> LogFile | None:
-        """Open the log file that the settings name, if any.
+        """Open the log file, or return None if the settings do not specify a log file.
 
         Raises:
             StorageError: if the file cannot be opened.
@@ -197,7 +198,7 @@ class SecantusDBServer(Recording):
         self._log.rotate()
 
     def _oplog_archive(self, services: Services) -> OplogArchive | None:
-        """Return the archive of the oplog, if the settings name a directory for it.
+        """Return the archive of the oplog, or None if the settings do not specify a directory for it.
 
         Raises:
             CommandError: if the directory cannot be used.
@@ -217,8 +218,9 @@ class SecantusDBServer(Recording):
 
     @contextmanager
     def offline(self) -> Iterator[Services]:
-        """Context manager: open the store without listening on a port, and provide the server's services, for programs that run commands on
-        the store.
+        """Return a context manager that opens the store without listening on a port, and provides the server's services.
+
+        Programs use it to run commands on the store.
 
         Raises:
             StorageError: if the store cannot be opened.
@@ -233,18 +235,18 @@ class SecantusDBServer(Recording):
             engine.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until the server is asked to stop, by the shutdown command or by `stop` in another thread.
+        """Block until a stop is requested, by the shutdown command or by `stop` in another thread.
 
         Arguments:
             timeout_s: the maximum time to wait in seconds; None for no limit.
 
         Returns:
-            whether the server was asked to stop before the timeout.
+            whether a stop was requested before the timeout.
         """
         return self._stop_asked.wait(timeout_s)
 
     def check_alive(self) -> None:
-        """Check that the store can be read.
+        """Raise an error if the store cannot be read.
 
         Raises:
             CommandError: if the store cannot be read.
@@ -253,25 +255,29 @@ class SecantusDBServer(Recording):
             unit.get(META, b"alive")
 
     def request_stop(self) -> None:
-        """Make `wait` return. This only sets an event, so commands and signal handlers may call it."""
+        """Request that the server stops, by making `wait` return.
+
+        Commands and signal handlers may call this method, because it only sets an event.
+        """
         self._stop_asked.set()
 
     def reload_certificates(self, reason: str = "reload_certificates") -> None:
-        """Read the files of the `tls_*` settings again, for new connections. Open connections are not affected.
+        """Read the files of the `tls_*` settings again and use them for new connections. Open connections are not affected.
 
         Arguments:
             reason: the cause of the reload, for the log.
 
         Raises:
-            CommandError: 140 if a file cannot be used (the old certificates then stay in use), or if the server does not use TLS.
+            CommandError: 140 if a file cannot be used (the old certificates then remain in use), or if the server does not use TLS.
         """
         self.services.reload_certificates(reason)
 
     def stop(self) -> None:
-        """Close every connection, wake all waiting threads, and close the store. A second call does nothing.
+        """Close every connection, wake all waiting threads, and close the store. A second call has no effect.
 
         Raises:
-            StorageError: if the store had already failed, for instance because the disk is full, or cannot be closed cleanly. Acknowledged
+            StorageError: if the store had already failed, for instance because the disk is full, or if it cannot be closed cleanly.
+                Acknowledged
                 writes are not lost, because the next start reads them from the store's log.
         """
         self.stop_logging_commands()
@@ -298,7 +304,7 @@ class SecantusDBServer(Recording):
         self._close_store(services)
 
     def abandon(self) -> None:
-        """Abandon the server in a forked child process. This is called automatically. The server continues to run in the parent process."""
+        """Abandon the server in a forked child process, while it continues to run in the parent process. This is called automatically."""
         services, self._services = self._services, None
         self._ended = self._abandoned = True
         assert services is not None, "only running servers are abandoned"
@@ -355,11 +361,14 @@ class SecantusDBServer(Recording):
         return f"mongodb://{reachable_address(self.settings.host, self.port)}/?directConnection=true{tls}"
 
     def connect_directly(self) -> DirectConnection | None:
-        """Connect a client in this process without a socket, or return None if the client must use a socket; see `Listener.connect`."""
+        """Open an in-process connection for a client, without a socket. Return None if the client must use a socket.
+
+        See `Listener.connect`.
+        """
         return None if self._services is None or self._listener is None else self._listener.connect()
 
     def interrupt_thread(self, thread: int) -> None:
-        """If a thread is running a command through a direct connection, make the command fail with error 11601."""
+        """Interrupt the command that a thread is running through an in-process connection, if any. The command fails with error 11601."""
         for operation in self.services.operations.all():
             if operation.thread == thread:
                 operation.interrupt(CommandError(11601, "operation was interrupted"))
@@ -377,32 +386,33 @@ class SecantusDBServer(Recording):
     def snapshot(self) -> ServerSnapshot:
         """Take a snapshot of the server's contents.
 
-        Snapshots nest, so a later snapshot must be released or restored before an earlier one.
+        Snapshots nest, so a later snapshot must be released or restored before an earlier snapshot.
         """
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
         """Make a snapshot represent the current state, as if it were taken now.
 
-        Return False if that is impossible because of writes since the innermost snapshot.
+        Return False if that is impossible because something was written since the innermost snapshot.
         """
         return self._open_snapshots().renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the contents that the server had at a snapshot.
+        """Restore the server's contents to the state of a snapshot. Close the cursors and sessions that were opened since then.
 
-        The snapshot stays usable. End the cursors and sessions that were opened since the snapshot.
+        The snapshot remains usable.
 
         Raises:
-            StorageError: if the snapshot was released, or if an earlier one was restored.
+            StorageError: if the snapshot was released, or if an earlier snapshot was restored.
         """
         self._open_snapshots().restore(snapshot)
 
     def keep_definitions(self) -> None:
         """Make restores retain the definitions of collections created since the snapshot, and remove only their documents.
 
-        After the restore, listings do not show a collection or view that was created since the snapshot. It is recreated with its options
-        and indexes, but without documents, when a command writes to it or looks it up. An index that was created since the snapshot on an
+        After the restore, listings do not show a collection or view that was created since the snapshot. When a command writes to it or
+        looks
+        it up, it is recreated with its options and indexes, but without documents. An index that was created since the snapshot on an
         older collection is retained and immediately visible. This mode is for libraries that create their collections and indexes once
         per process.
         """
@@ -417,13 +427,13 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().written_since(snapshot)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot, end this and all later snapshots, and return the snapshots and the undone writes for
+        """Undo the writes since a snapshot, and close this and all later snapshots. Return the closed snapshots and undone writes for
         `put_back`.
         """
         return self._open_snapshots().set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the snapshots that `set_aside` removed again, and repeat the writes since each snapshot on top of the current contents.
+        """Undo `set_aside`: recreate its snapshots on top of the current contents, and repeat the writes since each snapshot.
 
         Raises:
             CommandError: 11000 if a document conflicts with a document written in the meantime.
@@ -434,14 +444,16 @@ class SecantusDBServer(Recording):
         """Refuse all commands except those that drivers need to connect and disconnect.
 
         Arguments:
-            reason: the message of the error 20 with which commands fail; None allows commands again.
+            reason: the message of error 20, with which the refused commands fail; None allows commands again.
         """
         if self._services is None or self._gate is None:
             raise self._not_running()
         self._gate.close(reason)
 
     def present(self, release: str) -> None:
-        """Emulate another release of MongoDB, starting with the next command. Waiting hellos return immediately, as the new release.
+        """Emulate another release of MongoDB, starting with the next command.
+
+        Waiting hellos return immediately and report the new release.
 
         Arguments:
             release: a value of the setting `compat`.
@@ -457,7 +469,7 @@ class SecantusDBServer(Recording):
             services.topology.renew()
 
     def dump(self, with_kept: bool = False) -> list[DumpedCollection]:
-        """Return all collections and views, except internal ones, with their definitions and their currently committed documents.
+        """Return the definitions and committed documents of all collections and views, except internal ones.
 
         Arguments:
             with_kept: see `work.dump`.
@@ -467,7 +479,7 @@ class SecantusDBServer(Recording):
         return dump(self.services, with_kept)
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
-        """Return the collections and views that differ from a snapshot. Open transactions are aborted."""
+        """Abort open transactions, then return the collections and views that differ from a snapshot."""
         return self._open_snapshots().differences(snapshot)
 
     def clock(self) -> tuple[int, bool]:
@@ -479,12 +491,12 @@ class SecantusDBServer(Recording):
         """Move the server's clock. Then expire the transactions, cursors, sessions and documents that are due.
 
         `$$NOW`, dates, ObjectIds and timestamps in documents, expiry, and the wall time of change streams follow this clock. The cluster
-        time and time limits do not.
+        time and time limits do not follow it.
 
         Arguments:
             to_ms: the new time in milliseconds since the Unix epoch; by default, the current time.
             by_ms: the milliseconds to add to `to_ms`.
-            runs: whether the clock runs from then on. By default, it runs or stands still as before.
+            runs: whether the clock runs from now on. By default, this does not change.
 
         Returns:
             the new time.
@@ -498,23 +510,23 @@ class SecantusDBServer(Recording):
         return to_ms
 
     def restore_clock(self) -> None:
-        """Set the server's clock back to the system's time."""
+        """Reset the server's clock to the system's time."""
         services = self.services
         if services.clock.is_moved:
             services.sessions.follow_clock(services.clock.system_ms() - services.clock.now_ms())
             services.clock.end_move()
 
     def set_fault(self, label: str, data: dict[str, Any], *, times: int | None = None, skip: int = 0) -> None:
-        """Set the fail point failCommand with a label, in addition to any others that are set.
+        """Set the fail point failCommand with a label ("fault"), in addition to fail points that are already set.
 
         Arguments:
-            label: the label, which distinguishes the fault from others.
+            label: the label, which distinguishes the fault from other faults.
             data: the data of the fail point. ([Fail points in tests](docs/fail-points.md))
-            times: the number of commands on which the fault acts; None for no limit.
-            skip: the number of commands to ignore first.
+            times: the number of commands to which the fault applies; None for no limit.
+            skip: the number of matching commands to ignore first.
 
         Raises:
-            CommandError: if the data is invalid; 59 CommandNotFound if it names an unknown command.
+            CommandError: if the data is invalid; 59 CommandNotFound if it contains an unknown command.
         """
         for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
             if not is_command(name):
@@ -523,7 +535,7 @@ class SecantusDBServer(Recording):
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
 
     def end_fault(self, label: str) -> None:
-        """End a fault that `set_fault` has set. Do nothing if it has already ended."""
+        """Remove a fault that `set_fault` has set. Do nothing if it is no longer set."""
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", None, {})
 
     def fault_count(self, label: str) -> int:

@@ -1,6 +1,6 @@
-"""The server's settings, as one frozen dataclass.
+"""The server's settings, as a frozen dataclass.
 
-The flags, the config file's schema and the tables in docs/config.md are derived from it.
+The command-line flags, the config file's schema and the tables in docs/config.md are derived from the dataclass.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
 class Settings:
     """A server's settings.
 
-    The fields have the names and units that are used in Python. `config.schema` derives those of the config file and of the flags.
+    The fields have the names and units that are used in Python. `config.schema` derives the names and units of the config file and flags.
     """
 
     host: str = setting(
@@ -282,7 +282,7 @@ class Settings:
 
     @property
     def effective_tls_mode(self) -> str:
-        """Return the TLS mode that applies, one of `TLS_MODES`."""
+        """Return the effective TLS mode, which is one of `TLS_MODES`."""
         return self.tls_mode or ("requireTLS" if self.tls_cert_file else "disabled")
 
     @property
@@ -296,12 +296,12 @@ class Settings:
         return self.effective_tls_mode == "requireTLS"
 
     def check_together(self) -> Settings:
-        """Check the settings that depend on each other, and return the settings.
+        """Validate the settings that depend on each other, and return these settings unchanged.
 
-        Such settings are checked together because flags and the config file may each contain only some of them.
+        This is a separate check because flags and the config file may each contain only some of the settings.
 
         Raises:
-            SettingsError: if a setting requires another one.
+            SettingsError: if a setting requires another setting.
         """
         if self.takes_tls and not self.tls_cert_file:
             raise SettingsError(f"tls_mode = {self.tls_mode} needs a certificate: set tls_cert_file.")
@@ -357,7 +357,7 @@ def _described(kind: type) -> str:
 
 
 def check_names(names: Mapping[str, Any], where: str) -> None:
-    """Raise an error for an unknown setting. The message suggests the closest name.
+    """Raise an error if a setting's name is unknown. The message suggests the closest name.
 
     Raises:
         SettingsError: if a name is unknown.

@@ -1,7 +1,4 @@
-"""Snapshots of a server.
-
-They combine a snapshot of the storage engine with the server's state in memory, such as cursors and the catalog.
-"""
+"""Snapshots of a server, which combine a snapshot of the storage engine with in-memory state such as cursors and the catalog."""
 
 from __future__ import annotations
 
@@ -49,10 +46,10 @@ class ServerSnapshot:
 
 
 class SetAside(NamedTuple):
-    """Snapshots that were set aside, outermost first.
+    """Snapshots that `Snapshots.set_aside` has closed, outermost first, with the data to recreate them.
 
-    For each snapshot, this contains the later writes and adjustments. It also contains the cursors, sessions and fail points that existed
-    when the snapshots were set aside.
+    For each snapshot, this contains the writes and adjustments (for example of parameters) made after it. It also contains the cursors,
+    sessions and fail points that existed when the snapshots were set aside.
     """
 
     parts: tuple[tuple[ServerSnapshot, list[NamespaceChange], tuple[Changes, ...]], ...]
@@ -80,9 +77,9 @@ class Snapshots:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Context manager: exclude all other writers from its `with` block.
+        """Return a context manager that excludes all other writers from its `with` block.
 
-        Before that, abort open transactions, and release the past states of the store that reads with `atClusterTime` use.
+        It first aborts open transactions, and releases the past states of the store that reads with `atClusterTime` use.
         """
         with self._services.engine.exclusive(aborts_idle=True):
             self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
@@ -90,7 +87,9 @@ class Snapshots:
             yield
 
     def take(self) -> ServerSnapshot:
-        """Take a snapshot. Abort the sessions' open transactions, because their writes would be neither before nor after the snapshot."""
+        """Take a snapshot. First abort the sessions' open transactions, because their writes would be neither before nor after the
+        snapshot.
+        """
         services = self._services
         with self._alone():
             snapshot = ServerSnapshot(services.engine.push_snapshot(), next(self._numbers))
@@ -100,7 +99,7 @@ class Snapshots:
         return snapshot
 
     def _note_time(self, snapshot: ServerSnapshot) -> None:
-        """Record that the store is now in the state of a snapshot. The caller has excluded all other writers."""
+        """Record that the store is now in the state of a snapshot. The caller must have excluded all other writers."""
         snapshot.time = self._services.oplog.settled_stamp()
         snapshot.begun = self._services.engine.begun
 
@@ -114,10 +113,11 @@ class Snapshots:
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Make a snapshot represent the current state, as if it were taken now. This is cheaper than ending it and taking a new one.
+        """Make a snapshot represent the current state, as if it were taken now. This is cheaper than releasing it and taking a new
+        snapshot.
 
         Returns:
-            whether that was possible. It is possible if the snapshot is the innermost open one and nothing was written since then.
+            whether that was possible. It is possible if the snapshot is the innermost open snapshot and nothing was written since then.
         """
         engine = self._services.engine
         if engine.snapshots[-1:] != (snapshot.storage,):
@@ -131,16 +131,17 @@ class Snapshots:
         return True
 
     def _is_untouched(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether the store is certainly in a snapshot's state, because no transaction is open and none has begun since that was
-        last known.
+        """Return True if the store is certainly unchanged since a snapshot, without comparing contents.
+
+        It is unchanged if no transaction is open and none has begun since the store was last in the snapshot's state.
         """
         engine = self._services.engine
         return engine.begun == snapshot.begun and engine.is_idle
 
     def restore(self, snapshot: ServerSnapshot) -> None:
-        """Restore the server's state as of a snapshot, including parameters and fail points.
+        """Restore the server to the state of a snapshot, including parameters and fail points.
 
-        End the cursors and sessions that were opened since then. If the node has stepped down, make it the primary again.
+        Close the cursors and sessions that were opened since then. If the node has stepped down, make it the primary again.
         """
         services = self._services
         # Restore the fail points first, so that no command waits in one while the store is restored.
@@ -178,11 +179,14 @@ class Snapshots:
             self._services.access.renew()
 
     def release(self, snapshot: ServerSnapshot) -> None:
-        """End a snapshot and all later snapshots without undoing their writes."""
+        """Close a snapshot and all later snapshots without undoing their writes."""
         self._services.engine.pop_snapshot(snapshot.storage)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
-        """Return whether anything has changed since a snapshot: a write, an adjustment, the fsync lock, a fail point, or a step-down."""
+        """Return whether anything has changed since a snapshot: a write, an adjustment such as a parameter, the fsync lock, a fail point,
+        or a
+        step-down.
+        """
         services = self._services
         return (
             not snapshot.adjustments.are_those_of(services)
@@ -193,7 +197,7 @@ class Snapshots:
         )
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
-        """Return the collections that differ from a snapshot. Open transactions are aborted."""
+        """Abort open transactions, then return the collections that differ from a snapshot."""
         # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
         from secantus_server.work.dump import differences
 
@@ -201,7 +205,10 @@ class Snapshots:
             return differences(self._services, snapshot.storage)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
-        """Undo the writes since a snapshot, and end this and all later snapshots. Cursors stay open, but transactions are aborted."""
+        """Undo the writes since a snapshot, and close this and all later snapshots. Abort open transactions, but leave cursors open.
+
+        Return the data with which `put_back` recreates the snapshots and repeats the writes.
+        """
         cursors, sessions = self._services.cursors.open_ids(), self._services.sessions
         later = self.open[self.open.index(snapshot) :]
         stages = [*(one.adjustments for one in later), Adjustments.of(self._services)]
@@ -217,7 +224,7 @@ class Snapshots:
         return SetAside(tuple(zip(later, written[::-1], changes, strict=True)), cursors, sessions.known(), fail_points)
 
     def put_back(self, aside: SetAside) -> None:
-        """Take the set-aside snapshots again, inside the currently open snapshots, and repeat the writes since each of them.
+        """Recreate snapshots that were set aside, inside the currently open snapshots, and repeat the writes since each of them.
 
         Raises:
             CommandError: 11000 if a document conflicts with a document written in the meantime. In that case, nothing of `aside` is

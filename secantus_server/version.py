@@ -1,6 +1,6 @@
-"""The releases of MongoDB that the server can emulate. A release has a version, and shows all differences up to this version.
+"""The releases of MongoDB that the server can emulate. A release has the behavior changes of all versions up to its own version.
 
-A parser asks the release in its context: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
+To check for a change, a parser calls the release in its context: `ctx.release.has(differences.NULL_ON_DOTTED_PATHS)`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ ORDER = ("8.2", "8.3", "9.0")
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """A change of behaviour that a release of MongoDB introduces.
+    """A change of behavior that a release of MongoDB introduces.
 
     Arguments:
         name: identifies the difference in tests.
-        since: the first version with the new behaviour, one of `ORDER`.
+        since: the first version with the new behavior, one of `ORDER`.
         area: the chapter of docs/compatibility.md that describes the difference.
-        before: the behaviour before that version.
-        after: the behaviour since that version.
-        source: the address of MongoDB's page that announces it.
+        before: the behavior before that version.
+        after: the behavior since that version.
+        source: the address of the page on which MongoDB announces the change.
         note: the questions that MongoDB's page leaves open, and this server's interpretation.
-        is_refused: whether this server raises error 238 instead of showing the new behaviour.
+        is_refused: whether this server raises error 238 instead of showing the new behavior.
     """
 
     name: str
@@ -58,11 +58,11 @@ class Release:
 
     @property
     def version_array(self) -> list[int]:
-        """Return the version in the form that buildInfo shows."""
+        """Return the version as the array that buildInfo contains."""
         return [*map(int, self.version.split(".")), 0]
 
     def has(self, difference: Difference) -> bool:
-        """Return whether the release has the new behaviour of a difference."""
+        """Return whether the release includes a behavior change."""
         return difference.since in self._known
 
     def knows(self, since: str) -> bool:

@@ -1,4 +1,4 @@
-"""The interface of access control: the user as which a client has authenticated, and the user's permissions.
+"""The interface of access control, which authenticates clients and determines their users' permissions.
 
 https://www.mongodb.com/docs/manual/core/authorization/
 
@@ -18,7 +18,7 @@ class Access(Protocol):
     """The interface of access control, which authorizes the commands of clients."""
 
     def admit(self, name: str, client: ClientInfo) -> None:
-        """Check that a client is authenticated.
+        """Raise an error if a client is not authenticated.
 
         Arguments:
             name: the name of the client's command.

@@ -1,4 +1,4 @@
-"""Adjustments: the settings outside the catalog that commands can change (parameters, profiler, query settings, index filters).
+"""Adjustments, which are the runtime settings outside the catalog: parameters, profiler, query settings and index filters.
 
 A snapshot includes them, so that restoring the snapshot also restores these settings.
 """
@@ -20,8 +20,9 @@ Changes = dict[Any, Any]
 
 
 class Adjustments(NamedTuple):
-    """The runtime settings of a server at one time. Fields are compared by identity, because commands replace the values and never modify
-    them.
+    """The runtime settings of a server at one time.
+
+    Fields are compared by identity, because commands replace the values and never modify them.
     """
 
     parameters: dict[str, Any]
@@ -51,7 +52,7 @@ class Adjustments(NamedTuple):
         services.index_filters = self.index_filters
 
     def changes_to(self, later: Adjustments) -> tuple[Changes, ...]:
-        """Return the differences between these adjustments and later ones, for use with `changed`."""
+        """Return the differences between these adjustments and later adjustments, for use with `changed`."""
         return tuple(_changes(before, now) for before, now in zip(self._tables(), later._tables(), strict=True))
 
     def changed(self, changes: tuple[Changes, ...]) -> Adjustments:

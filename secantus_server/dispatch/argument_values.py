@@ -1,4 +1,4 @@
-"""Functions that check a single argument. Each returns the value to use, or raises the same error as MongoDB.
+"""Functions ("checks") that validate a single argument. Each returns the value to use, or raises the same error as MongoDB.
 
 A check takes the field's full name (such as "find.limit") and the value.
 """
@@ -21,7 +21,7 @@ Check = Callable[[str, Any], Any]
 
 
 def wrong_type(name: str, value: Any, expected: str) -> CommandError:
-    """Return the error 14 TypeMismatch with the text of MongoDB's command parser."""
+    """Return error 14 TypeMismatch with the message of MongoDB's command parser."""
     expected_types = f"expected types '{expected}'" if expected.startswith("[") else f"expected type '{expected}'"
     return CommandError(14, f"BSON field '{name}' is the wrong type '{type_name(value)}', {expected_types}")
 
@@ -172,8 +172,9 @@ def as_real(name: str, value: Any) -> float:
 
 
 def as_hint(name: str, value: Any) -> str | dict[str, Any]:
-    """Check that the value is an index name or a key pattern. Convert an empty name, which is also a hint, to a pattern that matches no
-    index.
+    """Check that the value is an index name or a key pattern.
+
+    An empty name is also a valid hint. Convert it to a pattern that matches no index.
     """
     if value == "":
         return {"$hint": ""}
@@ -183,7 +184,7 @@ def as_hint(name: str, value: Any) -> str | dict[str, Any]:
 
 
 def own_string(command: str, value: Any) -> str:
-    """Check that the first field of a command, whose name is the command's name, is a string.
+    """Check that the value of a command's first field, whose name is the command's name, is a string.
 
     Raises:
         CommandError: 40414 for null, 14 for another type.

@@ -1,4 +1,4 @@
-"""The declared fields of commands: their types and bounds, and MongoDB's errors for invalid values.
+"""The declared fields of commands, with their types, their bounds, and MongoDB's errors for invalid values.
 
 A command declares its fields once. `Arguments.parse` validates a document against the declarations and returns the values. Fields that
 are allowed in every command (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `GENERIC`.
@@ -81,8 +81,8 @@ class Field:
         default: the value if the field is absent.
         required: whether the absence of the field is an error.
         null_is_absent: whether null counts as absent.
-        usual: the type whose values are used without calling `check`.
-        bounds: the range of ints that are used without calling `check`; None if `usual` is not int.
+        usual: the type of values that are accepted without calling `check`, for speed.
+        bounds: the range of ints that are accepted without calling `check`; None if `usual` is not int.
     """
 
     check: Check
@@ -119,7 +119,7 @@ def boolean(default: Any = False) -> Field:
 
 
 def strict_boolean(default: Any = False, *, null_is_absent: bool = True) -> Field:
-    """Declare a field whose value is a bool. A number is an error."""
+    """Declare a field whose value is a bool. A number raises an error."""
     return Field(as_strict_boolean, default, null_is_absent=null_is_absent, usual=bool)
 
 
@@ -135,7 +135,7 @@ def real() -> Field:
 
 
 def anything(default: Any = None, *, required: bool = False) -> Field:
-    """Declare a field that the command validates itself."""
+    """Declare a field of any type, which the command validates itself."""
     return Field(as_anything, default, required, null_is_absent=False)
 
 

@@ -1,4 +1,4 @@
-"""The server's state of a connected client."""
+"""The server-side state of a connected client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from secantus_server.dispatch.usage import Usage
 
 @dataclass
 class ClientInfo:
-    """The server's state of one connection.
+    """The server-side state of one connection.
 
     Arguments:
         connection_id: the unique number of the connection.
@@ -57,6 +57,6 @@ class ClientInfo:
 
     @property
     def application(self) -> str:
-        """Return the application name in the client metadata, or an empty string."""
+        """Return the application name from the client metadata, or an empty string if absent."""
         application = (self.metadata or {}).get("application")
         return str(application.get("name", "")) if type(application) is dict else ""

@@ -17,7 +17,7 @@ _REQUIRED = {"driver": ("name", "version"), "os": ("type",)}
 
 
 def check_client_metadata(metadata: Any) -> None:
-    """Validate a client metadata document. As in MongoDB, check its size first.
+    """Validate a client metadata document. Check its size first, as in MongoDB.
 
     Raises:
         CommandError: 185 if the document is too large, 184 if the application name is too long, 183 for a missing field, 14 for a wrong

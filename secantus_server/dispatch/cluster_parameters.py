@@ -1,4 +1,4 @@
-"""The cluster parameters, including the one that sets when pre- and post-images expire.
+"""The cluster parameters. They include the parameter that determines when pre- and post-images expire.
 
 https://www.mongodb.com/docs/manual/reference/cluster-parameters/
 """
@@ -28,7 +28,7 @@ CLUSTER_PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def setting_name(name: str) -> str:
-    """Return the key of a cluster parameter in `Services.parameters`."""
+    """Return the key under which `Services.parameters` contains a cluster parameter."""
     return f"cluster:{name}"
 
 
@@ -39,8 +39,6 @@ def cluster_parameter(services: Services, name: str) -> dict[str, Any]:
 
 
 def images_expire_before_ms(services: Services) -> int:
-    """Return the wall clock time, in milliseconds, before which pre- and post-images in the oplog have expired. Return 0 if images do not
-    expire.
-    """
+    """Return the wall clock time in milliseconds before which pre- and post-images have expired, or 0 if images do not expire."""
     seconds = cluster_parameter(services, CHANGE_STREAM_OPTIONS)["preAndPostImages"]["expireAfterSeconds"]
     return 0 if seconds == "off" else services.clock.now_ms() - int(seconds) * 1000

@@ -1,4 +1,4 @@
-"""Causal consistency: the `$clusterTime` that drivers gossip between servers, and reads at or after a given cluster time.
+"""Causal consistency: the `$clusterTime` that drivers pass from server to server, and reads at or after a given cluster time.
 
 https://github.com/mongodb/specifications/blob/master/source/sessions/driver-sessions.md
 """
@@ -27,7 +27,7 @@ NO_SIGNATURE = RawDocument(encode({"hash": Binary(b"\0" * 20, 0), "keyId": Int64
 
 
 def take_cluster_time(value: Any, services: Services) -> None:
-    """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to this time.
+    """Validate the `$clusterTime` of a command. On a replica set, advance the server's cluster time to the client's time.
 
     Arguments:
         value: the decoded value of the field.
@@ -77,7 +77,7 @@ def reach(services: Services, wanted: Timestamp, field: str) -> None:
 
 
 def _malformed(document: dict[str, Any]) -> CommandError:
-    """Return the error for the first field of a `$clusterTime` that is missing or has the wrong type."""
+    """Return the error for a malformed `$clusterTime`, about its first field that is missing or has the wrong type."""
     if type(document.get("clusterTime")) is not Timestamp:
         return _wrong_field("$clusterTime.clusterTime", document, "clusterTime", "timestamp")
     signature = document["signature"]

@@ -24,7 +24,7 @@ _LIKE_PASSWORD = frozenset(["pass", "passwd", "password", "passphrase"])
 
 
 def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]:
-    """Return a command's body with its secrets redacted. If the command cannot contain secrets, return the original body, not a copy."""
+    """Return a copy of a command's body with its secrets redacted. If the command cannot contain secrets, return the original body."""
     body = message.body
     if db == USERS_DB and _names_users(command.name, message):
         return {name: value if index == 0 and type(value) is str else _redacted(value) for index, (name, value) in enumerate(body.items())}
@@ -40,7 +40,7 @@ def shown_command(command: Command, message: Message, db: str) -> dict[str, Any]
 
 
 def shown_error(call: Call, message: str) -> str:
-    """Return a command's error message for logs, or `HIDDEN` if the message (such as a duplicate key error) could contain a user's key."""
+    """Return a command's error message for logs, or `HIDDEN` if the message could contain a user's key, as a duplicate key error could."""
     return HIDDEN if call.db == USERS_DB and _names_users(call.name, call.message) else message
 
 
@@ -66,7 +66,9 @@ def _mentions_users(value: Any) -> bool:
 
 
 def _redacted(value: Any) -> Any:
-    """Return a copy of a value in which all leaf values are redacted, except for numbers and the values of `lsid` and `$clusterTime`."""
+    """Return a copy of a value in which all leaf values are redacted. Numbers and the values of `lsid` and `$clusterTime` are not
+    redacted.
+    """
     if type(value) is dict:
         return {name: _redacted(one) for name, one in value.items()}
     if type(value) is list:

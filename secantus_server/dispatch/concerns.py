@@ -1,4 +1,4 @@
-"""Read and write concerns: their validation, and the errors for concerns that a single node cannot satisfy.
+"""Validates read and write concerns, and returns errors for concerns that a single node cannot satisfy.
 
 https://www.mongodb.com/docs/manual/reference/write-concern/ and .../read-concern/
 """
@@ -43,7 +43,7 @@ def check_read_concern(command: str, concern: Any, *, takes_one: bool, starts: b
         starts: whether the command starts a multi-document transaction, to which the read concern then applies.
 
     Raises:
-        CommandError: if the read concern is malformed, or not supported by this command or by a standalone server.
+        CommandError: the read concern is malformed, or not supported by this command or by a standalone server.
     """
     if type(concern) is not dict:
         raise wrong_type("readConcern", concern, "object")
@@ -88,13 +88,15 @@ def _check_times(concern: dict[str, Any], level: str, *, standalone: bool) -> No
 
 
 def check_write_concern(command: str, takes_one: bool, concern: Any) -> None:
-    """Validate a write concern. If MongoDB detects an error only after the write, `write_concern_error` reports it instead.
+    """Validate a write concern, but only as far as MongoDB does before the write.
+
+    Errors that MongoDB detects only after the write are returned by `write_concern_error`.
 
     Arguments:
         takes_one: whether the command supports write concerns.
 
     Raises:
-        CommandError: if the write concern is malformed, or the command does not support write concerns.
+        CommandError: the write concern is malformed, or the command does not support write concerns.
     """
     if type(concern) is not dict:
         raise wrong_type(f"{command}.writeConcern", concern, "object")
@@ -161,7 +163,9 @@ def is_unacknowledged(concern: dict[str, Any] | None) -> bool:
 
 
 def write_concern_error(concern: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the `writeConcernError` for a write concern that a single node cannot satisfy, or None. The error does not undo the write.
+    """Return the `writeConcernError` for a write concern that a single node cannot satisfy, or None if it can.
+
+    The error does not undo the write.
 
     Arguments:
         concern: the command's write concern, or None.

@@ -1,4 +1,4 @@
-"""The registry of connected clients, and the total traffic of all clients since the server started."""
+"""The registry of connected clients, with the total traffic of all clients since the server started."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Connections:
                 self._usage.add(client.usage)
 
     def find(self, connection_id: int) -> ClientInfo | None:
-        """Return the connection with this id, or None."""
+        """Return the connection with an id, or None if absent."""
         with self._lock:
             return self._clients.get(connection_id)
 
@@ -76,8 +76,9 @@ class Connections:
         return total
 
     def forget(self, db: str, collection: str | None = None) -> None:
-        """Remove the usage statistics of a dropped collection, or of all collections of a dropped database. The server's totals do not
-        change.
+        """Remove the usage statistics of a dropped collection, or of all collections of a dropped database.
+
+        The server's totals do not change.
         """
         with self._lock:
             for usage in (self._usage, *(client.usage for client in self._clients.values())):

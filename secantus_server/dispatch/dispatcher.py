@@ -1,4 +1,4 @@
-"""Dispatches messages to their commands, and validates the arguments that every command accepts.
+"""Runs the commands of messages, and validates the arguments that every command accepts.
 
 https://www.mongodb.com/docs/manual/reference/command/
 """
@@ -42,7 +42,7 @@ _LSID_FIELDS = frozenset(["id", "uid", "txnNumber", "txnUUID"])
 
 
 def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[Request, Reply]:
-    """Run the command of a message.
+    """Run the command of a message, and return the request and the reply.
 
     Raises:
         CommandError: the command's error, which the caller converts to a reply.
@@ -82,7 +82,7 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
 
 
 def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
-    """Return the command of this name, if it exists and the client is authenticated or need not be.
+    """Return the command with a name, after checking that the client may run commands or that the command requires no authentication.
 
     Raises:
         CommandError: 59 CommandNotFound, 13 Unauthorized, and the error of a command that is not supported.
@@ -94,7 +94,7 @@ def _admitted(name: str, services: Services, client: ClientInfo) -> Command:
 
 
 def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
-    """Unregister and count a finished command, and call the interceptors' `after`.
+    """Unregister and count a finished command, and call the interceptors' `after` methods.
 
     After an internal error, `outcome` is None and no interceptor is called.
     """
@@ -122,7 +122,7 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
 
 
 def _release_scripts(operation: Operation, engine: Engine, outcome: Outcome | None) -> None:
-    """Free a command's JavaScript engine, which can use much memory. If a cursor stays open, the engine is freed when the cursor is
+    """Free a command's JavaScript engine, which can use much memory. If the command's cursor is still open, defer this until it is
     closed.
     """
     operation.engine = None
@@ -140,8 +140,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     """Validate the arguments that every command accepts.
 
     Raises:
-        CommandError: if an argument is invalid or not supported by this command. Also the error with which the express lane (the fast
-            path for simple commands) ended the command, whose arguments are valid.
+        CommandError: an argument is invalid or not supported by this command. If the express lane (the fast path for simple commands) has
+            already run the command and failed, its error.
     """
     body, unfinished = request.body, request.message.unfinished
     check_database_name(request.db)
@@ -212,7 +212,7 @@ def _session(command: Command, request: Request) -> bytes:
 
 
 def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
-    """Return the UUID of a session document, whose `uid` must be the digest of the client's user.
+    """Return the UUID in a session document, after checking that its `uid` is the digest of the client's user.
 
     Raises:
         CommandError: the errors of `_checked_uuid`; 13 Unauthorized for another user's session.
@@ -224,7 +224,7 @@ def _uuid_of_user(session: dict[str, Any], request: Request) -> bytes:
 
 
 def _checked_uuid(session: dict[str, Any]) -> bytes:
-    """Return the UUID of a session document, or raise MongoDB's error if the document is malformed."""
+    """Return the UUID in a session document, or raise the same error as MongoDB if the document is malformed."""
     session_id = session.get("id")
     if session_id is None:
         raise CommandError(40414, "BSON field 'OperationSessionInfo.lsid.id' is missing but a required field")
@@ -268,11 +268,11 @@ def _check_api_version(command: Command, body: dict[str, Any]) -> None:
 
 
 def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply:
-    """Run a command and, if required, wait until its writes are on disk.
+    """Run a command and, if required, wait until its writes are on disk. If its write concern cannot be satisfied, report it.
 
-    If the write concern cannot be satisfied, add `writeConcernError` to the reply or error.
-
-    For aggregate and mapReduce, which may or may not write, `work/pipelines.py` does both, because it knows whether the command wrote.
+    The reply or error then contains a `writeConcernError`. For aggregate and mapReduce, `work/pipelines.py` does the waiting and
+    reporting,
+    because only that module knows whether the command wrote.
     """
     if FIELD in request.body:
         series = target_buckets(command, request)
@@ -300,7 +300,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
 
 
 def finish_reply(reply: Reply, services: Services) -> Reply:
-    """Add the fields that every reply contains: `ok`, and the cluster time on a replica set."""
+    """Add the fields that every reply contains: `ok`, and on a replica set the cluster time."""
     reply.setdefault("ok", 1.0)
     if services.settings.replica_set:
         # Read the operation time first: it must not be later than the cluster time.

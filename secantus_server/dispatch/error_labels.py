@@ -35,9 +35,9 @@ RESUMABLE_CODES = frozenset([6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 9001, 10
 
 
 def label_error(command: Command, request: Request, error: CommandError) -> None:
-    """Add the server's labels to the error of a command. For an overload error, also add the delay before a driver's retry.
+    """Add the server's labels to the error of a command. If a fail point has set the labels, do not change them.
 
-    If a fail point has set labels, do not change them.
+    For an overload error, also add the delay after which a driver should retry.
     """
     if not (isinstance(error, InjectedError) and error.has_own_labels):
         label = _label(command, request, error.code)
@@ -48,7 +48,7 @@ def label_error(command: Command, request: Request, error: CommandError) -> None
 
 
 def label_change_stream_error(error: CommandError) -> None:
-    """Add the label ResumableChangeStreamError to the error of a change stream's getMore if a driver may resume the stream."""
+    """Add the label ResumableChangeStreamError to the error of a change stream's getMore, if a driver may resume the stream."""
     if error.code in RESUMABLE_CODES and not (isinstance(error, InjectedError) and error.has_own_labels):
         _add(error, RESUMABLE)
 
@@ -59,8 +59,7 @@ def concern_labels(command: Command, call: Call, code: int) -> tuple[str, ...]:
 
 
 def backoff_fields(services: Services) -> dict[str, Any]:
-    """Return the additional fields of an overload error. If the corresponding parameter is set, they contain the delay before a driver's
-    retry.
+    """Return the additional fields of an overload error. If a parameter sets the delay before a driver's retry, they contain the delay.
 
     https://github.com/mongodb/specifications/blob/master/source/client-backpressure/client-backpressure.md
     """
@@ -69,7 +68,7 @@ def backoff_fields(services: Services) -> dict[str, Any]:
 
 
 def _label(command: Command, request: Request, code: int) -> str | None:
-    """Return the label for an error code, or None."""
+    """Return the label for an error code, or None if it has no label."""
     ends = command.in_transaction is InTransaction.END
     if request.body.get("autocommit") is False and (code in TRANSIENT_CODES or (code in RETRYABLE_CODES and not ends)):
         return TRANSIENT
@@ -81,8 +80,9 @@ def _label(command: Command, request: Request, code: int) -> str | None:
 
 
 def _is_retryable_write(command: Command, body: dict[str, Any]) -> bool:
-    """Return whether a driver may retry the command. This applies to a write with a `txnNumber`, and to the commit or abort of a
-    transaction.
+    """Return whether a driver may retry the command.
+
+    A driver may retry a write with a `txnNumber`, and the commit or abort of a transaction.
     """
     if command.in_transaction is InTransaction.END:
         return True

@@ -1,4 +1,4 @@
-"""The names of the parameters and counters that concern the rate limit for new connections."""
+"""The names of the parameters and counters of the rate limit for new connections."""
 
 from __future__ import annotations
 

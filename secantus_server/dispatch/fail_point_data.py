@@ -1,4 +1,4 @@
-"""Functions that read and check the fields in the data of a fail point."""
+"""Functions that read and validate the fields in the data of a fail point."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def check_fields(name: str, data: dict[str, Any], known: Iterable[str]) -> None:
-    """Raise an error for a field that this server does not support for a fail point.
+    """Raise an error if a fail point's data has a field that this server does not support.
 
-    A field whose name is not a single word is ignored. MongoDB ignores unknown fields and has no fields with such names.
+    Ignore a field whose name is not a single word, because MongoDB ignores unknown fields and has no fields with such names.
 
     Raises:
         CommandError: 238.
@@ -66,7 +66,7 @@ def texts(data: dict[str, Any], field: str) -> tuple[str, ...] | None:
 
 
 def whole(data: dict[str, Any], field: str) -> int | None:
-    """Return the value of a field that must be a non-negative number, or None if it is missing. Convert the number with `whole_number`.
+    """Return the value of a field as an integer, or None if it is missing. The value must be a non-negative number; see `whole_number`.
 
     Raises:
         CommandError: 14 TypeMismatch, 2 BadValue.

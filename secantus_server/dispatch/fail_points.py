@@ -1,7 +1,7 @@
-"""The registry of fail points: which fail points exist, and which are active on a server.
+"""The registry of existing fail points, and the fail points that are active on a server.
 
 A fail point is a named place in the server at which a test can inject an error or a delay. While no fail point is active, the check at
-such a place is a lookup in an empty dict, and the fail point interceptors are inactive.
+such a place is only a lookup in an empty dict, and the fail point interceptors are inactive.
 
 https://github.com/mongodb/specifications/blob/master/source/unified-test-format/unified-test-format.md#failpoint
 """
@@ -35,7 +35,7 @@ def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parse
     The parser receives the document `data`, returns the parsed data, and raises CommandError for invalid data.
 
     Arguments:
-        repeated: whether the fail point can be set several times at once, as ``name/label``.
+        repeated: whether the fail point can be set several times simultaneously, each time with a different label, as ``name/label``.
     """
 
     def register(parser: Parser) -> Parser:
@@ -49,7 +49,7 @@ def fail_point(name: str, *, repeated: bool = False) -> Callable[[Parser], Parse
 
 
 def base_name(name: str) -> str:
-    """Return a fail point's name without the label that may follow it (as in "name/label")."""
+    """Return a fail point's name without its label, if any. For example, return "name" for "name/label"."""
     base, slash, label = name.partition("/")
     return base if slash and label and base in _REPEATED else name
 
@@ -68,7 +68,7 @@ class InjectedError(CommandError):
 
 @dataclass(frozen=True)
 class Mode:
-    """The mode of a fail point, which determines at which of its entries the fail point is triggered.
+    """The mode of a fail point, which determines which entries (executions of its place in the code) trigger the fail point.
 
     Arguments:
         skip: the number of initial entries to ignore.
@@ -111,7 +111,8 @@ class FailPoints:
         on_change: called after a fail point was set or has ended.
 
     Threads: `active` is replaced as a whole while `_changed` is locked, and is read without the lock. `_changed` guards everything else.
-    It is notified when a fail point is set, is triggered or ends, when a waiting operation is interrupted, and when the server stops.
+    `_changed` is notified when a fail point is set, is triggered or ends, when a waiting operation is interrupted, and when the server
+    stops.
     """
 
     def __init__(self, random: Random, on_change: Callable[[], None]) -> None:
@@ -154,9 +155,9 @@ class FailPoints:
         return self._counts.get(name, 0)
 
     def restore(self, before: Mapping[str, FailPoint]) -> None:
-        """Replace the active fail points by an earlier set, except for fail points that have been used up since then.
+        """Replace the active fail points with an earlier set. Omit fail points that have been used up since then.
 
-        Operations that wait at a fail point outside that set continue.
+        Operations that wait at a fail point outside that set resume.
 
         Arguments:
             before: an earlier value of `active`.
@@ -169,13 +170,13 @@ class FailPoints:
         self._on_change()
 
     def set_aside(self, before: Mapping[str, FailPoint]) -> dict[str, FailPoint]:
-        """Restore an earlier set of fail points with `restore`, and return the fail points that were set since then."""
+        """Restore an earlier set of fail points as `restore` does, and return the fail points that were set since then."""
         since = {name: one for name, one in self.active.items() if before.get(name) is not one}
         self.restore(before)
         return since
 
     def enter(self, name: str) -> FailPoint | None:
-        """Count an entry of a fail point, if it is set. Return the fail point if this entry triggers it, otherwise None.
+        """Count an entry of a fail point, if the fail point is set. Return the fail point if this entry triggers it, otherwise None.
 
         Every call counts as an entry. Therefore call this method only if the fail point's data in `active` applies to the command.
         """
@@ -197,8 +198,9 @@ class FailPoints:
         return found
 
     def block(self, operation: Operation, seconds: float) -> None:
-        """Block an operation for some seconds. The wait ends early if the operation is interrupted or its time limit expires, or if the
-        server stops.
+        """Block an operation for some seconds.
+
+        The wait ends early if the operation is interrupted or its time limit expires, or if the server stops.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -206,7 +208,7 @@ class FailPoints:
         self._wait(operation, lambda: False, seconds)
 
     def hold(self, name: str, operation: Operation) -> None:
-        """Enter a fail point. If this triggers it, block the operation until the fail point is turned off or set again.
+        """Enter a fail point. If this entry triggers it, block the operation until the fail point is turned off or set again.
 
         The wait ends early if the operation is interrupted or its time limit expires, or if the server stops.
 

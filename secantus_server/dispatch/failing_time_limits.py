@@ -25,8 +25,9 @@ def parse_never(data: dict[str, Any]) -> None:
 
 
 def apply_to_limit(points: FailPoints, operation: Operation) -> None:
-    """Apply the two fail points to an operation with a time limit. Depending on the fail point, the limit expires immediately or is
-    removed.
+    """Trigger maxTimeAlwaysTimeOut or maxTimeNeverTimeOut for an operation with a time limit.
+
+    The first makes the limit expire immediately, and the second removes the limit.
 
     Raises:
         CommandError: 50 MaxTimeMSExpired.

@@ -1,5 +1,6 @@
-"""The fail point onPrimaryTransactionalWrite, which makes a retryable write fail before its commit, or closes the connection after the
-commit.
+"""The fail point onPrimaryTransactionalWrite, which makes a retryable write fail before its commit.
+
+It can also close the connection, either before or after the commit.
 
 https://github.com/mongodb/specifications/blob/master/source/retryable-writes/tests/README.md
 """
@@ -52,8 +53,9 @@ def parse_failure(data: dict[str, Any]) -> Failure:
 
 
 class _FailingWork:
-    """A unit of work that triggers the fail point when documents are written. After the command, `closes` is True if the connection must
-    be closed.
+    """A unit of work that triggers the fail point onPrimaryTransactionalWrite when documents are written.
+
+    After the command, `closes` is True if the connection must be closed.
 
     Arguments:
         work: the wrapped unit of work, which executes the writes.
@@ -69,10 +71,10 @@ class _FailingWork:
         return self._work.reading()
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Write through the wrapped unit of work, but enter the fail point before the commit; see `UnitOfWork.write`.
+        """Write through the wrapped unit of work, as `UnitOfWork.write` does, but enter the fail point before the commit.
 
         Raises:
-            CloseConnection: if the fail point closes the connection before the commit.
+            CloseConnection: the fail point closes the connection before the commit.
         """
         acting: Failure | None = None
         has_entered = False
@@ -109,20 +111,20 @@ class _FailingWork:
 
 
 def _failure(code: int, closes: bool) -> Exception:
-    """Return the exception to raise before the commit of a write, so that nothing is committed."""
+    """Return the exception that the fail point raises before the commit of a write, so that nothing is committed."""
     if closes:
         return CloseConnection(f"{FAIL_POINT} fails a write and closes the connection")
     return InjectedError(code, f"Failing write due to the fail point {FAIL_POINT}: it is not committed", None)
 
 
 def run_failing(request: Request, run: Callable[[], Reply]) -> Reply:
-    """Run a retryable write while the fail point is set.
+    """Run a retryable write while the fail point onPrimaryTransactionalWrite is set.
 
     Arguments:
         run: executes the write with `request.work`.
 
     Raises:
-        CloseConnection: if the fail point closes the connection.
+        CloseConnection: the fail point closes the connection.
         CommandError: the errors of the write.
     """
     request.work = work = _FailingWork(request.work, request.services.fail_points)

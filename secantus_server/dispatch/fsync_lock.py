@@ -17,7 +17,7 @@ _LOOK_S = 0.05
 
 
 class FsyncLock:
-    """The fsync lock. It can be acquired several times and counts its acquisitions.
+    """The fsync lock. It counts its acquisitions, and blocks writes until each of them is undone.
 
     Arguments:
         on_change: called after each acquisition and release.
@@ -25,7 +25,7 @@ class FsyncLock:
     Attributes:
         waiting: the ids of the threads that are blocked by the lock.
 
-    Threads: `_changed` guards `count` and `waiting`; `is_held` reads `count` without locking.
+    Threads: `_changed` guards `count` and `waiting`. `is_held` reads `count` without locking.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -36,7 +36,7 @@ class FsyncLock:
 
     @property
     def is_held(self) -> bool:
-        """Return whether the lock is held, which blocks writes."""
+        """Return whether the lock is held, so that writes must wait."""
         return self.count > 0
 
     def acquire(self, operation: Operation, operations: Operations, is_write: Callable[[Operation], bool], timeout_s: float) -> int:
@@ -48,7 +48,7 @@ class FsyncLock:
             timeout_s: the maximum time to wait for the running writes.
 
         Raises:
-            CommandError: 24 LockTimeout, or the error that ended the operation. After an error the acquisition is undone.
+            CommandError: 24 LockTimeout, or the error that interrupted the operation. After an error, the acquisition is undone.
         """
         with self._changed:
             self.count += 1
@@ -90,10 +90,10 @@ class FsyncLock:
             self.release()
 
     def wait(self, operation: Operation) -> None:
-        """Wait until the lock is not held.
+        """Block until the lock is not held.
 
         Raises:
-            CommandError: the error that ended the operation.
+            CommandError: the error that interrupted the operation.
         """
         with self._changed:
             self.waiting.add(operation.thread)

@@ -1,4 +1,4 @@
-"""The interface for operations that test harnesses need and for which MongoDB has no commands.
+"""The interface for operations that test harnesses need and that MongoDB's commands do not offer.
 
 `SecantusDBServer` implements the operations. Clients call them with the command secantusTest.
 """
@@ -13,8 +13,9 @@ Fate = Literal["", "created", "dropped", "replaced", "redefined"]
 
 
 class DumpedCollection(NamedTuple):
-    """A collection or view with its definition and its documents in natural order. For a time-series collection, the stored buckets are
-    included.
+    """A dump of a collection or view: its definition, and its documents in natural order.
+
+    The documents of a time-series collection are its stored buckets.
     """
 
     db: str
@@ -46,7 +47,7 @@ class Difference(NamedTuple):
 
 
 class LoggedCommand(Protocol):
-    """A finished command in the command log; `work.command_records.CommandRecord` implements it."""
+    """A finished command in the command log. `work.command_records.CommandRecord` implements this interface."""
 
     name: str
     keys_examined: int
@@ -57,7 +58,7 @@ class LoggedCommand(Protocol):
 
     @property
     def namespace(self) -> str:
-        """Return the full name of the collection."""
+        """Return the full name of the command's collection."""
 
     @property
     def text(self) -> str:
@@ -69,7 +70,7 @@ class LoggedCommand(Protocol):
 
     @property
     def plan_summary(self) -> str:
-        """Return a summary of the command's plans, which lists the collection scans and index scans."""
+        """Return a summary of the command's query plans, which lists the collection scans and index scans."""
 
 
 #: Commands of the log, the log position after the last command, and the number of commands that were dropped because the log was full.
@@ -84,10 +85,10 @@ class Harness(Protocol):
         """Return the open snapshots, outermost first. Each snapshot has an attribute `number`."""
 
     def snapshot(self) -> Any:
-        """Take a snapshot."""
+        """Take a snapshot and return it."""
 
     def restore(self, snapshot: Any) -> None:
-        """Restore the server's contents as of a snapshot."""
+        """Restore the server's contents to the state of a snapshot."""
 
     def release(self, snapshot: Any) -> None:
         """Release a snapshot without undoing the writes since then."""
@@ -96,8 +97,9 @@ class Harness(Protocol):
         """Return the time of the server's clock in milliseconds since the Unix epoch, and whether the clock is running."""
 
     def move_clock(self, to_ms: int | None = None, *, by_ms: int = 0, runs: bool | None = None) -> int:
-        """Set the server's clock to a time or move it by an offset, and return the new time. If `runs` is given, also start or stop the
-        clock.
+        """Set the server's clock to a time or move it by an offset, and return the new time.
+
+        If `runs` is given, also start or stop the clock.
         """
 
     def restore_clock(self) -> None:
@@ -110,7 +112,7 @@ class Harness(Protocol):
         """Stop secantusTest's command log."""
 
     def clear_wire_log(self) -> None:
-        """Remove the commands from secantusTest's command log. Positions in the log stay valid."""
+        """Remove the commands from secantusTest's command log. Positions in the log remain valid."""
 
     def wire_log(self, start: int) -> LoggedCommands | None:
         """Return the commands in secantusTest's command log from position `start` on, or None if the log was never started."""

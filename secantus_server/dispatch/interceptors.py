@@ -23,7 +23,7 @@ Outcome = dict[str, Any] | CommandError
 
 
 class Call(Protocol):
-    """The interface of a command for interceptors; `Request` implements it.
+    """The interface through which interceptors access a command. `Request` implements it.
 
     Arguments:
         name: the command's name as the client wrote it.
@@ -58,7 +58,7 @@ class Interceptor:
 
     @property
     def is_active(self) -> bool:
-        """Return whether the interceptor must be called. When the result changes, a subclass must call `Interceptors.refresh`."""
+        """Return whether dispatch must call the interceptor. When the result changes, a subclass must call `Interceptors.refresh`."""
         return True
 
     @property
@@ -67,10 +67,10 @@ class Interceptor:
         return -math.inf
 
     def before(self, call: Call) -> None:
-        """Run before a command whose arguments are valid.
+        """Run before a command, after its arguments have been validated.
 
         Raises:
-            CommandError: if the interceptor refuses the command. `after` is called nevertheless.
+            CommandError: the interceptor refuses the command. `after` is called nevertheless.
         """
 
     def after(self, call: Call, outcome: Outcome) -> None:
@@ -84,8 +84,9 @@ class Interceptor:
 class Interceptors:
     """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
-    `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the active
-    interceptors. For a command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing.
+    The attributes `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the
+    active interceptors. For a command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs
+    nothing.
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.
@@ -99,7 +100,7 @@ class Interceptors:
         self.threshold_s = math.inf
 
     def install(self, *interceptors: Interceptor, first: bool = False) -> None:
-        """Install interceptors after those already installed, or before them if `first` is True."""
+        """Install interceptors after the interceptors that are already installed, or before them if `first` is True."""
         self._installed = interceptors + self._installed if first else self._installed + interceptors
         self.refresh()
 

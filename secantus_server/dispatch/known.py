@@ -1,4 +1,4 @@
-"""The commands of MongoDB 8.2 that this server does not support yet. Remove a name when its command is implemented.
+"""The list of the MongoDB 8.2 commands that this server does not support yet. Remove a name when its command is implemented.
 
 https://www.mongodb.com/docs/manual/reference/command/
 

@@ -1,4 +1,4 @@
-"""The verbosity of log components: the parameters logLevel and logComponentVerbosity.
+"""The verbosity of log components, which the parameters logLevel and logComponentVerbosity set.
 
 https://www.mongodb.com/docs/manual/reference/parameters/#mongodb-parameter-param.logComponentVerbosity
 
@@ -33,7 +33,7 @@ _COMPONENTS = (
 
 
 def default_verbosity() -> dict[str, Any]:
-    """Return the default verbosities."""
+    """Return the default verbosity of each log component."""
     components = {
         name: {"verbosity": INHERITED, **{child: {"verbosity": INHERITED} for child in _CHILDREN.get(name, ())}} for name in _COMPONENTS
     }
@@ -41,7 +41,7 @@ def default_verbosity() -> dict[str, Any]:
 
 
 def changed_verbosity(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
-    """Return a copy of the verbosities with changes applied.
+    """Return a copy of the component verbosities with changes applied.
 
     Arguments:
         current: the verbosities of all components.

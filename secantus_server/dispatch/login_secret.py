@@ -1,8 +1,8 @@
 """The secret from which the salts for unknown users are derived.
 
-During a login, an unknown user gets such a salt, so that a client cannot find out which users exist. The secret is stored, so that these
-salts survive a restart like the salts of existing users. Clients cannot read the secret, and backup archives without users do not contain
-it.
+During a login, the server sends an unknown user such a salt, so that a client cannot find out which users exist. The secret is stored, so
+that these salts survive a restart like the salts of existing users. Clients cannot read the secret, and backup archives without users do
+not contain it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LoginSecret:
         self._secret = b""
 
     def get(self) -> bytes:
-        """Return the secret. The caller must not have an open transaction."""
+        """Return the secret, and create it on first use. The caller must not have an open transaction."""
         with self._lock:
             self._secret = self._secret or self._stored()
         return self._secret

@@ -1,4 +1,4 @@
-"""The memory limits of commands. A test can lower a limit with setParameter, to exceed it without writing 100 megabytes."""
+"""The memory limits of commands. A test can lower a limit with setParameter, so that it need not write 100 megabytes to exceed it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ALLOW_DISK_USE = "allowDiskUseByDefault"
 
 
 def operation_bytes() -> int:
-    """Return the default of `OPERATION`: 1 GB or 20 % of the machine's memory, whichever is greater."""
+    """Return the default of the limit `OPERATION`: 1 GB or 20 % of the machine's memory, whichever is greater."""
     return max(1 << 30, memory_bytes() // 5)
 
 
 def memory_limits(parameters: dict[str, Any]) -> MemoryLimits:
-    """Return the current limits.
+    """Return the current memory limits.
 
     Arguments:
         parameters: the current values of the parameters.

@@ -54,7 +54,7 @@ def collection_name(command: str, db: str, value: Any) -> str:
 
 
 def _check_utf8(name: str) -> None:
-    """Raise an error for a name that is not valid UTF-8, because drivers could not decode a reply that contains it."""
+    """Raise an error if a name is not valid UTF-8, because drivers could not decode a reply that contains it."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -81,7 +81,7 @@ def is_too_long(db: str, name: str) -> bool:
 
 
 def check_length(db: str, name: str) -> None:
-    """Check the length of a namespace.
+    """Raise an error if a namespace is longer than MongoDB allows.
 
     Raises:
         CommandError: 73 InvalidNamespace.
@@ -91,7 +91,7 @@ def check_length(db: str, name: str) -> None:
 
 
 def check_collection_uuid(catalog: Catalog | CatalogView, db: str, name: str, uuid: Binary | None) -> None:
-    """Check that a collection has the UUID that the command expects.
+    """Raise an error if a collection does not have the UUID that the command expects.
 
     Raises:
         CommandError: 361 CollectionUUIDMismatch.

@@ -1,4 +1,4 @@
-"""The selection of commands for the profiler and the slow command log.
+"""Selects the commands that the profiler and the slow command log record.
 
 https://www.mongodb.com/docs/manual/tutorial/manage-the-database-profiler/
 """
@@ -21,7 +21,7 @@ NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 @dataclass(frozen=True)
 class Profiling:
-    """The settings of the profiler. An instance is never modified, only replaced as a whole.
+    """The settings of the profiler. Instances are immutable, so a change replaces the whole instance.
 
     Arguments:
         levels: the level, 1 or 2, of each profiled database.
@@ -74,7 +74,7 @@ class Observer:
         self._adjust()
 
     def is_slow(self, call: Call) -> bool:
-        """Return whether a command was slow and belongs to the random sample. The result is determined once per command."""
+        """Return whether a command was slow and belongs to the random sample. The result is computed only once per command."""
         if call.is_slow is None:
             slow = call.seconds * 1000 > self.profiling.slow_ms
             call.is_slow = slow and self._clock.random.random() < self.profiling.sample_rate

@@ -15,16 +15,16 @@ __all__ = ["Notes", "Operation", "Operations"]
 
 
 class Notes(Protocol):
-    """The interface of a command's recorded plans; `query.plan_notes.PlanNotes` implements it."""
+    """The interface of a command's recorded query plans. `query.plan_notes.PlanNotes` implements it."""
 
     def add(self, plan: Any, query: Any = None) -> None:
-        """Record a plan that is about to be executed."""
+        """Record a query plan that is about to be executed."""
 
     def count(self, usage: Any) -> None:
         """Add the numbers of keys and documents that the command examined to its connection's usage."""
 
     def resume(self) -> None:
-        """Start new records for the next command on the same cursor."""
+        """Start new counts, because the next command on the same cursor starts."""
 
 
 class Operations:
@@ -33,7 +33,7 @@ class Operations:
     Arguments:
         new_notes: creates empty `Notes`.
 
-    Threads: no lock is needed, because single dict operations and `next` on the counter are atomic, and each operation has its own key.
+    Threads: no lock is needed. Single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
     def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
@@ -72,10 +72,10 @@ class Operations:
         return list(self.running.values())
 
     def current(self, last: Operation) -> Operation | None:
-        """Return the operation that is running in the calling thread, or None.
+        """Return the operation that is running in the calling thread, or None if absent.
 
         Arguments:
-            last: the operation to try first, because it is probably the current one.
+            last: the operation to try first, because it is probably the current operation.
         """
         thread = get_ident()
         if last.thread == thread and last.opid in self.running:
@@ -83,8 +83,9 @@ class Operations:
         return next((operation for operation in self.all() if operation.thread == thread), None)
 
     def check_waiting(self) -> None:
-        """Call `check` of the operation that is running in the calling thread. Waiting code without a reference to its operation calls
-        this method.
+        """Call `check` of the operation that is running in the calling thread.
+
+        Waiting code that has no reference to its operation calls this method.
 
         Raises:
             CommandError: the errors of `Operation.check`.
@@ -95,13 +96,13 @@ class Operations:
                 operation.check()
 
     def kill(self, opid: int) -> None:
-        """Interrupt an operation, which raises an error at its next check. As in MongoDB, ignore an unknown id."""
+        """Interrupt an operation, so that its next check raises an error. As in MongoDB, ignore an unknown id."""
         operation = self.running.get(opid)
         if operation is not None:
             operation.interrupt(CommandError(11601, "operation was interrupted"))
 
     def kill_all(self, error: CommandError) -> None:
-        """Interrupt every operation: each raises the error at its next check."""
+        """Interrupt every operation, so that its next check raises the given error."""
         for operation in self.all():
             # Each operation gets its own copy of the error, because the labels depend on the command.
             operation.interrupt(CommandError(error.code, error.message, error.labels, error.info))

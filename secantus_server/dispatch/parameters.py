@@ -1,4 +1,4 @@
-"""The server's parameters: parameters that drivers and tools read, and parameters that have an effect in this server.
+"""The server's parameters. They are parameters that drivers and tools read, or that have an effect in this server.
 
 https://www.mongodb.com/docs/manual/reference/parameters/
 """
@@ -44,7 +44,7 @@ MAX_TRANSACTIONS = "maxConcurrentMultiDocumentTransactions"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of the server.
+    """A server parameter.
 
     Arguments:
         default: returns the parameter's default value.
@@ -67,14 +67,14 @@ def _constant(value: Any) -> Callable[[Settings], Any]:
 
 
 def _boolean(name: str, value: Any) -> bool:
-    """Convert any value to a bool. Null becomes false. A value that is neither null, a bool nor a number becomes true."""
+    """Convert any value to a bool. Null becomes false, and any other value that is neither a bool nor a number becomes true."""
     return a.truth(value) if type(value) is bool or is_number(value) else value is not None
 
 
 def _integer(minimum: int | None = None, maximum: int | None = None) -> a.Check:
     """Return a check that converts a number or a bool to an integer.
 
-    For a value of any other type, the check raises 2 BadValue instead of the error 14 that `arguments.integer` raises.
+    For a value of any other type, the check raises error 2 BadValue. The check of `arguments.integer` would raise error 14 instead.
     """
     check = a.integer(minimum, maximum)
 
@@ -91,9 +91,9 @@ def _writes_noops(settings: Settings) -> bool:
 
 
 def _sync_delay(name: str, value: Any) -> float:
-    """Check the number of seconds between checkpoints.
+    """Validate the number of seconds between checkpoints.
 
-    Raise an error for 0, which would disable checkpoints, so that WiredTiger's log would grow without bound.
+    Raise an error for 0, because without checkpoints WiredTiger's log would grow without bound.
     """
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
@@ -106,7 +106,7 @@ def _sync_delay(name: str, value: Any) -> float:
 
 
 def _burst_capacity(name: str, value: Any) -> float:
-    """Check the number of seconds for which unused capacity for new connections accumulates."""
+    """Validate the number of seconds for which unused capacity for new connections accumulates."""
     if not is_number(value):
         raise a.wrong_type(name, value, "[long, int, decimal, double]")
     seconds = to_float(value)
@@ -169,7 +169,7 @@ PARAMETERS: dict[str, Parameter] = {
 
 
 def find_parameter(name: str, release: Release) -> Parameter | None:
-    """Return the parameter with this name, or None if the given release has no such parameter."""
+    """Return the parameter with a name, or None if the given release has no such parameter."""
     found = PARAMETERS.get(name)
     return None if found is None or (found.since is not None and not release.has(found.since)) else found
 

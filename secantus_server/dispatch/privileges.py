@@ -1,4 +1,4 @@
-"""The declarations of the privileges that commands require, and the check whether a user has these privileges.
+"""Declares the privileges that commands require, and checks whether a user has these privileges.
 
 https://www.mongodb.com/docs/manual/reference/privilege-actions/
 """
@@ -32,7 +32,7 @@ _COLLECTION, _DATABASE = Resource.COLLECTION, Resource.DATABASE
 
 
 class Authorized(Protocol):
-    """The interface of a command for authorization; `Request` implements it.
+    """The interface through which authorization accesses a command. `Request` implements it.
 
     Arguments:
         name: the command's name as the client wrote it.
@@ -53,7 +53,7 @@ class Authorized(Protocol):
 
 @dataclass(slots=True)
 class OtherCommand:
-    """A command to authorize that is not the running command: an explained command, or the command that opened a cursor."""
+    """A command that must be authorized although it is not the running command, such as an explained command or the origin of a cursor."""
 
     name: str
     db: str
@@ -78,7 +78,7 @@ class Privileges:
         by_arguments: the actions that certain arguments require, possibly on another resource. For example, `upsert` requires `insert`,
             and `$out` requires `insert` and `remove`. `check` checks whether the user has these actions.
         requires_auth: whether a client must have authenticated; False for commands that connect or authenticate clients.
-        check: returns whether the user may use the command's arguments; given if and only if `by_arguments` is given.
+        check: returns whether the user may use the command's arguments; required if and only if `by_arguments` is not empty.
     """
 
     actions: tuple[str, ...] = ()
@@ -95,17 +95,17 @@ AUTHENTICATED = Privileges()
 
 
 def on_cluster(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the required privileges of a command that acts on the server."""
+    """Return the required privileges of a command that affects the whole server."""
     return Privileges(actions, Resource.CLUSTER, by_arguments, check=check)
 
 
 def on_database(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the required privileges of a command that acts on the database on which it runs."""
+    """Return the required privileges of a command that affects the database on which it runs."""
     return Privileges(actions, Resource.DATABASE, by_arguments, check=check)
 
 
 def on_collection(*actions: str, by_arguments: tuple[str, ...] = (), check: Check | None = None) -> Privileges:
-    """Return the required privileges of a command that acts on the collection in its first field."""
+    """Return the required privileges of a command that affects the collection in its first field."""
     return Privileges(actions, Resource.COLLECTION, by_arguments, check=check)
 
 
@@ -158,12 +158,12 @@ def bypasses_validation(call: Authorized) -> bool:
 
 
 def may_bypass_validation(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may bypass document validation, or the command does not bypass it."""
+    """Return False if a command bypasses document validation although the user may not."""
     return not bypasses_validation(call) or "bypassDocumentValidation" in grants.on(call.db, collection_of(call))
 
 
 def named(call: Authorized, field: str, containing: bytes = b"") -> list[dict[str, Any]]:
-    """Return the documents in an array argument of a command. The message may contain the array as a document sequence.
+    """Return the documents in an array argument of a command, which may be a document sequence of the message.
 
     Arguments:
         containing: bytes that the BSON of each required document contains. Other documents in a document sequence are skipped without

@@ -1,4 +1,4 @@
-"""The argument `rawData`, with which a command on a time-series collection reads and writes the collection's buckets.
+"""The argument `rawData`, with which a command on a time-series collection accesses the collection's buckets instead of its documents.
 
 https://jira.mongodb.org/browse/DRIVERS-3064
 """
@@ -28,7 +28,7 @@ def buckets_of(services: Services, db: str, name: str) -> str | None:
 
 
 def target_buckets(command: Command, request: Request) -> str | None:
-    """Rewrite a command with `rawData` so that it runs on the buckets collection, as in MongoDB.
+    """Rewrite a command with `rawData` so that it runs on the buckets collection, as MongoDB does.
 
     Return the name of the time-series collection, or None if the command is not on a time-series collection.
     """
@@ -51,10 +51,9 @@ def rename_target(services: Services, db: str, body: dict[str, Any], field: str)
 
 
 def show_series(request: Request, reply: Reply, name: str) -> None:
-    """Set the namespace of a reply's cursor to the time-series collection instead of its buckets. The client then sends this name in
-    getMore.
+    """Set the namespace of a reply's cursor to the time-series collection instead of its buckets collection.
 
-    MongoDB does so since 9.0 (SERVER-120476).
+    The client then sends the name of the time-series collection in getMore, as since MongoDB 9.0 (SERVER-120476).
     """
     cursor = reply.get("cursor")
     if cursor is None or not request.services.release.has(VIEWLESS_TIMESERIES):
@@ -66,6 +65,6 @@ def show_series(request: Request, reply: Reply, name: str) -> None:
 
 
 def may_use_raw_data(call: Authorized, grants: Grants) -> bool:
-    """Return whether the user may use `rawData` on the command's collection, or the command does not contain `rawData`."""
+    """Return False if a command contains `rawData` although the user may not use it on the command's collection."""
     name = call.body[call.name]
     return not call.body.get(FIELD) or type(name) is not str or ACTION in grants.on(call.db, name)

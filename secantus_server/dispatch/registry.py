@@ -1,7 +1,7 @@
 """The registry of commands. Each module that implements a command registers it with its arguments.
 
-A module is imported when one of its commands is first looked up (`commands/all.py`). `known.py` lists the MongoDB commands that this
-server does not support yet.
+A module is imported when one of its commands is looked up for the first time (`commands/all.py`). `known.py` lists the MongoDB commands
+that this server does not support yet.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def import_all_commands() -> None:
 
 
 def _lookup(name: str) -> Command | None:
-    """Return the command of this name, or None."""
+    """Return the command with a name, or None if absent."""
     if name not in _COMMANDS and name in MODULES:
         import_late(MODULES[name])
     return _COMMANDS.get(name)
@@ -170,7 +170,7 @@ def is_command(name: str) -> bool:
 
 
 def find_command(name: str) -> Command:
-    """Return the command of this name.
+    """Return the command with a name.
 
     Raises:
         CommandError: 238 for a MongoDB command that is not supported yet, 59 for an unknown name.
@@ -184,9 +184,9 @@ def find_command(name: str) -> Command:
 
 
 def command_to_run(name: str) -> Command:
-    """Return the command of this name. If the command is not supported yet, return a placeholder.
+    """Return the command with a name, or a placeholder if the command is not supported yet.
 
-    The placeholder raises error 238 when it is run. The error is deferred, so that fail points apply to unsupported commands, too.
+    The placeholder raises error 238 when it is run. The error is deferred, so that fail points also apply to unsupported commands.
 
     Raises:
         CommandError: 59 for an unknown name.

@@ -1,4 +1,4 @@
-"""The request: a running command, its message and client, and the server's services."""
+"""The request, which represents a running command with its message, its client, and the server's services."""
 
 from __future__ import annotations
 
@@ -151,8 +151,9 @@ class Request:
         return other
 
     def forget_cluster_time(self) -> None:
-        """Clear the cached cluster time, so that the next `parse_context` reads it again. Each operation of a bulkWrite has its own
-        cluster time.
+        """Clear the cached cluster time, so that the next `parse_context` reads the time again.
+
+        The reason is that each operation of a bulkWrite has its own cluster time.
         """
         self._cluster_time = None
 

@@ -1,4 +1,4 @@
-"""The services of one server, which are created once and passed to every request."""
+"""The services of a server, which are created once and passed to every request."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ class Services:
     """The components of a running server.
 
     Arguments:
-        request_stop: makes another thread stop the server.
+        request_stop: requests that another thread stops the server.
         parameters: the values set by setParameter. The dict is replaced as a whole, because snapshots refer to it.
         connections: the connected clients.
         interceptors: the actions before and after commands.
-        writes: after each commit, wakes the readers that wait for data.
+        writes: wakes the readers that wait for data, after each commit.
         work: the unit of work outside multi-document transactions; `assembly.py` sets it.
         open_transaction: begins a session's transaction when its first statement runs; `assembly.py` sets it.
         harness: the interface through which the command secantusTest controls the server; `assembly.py` sets it.
@@ -159,7 +159,8 @@ class Services:
     def document_time(self) -> Timestamp | None:
         """Return the current timestamp for documents and `$$CLUSTER_TIME`, or None without a replica set.
 
-        The timestamp is normally the operation time. If a test has moved the clock, it is the clock's time instead, because the operation
+        The timestamp is normally the operation time. If a test has moved the clock, return the clock's time instead, because the
+        operation
         time must never decrease and therefore cannot follow the clock.
         """
         if not self.settings.replica_set:
@@ -175,7 +176,7 @@ class Services:
             self.cursors.kill_where(lambda cursor: not cursor.in_use and cursor.session in ended)
 
     def fail(self, error: StorageError) -> None:
-        """Handle a fatal error of the store: log it and stop the server. Ignore further errors."""
+        """Log a fatal error of the store and stop the server. Ignore further errors."""
         if self.failure is None:
             self.failure = error
             self.log.error(error.message)

@@ -1,4 +1,4 @@
-"""Statements of multi-document transactions. Validates their options, and begins, continues and ends the transaction.
+"""Statements of multi-document transactions. This module validates their options, and begins, continues and ends the transaction.
 
 https://github.com/mongodb/specifications/blob/master/source/transactions/transactions.md
 """
@@ -38,7 +38,7 @@ def check_transaction_options(command: Command, request: Request) -> None:
     """Validate `autocommit` and `startTransaction`, and check that the command may run in a transaction.
 
     Raises:
-        CommandError: 72 InvalidOptions for a wrong combination, 14, 263 OperationNotSupportedInTransaction.
+        CommandError: 72 InvalidOptions for an invalid combination, 14 TypeMismatch, 263 OperationNotSupportedInTransaction.
     """
     body = request.body
     autocommit, start = body.get("autocommit"), body.get("startTransaction")
@@ -66,10 +66,10 @@ def check_transaction_options(command: Command, request: Request) -> None:
 
 
 def _check_command(command: Command, request: Request) -> None:
-    """Check that a command, with its read and write concerns, is allowed in a transaction.
+    """Check that a command with its read and write concerns is allowed in a transaction.
 
     Raises:
-        CommandError: 263, 72.
+        CommandError: 263 OperationNotSupportedInTransaction, 72 InvalidOptions.
     """
     body, place = request.body, command.in_transaction
     starts = "startTransaction" in body
@@ -105,8 +105,9 @@ def run_statement(
         run: runs the command.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 for a `txnNumber` that is already in use, 251 NoSuchTransaction, 256 TransactionCommitted;
-            and the errors of the command.
+        CommandError: 225 TransactionTooOld, 117 for a `txnNumber` that is already in use, 251 NoSuchTransaction, 256
+            TransactionCommitted.
+            Also the errors of the command.
     """
     try:
         transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)
@@ -135,7 +136,7 @@ def _run_in(
     arguments: dict[str, Any],
     run: Callable[[Command, Request, dict[str, Any]], Reply],
 ) -> Reply:
-    """Run a statement of a transaction. The caller holds the transaction's lock."""
+    """Run a statement of a transaction. The caller must hold the transaction's lock."""
     done = False
     try:
         transaction.enter(request.operation)
@@ -157,7 +158,7 @@ def _run_in(
 
 
 def _start(request: Request) -> SessionTransaction:
-    """Return the new transaction of a request. The express lane may have begun it already."""
+    """Return a new transaction for a request, or the transaction that the express lane (the fast path) has already begun."""
     session, unfinished = request.session, request.message.unfinished
     assert session is not None, "checked with the options"
     if unfinished is not None and unfinished.transaction is not None:
@@ -170,7 +171,7 @@ def begin_transaction(services: Services, session: bytes, number: int) -> Sessio
     """Begin a transaction of a session. If the session has an open transaction with an older number, abort it first.
 
     Raises:
-        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress; since MongoDB 9.0 also an error if too many transactions
+        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress. Since MongoDB 9.0 also an error if too many transactions
             are open.
     """
     _check_limit(services, session)
@@ -186,8 +187,9 @@ def begin_transaction(services: Services, session: bytes, number: int) -> Sessio
 
 
 def _check_limit(services: Services, session: bytes) -> None:
-    """Raise an error if too many transactions are open. The session's own open transaction does not count, because the new one replaces
-    it.
+    """Raise an error if too many transactions are open.
+
+    The session's own open transaction is not counted, because the new transaction replaces it.
     """
     if not services.release.has(TRANSACTION_LIMIT):
         return
@@ -199,11 +201,11 @@ def _check_limit(services: Services, session: bytes) -> None:
 
 
 def _record(services: Services, transaction: SessionTransaction) -> None:
-    """Abort the session's open transaction with an older number, if any, and register a new transaction.
+    """Register a new transaction. If the session has an open transaction with an older number, abort that transaction first.
 
     Raises:
-        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write in the meantime; the
-            operation's error if it is interrupted while a statement of the older transaction runs.
+        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write in the meantime. If the
+            operation is interrupted while a statement of the older transaction runs, the operation's error.
     """
     sessions, acquire = services.sessions, services.engine.acquire_lock
     session, number = transaction.session, transaction.number
@@ -244,8 +246,9 @@ def find_transaction(request: Request) -> SessionTransaction:
 
 
 def enter_transaction(transaction: SessionTransaction, request: Request) -> None:
-    """Continue a transaction, or open it for its first statement at the read time that the request specifies. The caller holds the
-    transaction's lock.
+    """Continue a transaction, or open it for its first statement at the read time that the request specifies.
+
+    The caller must hold the transaction's lock.
 
     Raises:
         CommandError: see `continue_transaction`.
@@ -259,7 +262,7 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
 
 
 def continue_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Continue a transaction, or open it for its first statement. The caller holds the transaction's lock.
+    """Continue a transaction, or open it for its first statement. The caller must hold the transaction's lock.
 
     Raises:
         CommandError: 251 NoSuchTransaction if the transaction was aborted, 256 TransactionCommitted if it was committed.
@@ -281,7 +284,7 @@ def continue_transaction(transaction: SessionTransaction, services: Services) ->
 
 
 def commit_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Commit a transaction after a call of `continue_transaction`. If an error occurs, abort it. The caller holds the transaction's lock.
+    """Commit a transaction, or abort it if an error occurs. The caller must have called `continue_transaction` and hold its lock.
 
     Raises:
         CommandError: 112 WriteConflict, or another error of the store.
@@ -295,10 +298,12 @@ def commit_transaction(transaction: SessionTransaction, services: Services) -> N
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:
-    """Abort a transaction in progress. The caller holds the transaction's lock."""
+    """Abort a transaction in progress. The caller must hold the transaction's lock."""
     request.services.sessions.transactions.abort_held(transaction)
 
 
 def ends_transaction(request: Request, error: CommandError) -> bool:
-    """Return whether an error ends the transaction. Such an error fails the whole command instead of becoming one of its `writeErrors`."""
+    """Return whether an error ends the transaction. If so, the error fails the whole command instead of becoming one of its
+    `writeErrors`.
+    """
     return request.transaction is not None and (error.code in TRANSIENT_CODES or error.code in _FATAL_CODES)

@@ -1,5 +1,6 @@
-"""The server's view of its topology: its address, replica set, role, and the topologyVersion. An awaitable hello waits for a change of
-the topologyVersion.
+"""The server's view of its topology: its address, replica set, role, and topologyVersion.
+
+An awaitable hello waits until the topologyVersion changes.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def _election_id(term: int) -> ObjectId:
 class Topology:
     """The server's state as a member of its (single-node) replica set.
 
-    The node is the primary, except for a limited time after a step-down. No thread waits for the end of that time. Instead, the election
-    takes place at the next check of the role after it is due, or in a waiting hello, which wakes up at that time.
+    The node is the primary, except for a limited time after a step-down. No thread waits for the end of that time. Instead, the next
+    check of
+    the role after that time holds the election. A waiting hello also wakes up at that time and holds it.
 
     Arguments:
         on_change: called after each change of the role.
@@ -113,14 +115,14 @@ class Topology:
             self._changed.notify_all()
 
     def renew(self) -> dict[str, Any]:
-        """Increase the topologyVersion without a change of role, and return it. Waiting hellos return immediately."""
+        """Increase the topologyVersion without a change of role, and return the new version. Waiting hellos return immediately."""
         with self._changed:
             self._counter += 1
             self._changed.notify_all()
             return self.version()
 
     def version(self) -> dict[str, Any]:
-        """Return the topologyVersion of a hello reply."""
+        """Return the topologyVersion for a hello reply."""
         return {"processId": self.process_id, "counter": Int64(self._counter)}
 
     def config(self) -> dict[str, Any]:
@@ -157,8 +159,9 @@ class Topology:
         }
 
     def wait_for_change(self, known: int, timeout_s: float, operation: Operation) -> None:
-        """Block until the topologyVersion differs from the client's, the timeout expires, or the server stops. Hold an election when it
-        is due.
+        """Block until the topologyVersion differs from the client's, the timeout expires, or the server stops.
+
+        If an election becomes due meanwhile, hold it.
 
         Arguments:
             known: the counter of the client's topologyVersion.

@@ -1,4 +1,4 @@
-"""Handles `txnNumber` outside transactions: checks that the command is a retryable write, and executes each of its statements only once.
+"""Handles `txnNumber` outside transactions. It checks that the command is a retryable write, and executes each statement only once.
 
 If a client retries a statement that was already executed, the reply contains the result of the first execution.
 
@@ -27,7 +27,7 @@ _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", 
 def run_once(
     command: Command, request: Request, arguments: dict[str, Any], run: Callable[[Command, Request, dict[str, Any]], Reply]
 ) -> Reply:
-    """Run a retryable write while holding its lock. Skip statements that were already executed when the write was sent before.
+    """Run a retryable write while holding its lock. Skip statements that were already executed when the client sent the write before.
 
     The command detects such statements with `executed_before`. Their ids are added to the reply.
 
@@ -37,8 +37,8 @@ def run_once(
         run: runs the command.
 
     Raises:
-        CommandError: 72 without a session, with a negative number, or with the number of a transaction; 20 on a standalone server; 50768
-            if the command is not a retryable write; 225 for a number below the session's newest; and the command's errors.
+        CommandError: 72 without a session, with a negative number, or with the number of a transaction. 20 on a standalone server. 50768
+            if the command is not a retryable write. 225 for a number below the session's newest number. Also the command's errors.
     """
     session, services, number = request.session, request.services, request.body["txnNumber"]
     if session is None or number < 0 or not command.is_retryable or not services.settings.replica_set:
@@ -67,7 +67,7 @@ def run_once(
 
 
 def _check_repeated(session: bytes, number: int, newest: RetryableWrite) -> None:
-    """Check a `txnNumber` that the session has already used, which must be the number of the session's newest retryable write.
+    """Check that a `txnNumber` that the session has already used is the number of its newest retryable write.
 
     Raises:
         CommandError: 225 for an older number, 72 for the number of a transaction.
@@ -95,14 +95,14 @@ def _check_statement_ids(command: Command, request: Request) -> None:
 
 
 def _shown(command: Command, retried: list[int]) -> Reply:
-    """Return the reply's field that contains the ids of statements that were executed before."""
+    """Return the reply field that contains the ids of statements that were executed before."""
     return {"retriedStmtId": retried[0]} if command.name == "findAndModify" else {"retriedStmtIds": retried}
 
 
 def executed_before(request: Request, index: int, kind: str) -> Executed | None:
-    """Return the recorded result of a retryable write's statement if it was already executed, otherwise None.
+    """Return the recorded result of a retryable write's statement, or None if the statement was not executed before.
 
-    If it was executed, add its id to `request.retried`.
+    If it was executed before, add its id to `request.retried`.
 
     Arguments:
         index: the statement's position in the command.
@@ -126,7 +126,7 @@ def executed_before(request: Request, index: int, kind: str) -> Executed | None:
 
 
 def check_single(request: Request, multi: bool, option: str) -> None:
-    """Raise an error for a statement in a retryable write that affects several documents.
+    """Raise an error if a statement in a retryable write affects several documents.
 
     Arguments:
         multi: whether the statement affects several documents.

@@ -1,8 +1,8 @@
 """The interfaces of the unit of work, through which commands read and write, and of its transactions.
 
-A write is a function called the body. The body writes to the store through the recovery unit of its transaction. It also stages the other
-parts of the commit: oplog entries, changed documents, and changes of the catalog. One commit then applies all changes to the store, the
-oplog and memory, and notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
+A write is a function called the body. The body writes to the store through the recovery unit of its transaction. It also stages the
+remaining parts of the commit: oplog entries, changed documents, and changes of the catalog. One commit then applies all changes to the
+store, the oplog and memory, and notifies waiters. `work/auto_commit.py` implements a unit of work that commits every write.
 """
 
 from __future__ import annotations
@@ -35,15 +35,13 @@ OUT_OF_SPACE = 14031
 def concerns_store(error: CommandError) -> bool:
     """Return whether an error comes from the store, so that the unit of work must handle it.
 
-    Errors that concern only a document or the operation do not come from the store.
+    Errors about a single document or about the operation do not come from the store.
     """
     return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):
-    """Signals that a collection is missing in the body of a unit of work. The unit of work then creates the collection and reruns the
-    body.
-    """
+    """Raised by the body of a unit of work if a collection is missing. The unit of work then creates the collection and reruns the body."""
 
     def __init__(self, db: str, name: str) -> None:
         super().__init__(f"{db}.{name}")
@@ -93,10 +91,10 @@ class ReadTransaction(Protocol):
     catalog: CatalogView
 
     def pause(self) -> None:
-        """End the transaction, so that the calling thread can write."""
+        """End the storage transaction, so that the calling thread can write."""
 
     def resume(self) -> None:
-        """Begin another transaction, which sees the writes since `pause`."""
+        """Begin another storage transaction, which sees the writes since `pause`."""
 
 
 class Transaction:
@@ -124,7 +122,7 @@ class Transaction:
 
     @property
     def is_large(self) -> bool:
-        """Return whether the transaction has become so large that a divisible statement should continue in a new transaction."""
+        """Return whether the transaction is so large that a divisible statement should continue in a new transaction."""
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:
@@ -132,7 +130,7 @@ class Transaction:
         return self.changes is not None
 
     def log(self, entry: Entry) -> None:
-        """Stage an oplog entry. The commit writes it before the entries for document changes."""
+        """Stage an oplog entry, which the commit writes before the entries for document changes."""
         self.entries.append(entry)
 
 
@@ -155,7 +153,7 @@ class UnitOfWork(Protocol):
         """Return a context manager that opens a read transaction, which sees one consistent state of the store."""
 
     def write(self, body: Callable[[Transaction], T], check: Check) -> T:
-        """Run a body in a transaction and commit it. Retry after a write conflict. If the store is full, retry once it has space.
+        """Run a body in a transaction and commit it. Retry after a write conflict. If the store is full, free space and retry once.
 
         Arguments:
             body: reads, writes and stages changes; may be called several times. If it stages nothing, nothing is committed.
@@ -173,7 +171,7 @@ class UnitOfWork(Protocol):
     ) -> T:
         """Run a body that changes the catalog and commit it, as `write` does. Catalog changes run one at a time.
 
-        A change of a collection waits until all open multi-document transactions that use the collection have ended.
+        If a collection changes, first wait until all open multi-document transactions that use the collection have ended.
 
         Arguments:
             exclusive: whether to exclude all other transactions during the change, except for open multi-document transactions.
@@ -182,7 +180,10 @@ class UnitOfWork(Protocol):
 
 
 class HeldStates(Protocol):
-    """The retained past states of the store, for commands with read concern "snapshot"; see `work/snapshot_history.py`."""
+    """The retained past states of the store, for commands with read concern "snapshot".
+
+    See `work/snapshot_history.py`.
+    """
 
     def reading(self, held: Any) -> AbstractContextManager[ReadTransaction]:
         """Return a context manager that opens a read transaction on a retained state.
@@ -191,7 +192,8 @@ class HeldStates(Protocol):
             held: the state, from `Cursor.snapshot`.
 
         Raises:
-            CommandError: 239 SnapshotTooOld if the state was released, 246 SnapshotUnavailable if a restore has dropped it.
+            CommandError: 239 SnapshotTooOld if the state was released, 246 SnapshotUnavailable if restoring a server snapshot has dropped
+                it.
         """
 
     def expire(self) -> None:
@@ -205,7 +207,7 @@ class SessionWork(UnitOfWork, OpenWork, Protocol):
     """The unit of work for the commands in a multi-document transaction."""
 
     def read_at(self, wanted: Timestamp) -> None:
-        """Check that the transaction, which has just begun, reads the store's state as of a cluster time.
+        """Raise an error if the transaction, which has just begun, does not see the store's state as of a cluster time.
 
         Raises:
             CommandError: 238 if there were writes after this time; 239 SnapshotTooOld, 246 SnapshotUnavailable.

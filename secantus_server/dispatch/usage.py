@@ -1,4 +1,4 @@
-"""The counts and times of one connection's commands, by collection, which the commands top and serverStatus (`opcounters`) report."""
+"""The counts and times of one connection's commands by collection, for the commands top and serverStatus (`opcounters`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Usage:
         self.counts: defaultdict[str, int] = defaultdict(int)
 
     def record(self, key: Key, counter: str, seconds: float, statements: int = 1) -> None:
-        """Count a command and its time.
+        """Count a command that has run, and add its time.
 
         Arguments:
             counter: the command's counter in serverStatus's `opcounters`.
@@ -66,7 +66,7 @@ class Usage:
         return {name: (total, self.counts.get(f"failed {name}", 0)) for name, total in totals.items()}
 
     def add(self, other: Usage) -> None:
-        """Add another connection's counts and times."""
+        """Add the counts and times of another connection to this object."""
         for name in _TOTALS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for counter, count in other.counts.copy().items():
@@ -75,11 +75,11 @@ class Usage:
             self._merge(key, row)
 
     def latencies(self, db: str, collection: str) -> dict[str, tuple[int, int]]:
-        """Return the number and the total microseconds of the reads, the writes and all other commands on a collection."""
+        """Return the number and the total microseconds of the reads, of the writes and of all other commands on a collection."""
         return _by_kind((key[2], row) for key, row in self.rows.items() if key[:2] == (db, collection))
 
     def all_latencies(self) -> dict[str, tuple[int, int]]:
-        """Return the number and the total microseconds of all reads, all writes and all other commands."""
+        """Return the number and the total microseconds of all reads, of all writes and of all other commands."""
         return _by_kind((key[2], row) for key, row in self.rows.items())
 
     def forget(self, db: str, collection: str | None) -> None:

@@ -1,8 +1,7 @@
 """Secantus: a server for MongoDB's wire protocol over WiredTiger, run in its own process or embedded in another process.
 
 The entry point is `from secantus_server import SecantusDBServer`. `SecantusDBServer` is imported on first access, so that a subpackage
-such
-as `secantus_server.bson` can be used without the server.
+such as `secantus_server.bson` can be used without the server.
 """
 
 from __future__ import annotations

@@ -51,8 +51,7 @@ def _entries(
     """Return the name and path of each entry of a directory, and whether the entry is itself a directory.
 
     `scandir` is bound as a default argument, because pyfakefs does not replace default arguments. pyfakefs may be active when a command
-    is
-    first used.
+    is first used.
     """
     with scandir(path) as entries:
         return [(entry.name, entry.path, entry.is_dir()) for entry in entries]
@@ -68,8 +67,7 @@ def import_late(name: str) -> ModuleType:
     """Return a module, and import it on the first call, which may be long after the server's start.
 
     Tools such as pytester remove recently imported modules from `sys.modules`. Therefore restore Secantus's modules there before an
-    import,
-    because importing a registry a second time would create a second, empty registry.
+    import, because importing a registry a second time would create a second, empty registry.
     """
     known = _LATE.get(name)
     if known is not None:
@@ -96,8 +94,7 @@ def modules_by_name(package: str, paths: Iterable[str], others: Mapping[str, str
     """Return a dict from each registered name to the module that defines it.
 
     By default, the module `list_indexes` defines the name `listIndexes`. The directory is listed immediately, because a test may replace
-    the
-    file system before a module is used.
+    the file system before a module is used.
 
     Arguments:
         package: the package's dotted name.

@@ -1,6 +1,5 @@
 """The thread for periodic work. It removes expired documents (TTL), idle cursors and sessions, old oplog entries and dropped data. It
-also
-writes checkpoints and interrupts reads whose clients have disconnected.
+also writes checkpoints and interrupts reads whose clients have disconnected.
 """
 
 from __future__ import annotations

@@ -277,8 +277,7 @@ class SecantusDBServer(Recording):
 
         Raises:
             StorageError: if the store had already failed, for instance because the disk is full, or if it cannot be closed cleanly.
-                Acknowledged
-                writes are not lost, because the next start reads them from the store's log.
+                Acknowledged writes are not lost, because the next start reads them from the store's log.
         """
         self.stop_logging_commands()
         services, self._services = self._services, None
@@ -411,9 +410,8 @@ class SecantusDBServer(Recording):
         """Make restores retain the definitions of collections created since the snapshot, and remove only their documents.
 
         After the restore, listings do not show a collection or view that was created since the snapshot. When a command writes to it or
-        looks
-        it up, it is recreated with its options and indexes, but without documents. An index that was created since the snapshot on an
-        older collection is retained and immediately visible. This mode is for libraries that create their collections and indexes once
+        looks it up, it is recreated with its options and indexes, but without documents. An index that was created since the snapshot on
+        an older collection is retained and immediately visible. This mode is for libraries that create their collections and indexes once
         per process.
         """
         self.services.catalog.keeps_definitions = True

@@ -184,8 +184,7 @@ class Snapshots:
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
         """Return whether anything has changed since a snapshot: a write, an adjustment such as a parameter, the fsync lock, a fail point,
-        or a
-        step-down.
+        or a step-down.
         """
         services = self._services
         return (

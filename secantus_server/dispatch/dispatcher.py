@@ -271,8 +271,7 @@ def _run(command: Command, request: Request, arguments: dict[str, Any]) -> Reply
     """Run a command and, if required, wait until its writes are on disk. If its write concern cannot be satisfied, report it.
 
     The reply or error then contains a `writeConcernError`. For aggregate and mapReduce, `work/pipelines.py` does the waiting and
-    reporting,
-    because only that module knows whether the command wrote.
+    reporting, because only that module knows whether the command wrote.
     """
     if FIELD in request.body:
         series = target_buckets(command, request)

@@ -160,8 +160,7 @@ class Services:
         """Return the current timestamp for documents and `$$CLUSTER_TIME`, or None without a replica set.
 
         The timestamp is normally the operation time. If a test has moved the clock, return the clock's time instead, because the
-        operation
-        time must never decrease and therefore cannot follow the clock.
+        operation time must never decrease and therefore cannot follow the clock.
         """
         if not self.settings.replica_set:
             return None

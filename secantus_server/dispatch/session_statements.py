@@ -106,8 +106,7 @@ def run_statement(
 
     Raises:
         CommandError: 225 TransactionTooOld, 117 for a `txnNumber` that is already in use, 251 NoSuchTransaction, 256
-            TransactionCommitted.
-            Also the errors of the command.
+            TransactionCommitted. Also the errors of the command.
     """
     try:
         transaction = _start(request) if request.body.get("startTransaction") else find_transaction(request)

@@ -31,8 +31,7 @@ class Topology:
     """The server's state as a member of its (single-node) replica set.
 
     The node is the primary, except for a limited time after a step-down. No thread waits for the end of that time. Instead, the next
-    check of
-    the role after that time holds the election. A waiting hello also wakes up at that time and holds it.
+    check of the role after that time holds the election. A waiting hello also wakes up at that time and holds it.
 
     Arguments:
         on_change: called after each change of the role.

@@ -145,10 +145,8 @@ class FailCommand(Interceptor):
 
         Arguments:
             is_fault: whether the fail point has a label. After an error in `ROLE_CODES`, a driver uses the server again only when its
-                awaitable
-                hello (which waits for a topology change) returns. With MongoDB's fail point, this takes up to 10 seconds. A fail point
-                with
-                a label makes that hello return immediately, so that tests need not wait.
+                awaitable hello (which waits for a topology change) returns. With MongoDB's fail point, this takes up to 10 seconds. A
+                fail point with a label makes that hello return immediately, so that tests need not wait.
 
         Raises:
             CommandError: see `before`.

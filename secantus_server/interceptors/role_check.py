@@ -35,8 +35,7 @@ class RoleCheck(Interceptor):
 
         Raises:
             CommandError: 10107 NotWritablePrimary for a write, 13435 NotPrimaryNoSecondaryOk for a read with read preference primary.
-                Both
-                errors contain the topologyVersion, from which drivers detect that the role has changed.
+                Both errors contain the topologyVersion, from which drivers detect that the role has changed.
         """
         if self._topology.check_election():
             return

@@ -124,8 +124,7 @@ class Engine:
 
         Raises:
             CommandError: 139 JSInterpreterFailure if the script throws or runs out of memory. 50 MaxTimeMSExpired if it exceeds its time,
-                or
-                the error with which the command was killed.
+                or the error with which the command was killed.
         """
         seconds = self._max_seconds()
         with self._lock:

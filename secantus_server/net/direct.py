@@ -281,8 +281,8 @@ class DirectConnection:
 
         Raises:
             OSError: the server has closed the connection. Also if a finalizer or signal handler sent the command while its thread was
-                running
-                another command, and the new command did not end within `NESTED_S`, because it may need locks of the other command.
+                running another command, and the new command did not end within `NESTED_S`, because it may need locks of the other
+                command.
         """
         until = self._nested_until
         if until is None:
@@ -383,8 +383,7 @@ def is_in_server(services: Services) -> bool:
     """Return True if the calling thread is in the middle of a command or restore. The caller is then a finalizer or signal handler.
 
     A command that such a caller sends must not run in this thread. It could see a partial change, and would wait for locks that this
-    thread
-    already holds.
+    thread already holds.
     """
     me = get_ident()
     return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())

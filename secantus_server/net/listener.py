@@ -284,8 +284,7 @@ class Listener:
 
         Returns:
             the client's end, or None if the client must use a socket. This is the case if the server is closing, uses TLS or
-            authentication,
-            or has reached its connection limit. Only a socket connection can report that limit.
+            authentication, or has reached its connection limit. Only a socket connection can report that limit.
 
         Raises:
             OSError: a finalizer or a signal handler has interrupted a command in this thread and cannot connect because that command

@@ -89,10 +89,8 @@ class Oplog:
     """The oplog of one server.
 
     `newest` is the timestamp of the newest entry, which is the server's operation time. `cluster_time` is at least `newest`. It is later
-    if
-    a client has sent a later time. In that case, the timestamp of the next entry follows the client's time. `cluster_stamp` is
-    `cluster_time`
-    as a 64-bit number.
+    if a client has sent a later time. In that case, the timestamp of the next entry follows the client's time. `cluster_stamp` is
+    `cluster_time` as a 64-bit number.
 
     Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
     values are replaced as a whole. `_trimming` prevents two threads from removing the same rows.

@@ -1,8 +1,7 @@
 """Locks on namespaces, which prevent catalog changes of the collections that open transactions use.
 
 A transaction uses a collection until the transaction ends. A change of the collection (drop, rename, collMod, an index) waits until no
-open
-transaction uses it. While a change waits or runs, a transaction that begins to use the collection waits until the change has ended.
+open transaction uses it. While a change waits or runs, a transaction that begins to use the collection waits until the change has ended.
 
 https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 """
@@ -30,8 +29,7 @@ class NamespaceLocks:
     `waiting` contains the ids of the threads that wait for a namespace lock.
 
     Threads: `_changed` guards all attributes, and is notified when a transaction or a change ends. Only lookups in `waiting` and
-    `_claims`
-    need no lock.
+    `_claims` need no lock.
     """
 
     def __init__(self) -> None:

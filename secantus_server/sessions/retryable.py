@@ -52,8 +52,7 @@ class RetryableWrite:
     writes.
 
     Threads: all writes of a session share `lock`, which guards all other attributes. A command holds the lock while it executes a write
-    of
-    the session.
+    of the session.
     """
 
     __slots__ = (
@@ -166,8 +165,7 @@ class RetryLog:
         """Restore the log to an earlier state, after the store was restored to that state.
 
         The store no longer contains the writes that were made after that state, so a retry of such a write must run again. Writes that
-        are
-        currently running are not changed, and sessions that have ended are not recreated.
+        are currently running are not changed, and sessions that have ended are not recreated.
 
         Arguments:
             before: an earlier result of `newest`.

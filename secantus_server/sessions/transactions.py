@@ -108,8 +108,7 @@ class Transactions:
     """The newest transaction of each session.
 
     `namespaces` contains the locks of open transactions on collections. `conflicts` maps the id of each thread that is retrying a write
-    to
-    the write's number of write conflicts.
+    to the write's number of write conflicts.
 
     Threads: single dict operations are atomic. `_ended` guards the counters and is notified when a transaction ends.
     """

@@ -12,7 +12,7 @@ import bson
 import pytest
 from bson import Binary, Int64
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CloseConnection, CommandError
 from tests.work.test_express import LSID, Document, Side, batch, insert, message, plain, sides
 
 __all__ = ["sides"]
@@ -315,6 +315,27 @@ def test_an_unfinished_command_is_finished_by_the_general_path_alone(sides: tupl
     assert side.lane.answer(insert({"_id": "other", "sku": "other"}), side.ids) is None
     assert side.lane.unfinished is unfinished
     assert bson.decode(bson.encode(side.run(raw)))["writeErrors"][0]["code"] == 11000
+
+
+@pytest.mark.parametrize("data", [{"errorCode": 91}, {"closeConnection": True}])
+def test_a_transaction_is_aborted_if_a_fail_point_set_after_the_lane_had_begun_it_fails_its_statement(
+    sides: tuple[Side, Side], data: Document
+) -> None:
+    side, one = sides[0], Numbered()
+    assert side.lane is not None
+    raw = one.insert({"_id": 1})
+    assert side.lane.answer(raw, side.ids) is None
+    fail = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": {"failCommands": ["insert"], **data}, "$db": "admin"}
+    waiting, side.lane.unfinished = side.lane.unfinished, None
+    assert side.run(message(fail))["ok"] == 1
+    side.lane.unfinished = waiting
+    if "errorCode" in data:
+        assert side.run(raw)["code"] == 91
+    else:
+        with pytest.raises(CloseConnection):
+            side.run(raw)
+    assert side.services.sessions.transactions.open == 0
+    assert side.run(one.end())["code"] == 251
 
 
 def test_a_transaction_rolled_back_while_it_waits_for_a_collection_unlocks_it(sides: tuple[Side, Side]) -> None:

@@ -141,7 +141,7 @@ def _run_in(
         transaction.enter(request.operation)
         enter_transaction(transaction, request)
         request.transaction = transaction
-        request.work = transaction.work
+        request.work = transaction.work.whole()
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
             raise request.operation.killed

@@ -73,10 +73,6 @@ class Origin(NamedTuple):
     lsid: bytes
     txn_number: int
 
-    def fields(self) -> bytes:
-        """Return the encoded fields `lsid` and `txnNumber`."""
-        return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
-
 
 # A change of a document: "i", "u" or "d", and the new document (for "d" the removed document). Two optional items follow: the `o` of the
 # entry (a diff for an update), and the document before the change if pre-images are recorded.
@@ -274,14 +270,13 @@ class Oplog:
         if not parts:
             unit.commit()
             return
-        fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next()
-            append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
+            written = append_transaction(unit, origin.lsid, origin.txn_number, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._untrimmed_bytes += sum(map(len, parts))
+            self._untrimmed_bytes += written
             self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self) -> tuple[int, int]:

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import NamespaceLocks
-from secantus_server.system._threads import Lock
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition, Lock
 
 
 class State(Enum):
@@ -35,6 +34,9 @@ class OpenWork(Protocol):
 
     def leave(self) -> None:
         """Leave the transaction open after a command."""
+
+    def whole(self) -> OpenWork:
+        """Return the transaction's `work` for statements of any kind, which may replace this object."""
 
     def commit(self) -> None:
         """Commit the transaction. Called after `enter`."""

@@ -259,13 +259,16 @@ def test_a_killed_statement_aborts_the_transaction(sides: tuple[Side, Side], mon
     side.run(one.insert({"_id": "x", "sku": "x"}))
     transactions = side.services.sessions.transactions
 
-    def kill(namespace: tuple[str, str]) -> bool:
+    newest = transactions.newest
+
+    def kill(session: bytes) -> Any:
         for operation in side.services.operations.all():
             operation.interrupt(CommandError(11601, "operation was interrupted"))
-        return False
+        return newest(session)
 
-    monkeypatch.setattr(transactions.namespaces, "is_claimed", kill)
-    reply = side.run(one.insert({"_id": "y", "sku": "y"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(transactions, "newest", kill)
+        reply = side.run(one.insert({"_id": "y", "sku": "y"}))
     assert (reply["code"], side.answered, transactions.open) == (11601, False, 0)
     assert side.run(one.end())["code"] == 251
 

@@ -8,7 +8,6 @@ continues the transaction, or another collection takes part, `SessionWork` repla
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.dispatch.session_statements import write_conflict
-from secantus_server.oplog.oplog import Origin
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.storage import WriteConflict
 from secantus_server.work.retried import note_retried, store_retried
@@ -110,7 +109,7 @@ cdef class BriefWork:
                 store_retried(services, self.unit, retried)
             lsid = encoded_session(transaction.session) if retried is None else retried[0].lsid
             writes = [(self.collection.identity, self.changes)] if self.changes else []
-            services.oplog.commit_transaction(self.unit, [], writes, Origin(lsid, transaction.number))
+            services.oplog.commit_transaction(self.unit, [], writes, lsid, transaction.number)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()

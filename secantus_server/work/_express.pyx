@@ -146,6 +146,8 @@ cdef class Express:
         cdef str db, name
         if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
             return None
+        if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
+            return None
         db, name = text_of(&self.message.parts.db), "" if self.message.parts.kind == COMMIT else text_of(&self.message.parts.name)
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
@@ -186,9 +188,7 @@ cdef class Express:
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
             return False
-        if self.message.parts.kind in (FIND, COUNT):
-            return True
-        return (self.message.parts.in_transaction or not self.transactions.open) and not self.engine.is_crowded()
+        return self.message.parts.kind in (FIND, COUNT) or self.message.parts.in_transaction or not self.transactions.open
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -284,9 +284,10 @@ cdef class Express:
 
     cdef int enter_work(self, transaction, Operation operation, str name) except -1:
         """Continue a transaction, or open it for its first statement."""
-        if transaction.work is not None or transaction.state is not IN_PROGRESS:
-            return continue_transaction(transaction, self.services) or 0
-        work = None
+        work = transaction.work
+        if work is not None or transaction.state is not IN_PROGRESS:
+            continue_transaction(transaction, self.services)
+            return 0
         if not self.transactions.namespaces.is_claimed((operation.db, name)):
             work = open_brief(self.services, transaction, operation.db, name, operation.check)
         if work is None:

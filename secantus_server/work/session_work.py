@@ -22,7 +22,7 @@ from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.oplog.oplog import Change, Entry, Origin
+from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
@@ -313,8 +313,7 @@ class SessionWork:
             if retried is not None:
                 store_retried(self._services, self._unit, retried)
             lsid = encoded_session(self._transaction.session) if retried is None else retried[0].lsid
-            origin = Origin(lsid, self._transaction.number)
-            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
+            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, lsid, self._transaction.number)
         except BaseException:
             for writer in begun:
                 writer.commit_failed()

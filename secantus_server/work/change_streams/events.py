@@ -30,12 +30,12 @@ class Event(NamedTuple):
     Arguments:
         token: the event's resume token.
         text: the token as hexadecimal digits.
-        document: a function that returns the event as BSON bytes. The call reads the document images that the event contains.
+        document: the event as BSON bytes, or a function that returns them. The call reads the document images that the event contains.
     """
 
     token: Token
     text: str
-    document: Callable[[], bytes]
+    document: bytes | Callable[[], bytes]
 
 
 class EventMaker:

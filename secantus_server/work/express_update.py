@@ -11,9 +11,7 @@ from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.mql.update import Update, parse_update
 
 # The operators whose result depends only on the document and the command.
-_OPERATORS = frozenset(
-    ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
-)
+_OPERATORS = frozenset(["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"])
 
 
 def parse_operators(services: Services, update: bytes) -> Update | None:

@@ -47,7 +47,9 @@ class ChangeStreamReader:
         self._resume = start.token
         self._skipped_fragments = 0
         # Whether `simple_event` may convert entries: the stream has no option that changes its events, and selects by exact namespaces.
-        self._is_simple = scope.collection is not None and options._replace(resume_after=None, start_after=None, start_at=None) == _NO_OPTIONS
+        self._is_simple = (
+            scope.collection is not None and options._replace(resume_after=None, start_after=None, start_at=None) == _NO_OPTIONS
+        )
         # Operations, and events of other operations, that were read but whose events were not returned yet.
         self._pending: deque[Operation | Event] = deque()
         self._events: deque[Event] = deque()

@@ -297,6 +297,28 @@ def test_a_collection_that_is_being_changed_takes_the_general_path(sides: tuple[
     assert side.run(one.end())["ok"] == 1
 
 
+def test_a_transaction_goes_on_with_other_collections_and_statements(sides: tuple[Side, Side]) -> None:
+    one, other = Numbered(), Numbered(OTHER)
+    for side in sides:
+        assert side.run(message({"insert": "d"}, {"documents": [{"_id": 0}]}))["ok"] == 1
+        assert side.run(message({"insert": "d"}, {"documents": [{"_id": 1}]}))["ok"] == 1
+    run_both(sides, one.insert({"_id": "a", "sku": "a"}), is_express=True)
+    run_both(sides, one.update({"_id": 1}, {"$inc": {"n": 1}}), is_express=True)
+    assert run_both(sides, one._made({"insert": "d", "ordered": True}, {"documents": [{"_id": "b"}]}), is_express=True)["n"] == 1
+    run_both(sides, one.delete({"_id": 2}), is_express=True)
+    assert len(batch(run_both(sides, one._made({"find": "c", "filter": {"n": {"$gte": 0}}}), is_express=False))) == 9
+    run_both(sides, one.insert({"_id": "c", "sku": "c"}), is_express=True)
+    assert run_both(sides, one.end(), is_express=True)["ok"] == 1
+    assert entries(sides[0]) == entries(sides[1])
+    # The first array in an indexed field.
+    run_both(sides, other.insert({"_id": "d", "sku": "d"}), is_express=True)
+    run_both(sides, other.insert({"_id": "e", "sku": ["e", "f"]}), is_express=True)
+    run_both(sides, other.find({"_id": "e"}), is_express=True)
+    assert run_both(sides, other.end(), is_express=True)["ok"] == 1
+    assert entries(sides[0]) == entries(sides[1])
+    check_equal(sides)
+
+
 def test_large_and_catalog_changing_transactions_are_committed_by_the_general_path(sides: tuple[Side, Side]) -> None:
     for first in ({"insert": "made", "ordered": True}, {"insert": "c", "ordered": True}):
         one = Numbered()

@@ -278,8 +278,7 @@ class Guard:
 
     def _wanted_release(self, item: pytest.Item) -> str | None:
         """Return the release in the test's closest marker, or None. `check_server` reports an invalid marker."""
-        marker = item.get_closest_marker(COMPAT_MARKER)
-        if marker is None:
+        if not has_marker(item, COMPAT_MARKER) or (marker := item.get_closest_marker(COMPAT_MARKER)) is None:
             return None
         try:
             if self.worker.options.uri:

@@ -516,7 +516,9 @@ class Engine:
         return self._snapshots.open
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Wait until no transaction is running, then return whether anything was written since a snapshot."""
+        """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""
+        if self._snapshots.has_records_of(snapshot):
+            return True
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 

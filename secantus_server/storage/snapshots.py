@@ -24,19 +24,20 @@ Values = dict[bytes, bytes | None]
 class Restored(NamedTuple):
     """The changes made by a restore, for code that caches parts of the store.
 
-    `touched_catalog_keys` are the catalog rows that were restored or removed. `touched_idents` are the collections and indexes that existed
-    at the snapshot and whose entries changed. `dropped_idents` are the collections and indexes created since the snapshot. `more_records`
-    maps idents of collections that existed at the snapshot to the change in their number of records.
+    `catalog_rows` maps the keys of the catalog rows that were restored or removed to the row, or to None. `touched_idents` are the
+    collections and indexes that existed at the snapshot and whose entries changed. `dropped_idents` are the collections and indexes
+    created since the snapshot. `more_records` maps idents of collections that existed at the snapshot to the change in their number of
+    records.
     """
 
-    touched_catalog_keys: tuple[bytes, ...]
+    catalog_rows: Values
     touched_idents: frozenset[int]
     dropped_idents: range
     wrote: bool
     more_records: dict[int, int] = {}  # noqa: RUF012 - nobody changes it
 
 
-NOTHING_RESTORED = Restored((), frozenset(), range(0), False)
+NOTHING_RESTORED = Restored({}, frozenset(), range(0), False)
 
 
 class ValuesAtSnapshot(NamedTuple):
@@ -86,6 +87,13 @@ class SnapshotStack:
     def open(self) -> tuple[Snapshot, ...]:
         """All open snapshots."""
         return tuple(self._open)
+
+    def has_records_of(self, snapshot: Snapshot) -> bool:
+        """Return whether old values are recorded in the innermost snapshot, which is the given one.
+
+        They stay recorded, whatever becomes of their transactions, until the snapshot is restored. So the caller needs no exclusive access.
+        """
+        return self._open[-1:] == [snapshot] and any(snapshot.values)
 
     def written_since(self, snapshot: Snapshot, next_ident: int) -> bool:
         """Return whether anything was written since a snapshot."""
@@ -190,4 +198,4 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         unit.put(META, gone.meta_key(), b"")
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
-    return Restored(tuple(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))
+    return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))

@@ -34,7 +34,7 @@ Examined = tuple[int, int, int, int, int]
 
 NONE_EXAMINED: Examined = (0, 0, 0, 0, 0)
 _ONE_FOUND: Examined = (1, 1, 0, 0, 0)
-_WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
+WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -193,7 +193,7 @@ def _result_of(plan: Any) -> tuple[Examined, tuple[ScanName, ...]]:
     if type(plan) is IndexedScan and plan.scan is not None:
         return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
     if type(plan) is CollectionScan and plan.scan is not None:
-        return _scanned(plan, sorts=False), _WHOLE_SCAN
+        return _scanned(plan, sorts=False), WHOLE_SCAN
     stages = dict[str, ScanName]()
     _note_stages(stages, plan)
     return measure(plan), tuple(stages.values())

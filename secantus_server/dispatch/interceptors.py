@@ -68,7 +68,7 @@ class ExpressCall(NamedTuple):
         is_scan: whether the command read the whole collection.
         examined: the numbers of index keys and documents that the command examined.
         returned: the number of documents in the reply.
-        batch_bytes: the size of the batch of a find's reply as a BSON array; 0 for other commands.
+        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
 
     client: ClientInfo

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from secantus_server.mql.match import And
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
@@ -246,7 +247,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
     if not whole:
         return scan.keys_examined, scan.docs_examined, 0, 0, ordered
     docs = scan.docs_examined
-    if plan.match is None:
+    if plan.match is None or (type(plan.match) is And and not plan.match.children):
         return 0, docs, 0, 0, ordered
     return 0, docs, docs, docs - scan.advanced, ordered
 

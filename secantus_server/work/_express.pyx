@@ -572,7 +572,7 @@ cdef class Express:
         cdef int kind = self.message.parts.kind
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
         if counts is not None:
-            batch_bytes = self.reply.batch_bytes if kind == FIND else 0
+            batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
             log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.index, counts, batch_bytes)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)

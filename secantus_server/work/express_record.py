@@ -42,7 +42,7 @@ def log_call(
         seconds: the command's working time.
         index: the index in which the command looked its document up, or None.
         before: the connection's counts at the command's begin.
-        batch_bytes: the size of the batch of a find's reply as a BSON array; 0 for other commands.
+        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
     name, target = names
     usage = client.usage

@@ -3,8 +3,9 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. It
 also does so in a session's transaction, and commits such transactions. Outside transactions, it also finds or counts all documents of a
-small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail
-point, access control or profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
+small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
+than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
+(`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 (An insert may have created its collection.) `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error
 after which it must not run again. So the lane's replies are equal to those of the general path; tests compare the two.
@@ -39,7 +40,7 @@ from secantus_server.storage.tables import RECORDS
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
 from secantus_server.work.collections import create_collection
-from secantus_server.work.express_record import record_slow
+from secantus_server.work.express_record import counts_of, log_call, record_slow
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_work import failure_of
@@ -153,6 +154,7 @@ cdef class Express:
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         self.begun = self.failure = None
+        counts = counts_of(self.usage) if self.interceptors.lane.logs else None
         try:
             # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
             # it may have missed this command.
@@ -167,7 +169,7 @@ cdef class Express:
         finally:
             del self.running[operation.opid]
             self.operation = self.begun = self.failure = None
-        self.finish(operation, name, raw)
+        self.finish(operation, name, raw, counts)
         return self.reply.framed(raw, next(request_ids))
 
     cdef int pass_on(self, Operation operation) except -1:
@@ -183,7 +185,7 @@ cdef class Express:
         """Return whether nothing watches, restricts or delays commands, so that the lane may run them."""
         services = self.services
         interceptors = self.interceptors
-        if interceptors.before or interceptors.threshold_s <= 0 or services.access is not None or services.fail_points.active:
+        if not interceptors.lane.is_open or services.access is not None or services.fail_points.active:
             return False
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
@@ -574,12 +576,15 @@ cdef class Express:
             return store_retried(self.services, unit, (write, executed))
         return Chain(write.lsid, write.number, executed[1], executed[2], None)
 
-    cdef int finish(self, Operation operation, str name, bytes raw) except -1:
-        """Count the finished command, and record it if it was slow."""
+    cdef int finish(self, Operation operation, str name, bytes raw, tuple counts) except -1:
+        """Count the finished command, log it, and record it if it was slow. `counts` is None if nothing logged commands at its begin."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
-        if seconds > self.interceptors.threshold_s:
+        if counts is not None:
+            batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
+            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.index, counts, batch_bytes)
+        if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0
 

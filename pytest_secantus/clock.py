@@ -57,7 +57,7 @@ class ServerClock:
         return as_datetime(self._server.move_clock(None if when is None else as_ms("freeze", when), runs=False))
 
     def set(self, when: datetime) -> datetime:
-        """Set the time, stop the clock there, and return the time. A time in the past is allowed, and expires nothing.
+        """Set the time, stop the clock there, and return the time. The time may be in the past; in that case nothing expires.
 
         Raises:
             pytest.UsageError: `when` is not a date and time from 1970 to 2106.

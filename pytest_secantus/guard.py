@@ -285,8 +285,7 @@ class Guard:
         """Return the MongoDB release in the test's closest marker, or None. Record an error in the marker for `check_server`, which
         reports it.
         """
-        marker = item.get_closest_marker(COMPAT_MARKER)
-        if marker is None:
+        if not has_marker(item, COMPAT_MARKER) or (marker := item.get_closest_marker(COMPAT_MARKER)) is None:
             return None
         try:
             if self.worker.options.uri:

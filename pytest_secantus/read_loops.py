@@ -69,7 +69,7 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
 
 
 class _Writes:
-    """An index of a test's writes, which finds the reads that depend on them."""
+    """A test's writes, indexed to find the reads that depend on them."""
 
     def __init__(self, records: list[CommandRecord]) -> None:
         self._of: dict[str, list[CommandRecord]] = {}

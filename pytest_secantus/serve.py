@@ -33,7 +33,7 @@ class Process:
     Threads: each channel has one thread. The lock `_calls` serializes calls and guards all other attributes.
 
     Arguments:
-        owner: the process that started this one. Snapshots that any other process, such as a crashed fork, leaves open are undone.
+        owner: the process that started this one. A snapshot that any other process leaves open, such as a crashed fork, is undone.
     """
 
     def __init__(self, owner: int) -> None:

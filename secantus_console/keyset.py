@@ -184,8 +184,9 @@ def _read(order: Order, position: Position, size: int, find: Callable[[int], lis
 
 
 def _beyond(path: str, wrapped: Filter, way: int, *, strict: bool) -> Iterator[Filter]:
-    """Yield conditions that select the values after a given value in sort direction `way`. The first conditions select values of the same
-    type.
+    """Yield conditions that select the values that sort after a given value in direction `way`: first values of the same type as the
+    given
+    one, then values of the types that follow.
     """
     kind, value = _kind(wrapped), wrapped.get("v")
     is_nan = kind == "number" and value != value

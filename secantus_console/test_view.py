@@ -26,7 +26,7 @@ class TestView:
             return self._state
 
     def show(self, state: dict[str, Any] | None) -> None:
-        """Set the paused test to show, or None if no test is paused."""
+        """Show the state of the paused test, or nothing if `state` is None because no test is paused."""
         with self._lock:
             self._state = state
 

@@ -1,4 +1,4 @@
-"""The page for the indexes of a collection: show their usage, create, hide, and drop."""
+"""The page for a collection's indexes, which shows their usage and can create, hide and drop indexes."""
 
 from __future__ import annotations
 

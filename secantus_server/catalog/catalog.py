@@ -6,7 +6,7 @@ After a restore of a snapshot, the changed rows are reloaded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bson.binary import Binary
 
@@ -174,47 +174,48 @@ class Catalog:
 
         Return the indexes that the restore dropped from surviving collections. The caller must rebuild these indexes.
         """
-        if not (self.keeps_definitions and restored.touched_catalog_keys):
+        if not self.keeps_definitions:
             return []
         lost = []
-        with self._engine.transaction() as unit:
-            for key in restored.touched_catalog_keys:
-                place, row = split_key(key), unit.get(CATALOG, key)
-                gone = None if self.view.is_missing(*place) else self.view.find(*place)
-                if gone is not None and row is None:
-                    self._definitions.keep(gone)
-                elif gone is not None and row is not None:
-                    there = decode_row(key, row)
-                    specs = [index.spec for index in gone.indexes if there.index_named(index.name) is None]
-                    if specs and there.ident == gone.ident:
-                        lost.append(LostIndexes(*place, specs))
+        for key, row in restored.catalog_rows.items():
+            place = split_key(key)
+            gone = None if self.view.is_missing(*place) else self.view.find(*place)
+            if gone is not None and row is None:
+                self._definitions.keep(gone)
+            elif gone is not None and row is not None:
+                there = decode_row(key, row)
+                specs = [index.spec for index in gone.indexes if there.index_named(index.name) is None]
+                if specs and there.ident == gone.ident:
+                    lost.append(LostIndexes(*place, specs))
         return lost
 
     def reload(self, restored: Restored) -> None:
         """Reload the catalog rows that a restore has changed."""
         if not restored.wrote:
             return
-        with self._engine.transaction() as unit:
-            self._reload_rows(unit, restored.touched_catalog_keys)
+        if restored.catalog_rows:
+            self._reload_rows(restored.catalog_rows)
         for collection in self.view.all():
             collection.cached_plans.clear()
             if collection.ident in restored.touched_idents:
                 collection.documents_changed(restored.more_records.get(collection.ident, 0))
                 collection.search_contents.restored(self._engine.begun)
 
-    def _reload_rows(self, unit: RecoveryUnit, keys: Iterable[bytes]) -> None:
+    def _reload_rows(self, rows: Mapping[bytes, bytes | None]) -> None:
         put, removed = [], []
-        for key in keys:
+        for key, row in rows.items():
             db, name = split_key(key)
-            row = unit.get(CATALOG, key)
             if row is None:
                 removed.append((db, name))
                 continue
             collection, before = decode_row(key, row), self.find(db, name)
             if before is not None and before.ident == collection.ident:
                 collection.continue_from(before)
-            _read_marks(unit, collection)
             put.append(collection)
+        if put:
+            with self._engine.transaction() as unit:
+                for collection in put:
+                    _read_marks(unit, collection)
         with self._lock:
             self._replace_view(self.view.changed(put, removed))
 

@@ -27,7 +27,7 @@ class DocumentCount:
         self.value: int | None = None
 
     def remember(self, value: int, serial: int) -> None:
-        """Store the number that a scan has counted, unless the scan may have missed a commit.
+        """Store the document count from a scan, unless the scan may have missed a commit.
 
         Arguments:
             serial: the serial of the scan's transaction.

@@ -37,7 +37,12 @@ class Adjustments(NamedTuple):
 
     def are_those_of(self, services: Services) -> bool:
         """Return whether these adjustments equal the current adjustments of a server."""
-        return all(mine is theirs for mine, theirs in zip(self, Adjustments.of(services), strict=True))
+        return (
+            self.parameters is services.parameters
+            and self.profiling is services.observer.profiling
+            and self.query_settings is services.query_settings
+            and self.index_filters is services.index_filters
+        )
 
     def apply(self, services: Services) -> None:
         """Set the adjustments of a server to these values."""

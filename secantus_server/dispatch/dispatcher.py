@@ -99,6 +99,10 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     After an internal error, `outcome` is None and no interceptor is called.
     """
     services, body, operation = request.services, request.body, request.operation
+    unfinished = request.message.unfinished
+    if unfinished is not None and unfinished.transaction is not None and (outcome is None or isinstance(outcome, CommandError)):
+        # The command may have failed before `run_statement` took over the transaction, for instance by a fail point set meanwhile.
+        services.sessions.transactions.abort(unfinished.transaction, None)
     services.operations.end(operation)
     if operation.engine is not None:
         _release_scripts(operation, operation.engine, outcome)

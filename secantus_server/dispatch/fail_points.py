@@ -17,7 +17,7 @@ from typing import Any
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.registry import import_all_commands
 from secantus_server.errors import CommandError
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition
 
 FAIL_POINT_SET_FAILED = 266
 

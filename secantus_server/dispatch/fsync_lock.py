@@ -10,7 +10,7 @@ from collections.abc import Callable
 from secantus_server.dispatch.operations import Operation, Operations
 from secantus_server.errors import CommandError
 from secantus_server.system._clock import monotonic
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition
 
 #: The interval at which a waiting thread checks whether its operation was killed or has exceeded its time limit.
 _LOOK_S = 0.05

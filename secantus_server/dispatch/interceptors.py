@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
@@ -53,6 +53,36 @@ class Call(Protocol):
     services: Services
 
 
+class ExpressCall(NamedTuple):
+    """A command that the express lane has run.
+
+    Arguments:
+        client: the connection.
+        raw: the command's message.
+        name: the command's name.
+        db: the command's database.
+        target: the name of the command's collection, or None.
+        seconds: the command's working time.
+        index: the index in which the command looked its document up, or None.
+        is_scan: whether the command read the whole collection.
+        examined: the numbers of index keys and documents that the command examined.
+        returned: the number of documents in the reply.
+        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
+    """
+
+    client: ClientInfo
+    raw: bytes
+    name: str
+    db: str
+    target: str | None
+    seconds: float
+    index: Any
+    is_scan: bool
+    examined: tuple[int, int]
+    returned: int
+    batch_bytes: int
+
+
 class Interceptor:
     """The base class of actions that run before or after commands. A subclass overrides the methods that it needs."""
 
@@ -80,13 +110,49 @@ class Interceptor:
             outcome: the command's reply or its error.
         """
 
+    def after_express(self, call: ExpressCall) -> None:
+        """Act after a command of the express lane, which calls neither `before` nor `after`.
+
+        A subclass that overrides this method leaves the express lane open. Other interceptors close it while they act on every command.
+        """
+
+
+class Lane(NamedTuple):
+    """What the express lane needs to know of the active interceptors.
+
+    Arguments:
+        is_open: whether the lane may run commands.
+        threshold_s: the lowest threshold of the interceptors in `late`.
+        late: the `after` methods for slow commands of the lane.
+        logs: the `after_express` methods.
+    """
+
+    is_open: bool
+    threshold_s: float
+    late: tuple[Callable[[Call, Outcome], None], ...]
+    logs: tuple[Callable[[ExpressCall], None], ...]
+
+
+def _is_overridden(interceptor: Interceptor, name: str) -> bool:
+    return getattr(type(interceptor), name) is not getattr(Interceptor, name)
+
+
+def _lane(active: list[Interceptor]) -> Lane:
+    """Return what the express lane needs to know of the active interceptors."""
+    others = [one for one in active if not _is_overridden(one, "after_express")]
+    late = [one for one in reversed(others) if _is_overridden(one, "after")]
+    threshold_s = min((one.threshold_s for one in late), default=math.inf)
+    is_open = threshold_s > 0 and not any(_is_overridden(one, "before") for one in others)
+    logs = tuple(one.after_express for one in reversed(active) if _is_overridden(one, "after_express"))
+    return Lane(is_open, threshold_s, tuple(one.after for one in late), logs)
+
 
 class Interceptors:
     """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
     The attributes `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the
     active interceptors. For a command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs
-    nothing.
+    nothing. `lane` describes the active interceptors for the express lane (the fast path).
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.
@@ -98,6 +164,7 @@ class Interceptors:
         self.before: tuple[Callable[[Call], None], ...] = ()
         self.after: tuple[Callable[[Call, Outcome], None], ...] = ()
         self.threshold_s = math.inf
+        self.lane = _lane([])
 
     def install(self, *interceptors: Interceptor, first: bool = False) -> None:
         """Install interceptors after the interceptors that are already installed, or before them if `first` is True."""
@@ -113,7 +180,8 @@ class Interceptors:
         """Recompute which interceptors are active."""
         with self._lock:
             active = [interceptor for interceptor in self._installed if interceptor.is_active]
-            self.before = tuple(one.before for one in active if type(one).before is not Interceptor.before)
-            late = [one for one in reversed(active) if type(one).after is not Interceptor.after]
+            self.before = tuple(one.before for one in active if _is_overridden(one, "before"))
+            late = [one for one in reversed(active) if _is_overridden(one, "after")]
             self.after = tuple(one.after for one in late)
             self.threshold_s = min((one.threshold_s for one in late), default=math.inf)
+            self.lane = _lane(active)

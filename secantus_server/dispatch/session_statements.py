@@ -141,7 +141,7 @@ def _run_in(
         transaction.enter(request.operation)
         enter_transaction(transaction, request)
         request.transaction = transaction
-        request.work = transaction.work
+        request.work = transaction.work.whole()
         reply = run(command, request, arguments)
         if request.operation.killed is not None:
             raise request.operation.killed
@@ -267,10 +267,10 @@ def continue_transaction(transaction: SessionTransaction, services: Services) ->
         CommandError: 251 NoSuchTransaction if the transaction was aborted, 256 TransactionCommitted if it was committed.
     """
     number = transaction.number
-    if transaction.state is State.COMMITTED:
+    if transaction.state is not State.IN_PROGRESS:
+        if transaction.state is State.ABORTED:
+            raise aborted_error(number)
         raise CommandError(TRANSACTION_COMMITTED, f"Transaction with {{ txnNumber: {number} }} has been committed.")
-    if transaction.state is State.ABORTED:
-        raise aborted_error(number)
     if transaction.work is None:
         transaction.work = services.open_transaction(transaction)
         return

@@ -15,7 +15,7 @@ from secantus_server.clock import Clock
 from secantus_server.dispatch.operations import Operation
 from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition
 
 # The time from a step-down to the next election of the node, unless it is frozen or a shorter step-down was requested. A replica set of
 # several members needs about this time to elect a new primary.

@@ -18,8 +18,9 @@ class ScoredDocuments(IndexReader):
 
     Arguments:
         intervals: the ranges of keys to read, as [lower, upper) without the index's prefix.
-        whole: the complete match expression, which needs no index. It checks a document that is fetched in a later transaction, because
-            the document's index entry may have been deleted in the meantime.
+        whole: the complete match expression, which can be evaluated without an index. If a document is fetched in a later transaction
+            than
+            its index entry, it is checked again with this expression, because the entry may have been deleted in the meantime.
         read: a function that returns the score and the RecordId in an index entry, given the key and the value of the entry.
     """
 

@@ -122,7 +122,7 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[
     """Return the rows in sorted order. Only rows within `limit` count towards `max_bytes`.
 
     Arguments:
-        rows: tuples that begin with key and document.
+        rows: tuples whose first two items are the sort key and the document.
         limit: the maximum number of rows to return; 0 means all.
         max_bytes: the maximum total size of documents in memory.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.interceptors import Call, ExpressCall, Interceptor, Outcome
 from secantus_server.errors import CommandError
-from secantus_server.work.command_records import CommandEntry, CommandRecord
+from secantus_server.work.command_records import CommandEntry, CommandRecord, express_entry
 
 # The commands that drivers send on their own: heartbeats, logins and ends of sessions.
 OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
@@ -61,6 +62,14 @@ class CommandLog(Interceptor):
             if call.name == "killCursors" and entry.error is None:
                 self._forget(call.body["cursors"])
         self._note_cursor(call, outcome, entry)
+        self._add(entry)
+
+    def after_express(self, call: ExpressCall) -> None:
+        """Log a command of the express lane. (None of them opens a cursor or has a comment.)"""
+        if not self._ignored or not self._is_own(call.client):
+            self._add(express_entry(call))
+
+    def _add(self, entry: CommandEntry) -> None:
         if len(self._entries) < MOST_ENTRIES:
             self._entries.append(entry)
         else:
@@ -71,10 +80,12 @@ class CommandLog(Interceptor):
             return False
         if call.body.get("comment") == self._ignored:
             return True
-        number = call.client.connection_id
-        known = self._clients.get(number)
+        return self._is_own(call.client)
+
+    def _is_own(self, client: ClientInfo) -> bool:
+        known = self._clients.get(client.connection_id)
         if known is None:
-            known = self._clients[number] = call.client.application == self._ignored
+            known = self._clients[client.connection_id] = client.application == self._ignored
         return known
 
     def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:

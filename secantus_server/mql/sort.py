@@ -110,7 +110,7 @@ def _no_key(_document: bytes) -> bytes:
 
 
 def _values_by(generator: KeyGenerator) -> Callable[[bytes], list[Any]]:
-    """Return a function that decodes the smallest key of a document into its values."""
+    """Return a function that maps a document to the values of its smallest sort key."""
     return lambda document: generator.values_of(document, generator.sort_key(document))
 
 
@@ -146,7 +146,7 @@ def _direction(path: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    """Convert a number to an integer by truncating a double or rounding a decimal half to even. Return 0 if it is not finite."""
+    """Convert a number to an integer: truncate a double, and round a decimal with ties to even. Return 0 if the number is not finite."""
     if type(value) is Decimal128:
         number = quiet_decimal(value)
         return round(number) if number.is_finite() else 0

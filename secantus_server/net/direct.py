@@ -17,8 +17,7 @@ from bson.int64 import Int64
 from secantus_server.net._receive import DirectCaller, Turn
 from secantus_server.net.connection import ENDING, Connection
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import Lock, Thread, get_ident
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition, Lock, Thread, get_ident
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.messages import parse_message
 

@@ -20,6 +20,9 @@ from secantus_server.storage.tables import OPLOG
 cdef int OPLOG_TABLE = OPLOG
 cdef object LONG = Int64
 
+cdef enum:
+    COMMAND = 99  # "c"
+
 
 cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
     """Write the buffer as a row whose key is the given timestamp, and clear the buffer."""
@@ -222,12 +225,17 @@ cdef class Operations:
         return self.parts
 
 
-def append_transaction(RecoveryUnit unit not None, bytes fields not None, list parts not None, uint64_t stamp, int64_t wall_ms):
+def append_transaction(
+    RecoveryUnit unit not None, bytes lsid not None, int64_t number, list parts not None, uint64_t stamp, int64_t wall_ms
+):
     """Write the `applyOps` entries of a transaction with consecutive timestamps, each in its own row.
+
+    Return the number of bytes written.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
-        fields: the encoded fields `lsid` and `txnNumber`.
+        lsid: the session's id, a BSON document of `id` and `uid`.
+        number: the `txnNumber`.
         parts: the `o` of each entry.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
@@ -235,20 +243,28 @@ def append_transaction(RecoveryUnit unit not None, bytes fields not None, list p
     cdef Writer out = Writer()
     cdef uint64_t previous = 0
     cdef size_t mark
+    cdef Py_ssize_t written = 0
     cdef bytes part
     for part in parts:
         mark = out.open()
-        out.put_bytes(PyBytes_AS_STRING(fields), PyBytes_GET_SIZE(fields))
-        out.put_value("op", 2, "c", 1)
-        out.put_value("ns", 2, "admin.$cmd", 1)
+        out.put_name(3, "lsid", 4)
+        out.put_bytes(PyBytes_AS_STRING(lsid), PyBytes_GET_SIZE(lsid))
+        out.put_name(18, "txnNumber", 9)
+        out.put_int64(number)
+        put_op(out, COMMAND)
+        out.put_name(2, "ns", 2)
+        out.put_int32(11)
+        out.put_bytes(b"admin.$cmd", 11)
         out.put_name(3, "o", 1)
         out.put_bytes(PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
         put_times(out, stamp, wall_ms)
         put_previous(out, previous)
         out.close(mark)
+        written += <Py_ssize_t>out.size
         put_row(unit, out, stamp)
         previous = stamp
         stamp += 1
+    return written
 
 
 cdef int put_previous(Writer out, uint64_t stamp) except -1:

@@ -62,22 +62,6 @@ class Entry(NamedTuple):
     op: str = "c"
 
 
-class Origin(NamedTuple):
-    """The session id and transaction number that identify a transaction.
-
-    Arguments:
-        lsid: the session's id, a BSON document of `id` and `uid`.
-        txn_number: the number of the transaction.
-    """
-
-    lsid: bytes
-    txn_number: int
-
-    def fields(self) -> bytes:
-        """Return the encoded fields `lsid` and `txnNumber`."""
-        return b"\x03lsid\0" + self.lsid + b"\x12txnNumber\0" + self.txn_number.to_bytes(8, "little", signed=True)
-
-
 # A change of a document: "i", "u" or "d", and the new document (for "d" the removed document). Two optional items follow: the `o` of the
 # entry (a diff for an update), and the document before the change if pre-images are recorded.
 Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
@@ -255,7 +239,7 @@ class Oplog:
         self._untrimmed_bytes += written
         self._publish_time(seconds, increment + count - 1)
 
-    def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], origin: Origin) -> None:
+    def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], lsid: bytes, number: int) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.
 
         If one entry would exceed the size limit of a document, write several entries, which are chained by `prevOpTime`.
@@ -263,7 +247,8 @@ class Oplog:
         Arguments:
             entries: changes of collections; they precede the changes of documents.
             writes: the changes of documents, in the order of the statements.
-            origin: the transaction's session and number.
+            lsid: the session's id, a BSON document of `id` and `uid`.
+            number: the transaction's number.
 
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
@@ -271,18 +256,18 @@ class Oplog:
         parts: list[bytes] = []
         if self._enabled:
             # Encode before the lock, since a transaction may be large.
-            parts = transaction_operations([(one.op, *one[:4]) for one in entries], writes, MAX_OPERATIONS_BYTES)
+            commands = [(one.op, *one[:4]) for one in entries] if entries else []
+            parts = transaction_operations(commands, writes, MAX_OPERATIONS_BYTES)
         if not parts:
             unit.commit()
             return
-        fields = origin.fields()
         with self._lock:
             now_ms = self._clock.now_ms()
             seconds, increment = self._next()
-            append_transaction(unit, fields, parts, seconds << 32 | increment, now_ms)
+            written = append_transaction(unit, lsid, number, parts, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
-            self._untrimmed_bytes += sum(map(len, parts))
+            self._untrimmed_bytes += written
             self._publish_time(seconds, increment + len(parts) - 1)
 
     def _next(self) -> tuple[int, int]:

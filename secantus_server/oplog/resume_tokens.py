@@ -98,7 +98,7 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
         detail: the value of the second field, or None to omit the field.
     """
     # Use plain bytes as the cache key: a Binary is compared and hashed by slower Python code.
-    head = _identity_head(None if uuid is None else bytes(uuid), kind)
+    head = identity_head(None if uuid is None else bytes(uuid), kind)
     if detail is None:
         return head + b"\0"
     encoded = value(detail)
@@ -106,7 +106,8 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
 
 
 @lru_cache(1024)
-def _identity_head(uuid: bytes | None, kind: str) -> bytes:
+def identity_head(uuid: bytes | None, kind: str) -> bytes:
+    """Return the first part of `event_identity`, which is the same for all events of a collection and a type."""
     collection = bytes([_NULL]) if uuid is None else value(Binary(uuid, 4))
     return collection + value({"operationType": kind})[:-1]
 

@@ -21,7 +21,7 @@ def _reads_itself(stages: list[Any]) -> bool:
 
 
 class SubPipeline:
-    """A sub-pipeline of a stage, such as `$lookup`, together with the collection or view that it reads.
+    """The sub-pipeline of a stage such as `$lookup`, together with the collection or view that it reads.
 
     Arguments:
         ctx: the context of the outer pipeline.

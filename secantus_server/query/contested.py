@@ -1,4 +1,4 @@
-"""Sorts of an index scan that compete with a scan of another index in sort order. They are used for queries with a limit.
+"""Plans for queries with a sort and a limit, if one plan scans an index and sorts the result, and another scans an index in sort order.
 
 MongoDB runs such plans in parallel for a while and selects the plan that returns documents first
 (https://www.mongodb.com/docs/manual/core/query-plans/). Secantus first runs the scan below the sort. After that scan has returned

@@ -1,4 +1,4 @@
-"""Express plans, the single-stage plans that explain in MongoDB 8 shows for an equality with at most one result.
+"""Express plans: the single-stage plans that the output of `explain` shows in MongoDB 8 for an equality with at most one result.
 
 https://www.mongodb.com/docs/manual/reference/explain-results/
 

@@ -367,7 +367,7 @@ def with_metadata(plan: Plan, documents: Documents, metadata: Metadata) -> Docum
 
 
 def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
-    """Return a function from a document to its text score.
+    """Return a function that maps a document to its text score.
 
     If the plan is a Union, the function computes the score itself, because the scans of a Union provide no scores.
     """
@@ -378,7 +378,7 @@ def _text_score(plan: Any, documents: Any) -> Callable[[bytes], Any]:
 
 
 def index_key(plan: IndexedScan) -> Callable[[bytes], dict[str, Any]]:
-    """Return a function from a document to its key in the index that a plan scans. As a side effect, the plan's covered mode is disabled.
+    """Return a function that maps a document to its key in the index that a plan scans. This disables the covered mode of the plan.
 
     Raises:
         CommandError: 238 NotImplemented for a multikey index.

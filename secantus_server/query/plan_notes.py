@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from secantus_server.mql.match import And
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
@@ -35,7 +36,7 @@ Examined = tuple[int, int, int, int, int]
 
 NONE_EXAMINED: Examined = (0, 0, 0, 0, 0)
 _ONE_FOUND: Examined = (1, 1, 0, 0, 0)
-_WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
+WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -194,7 +195,7 @@ def _result_of(plan: Any) -> tuple[Examined, tuple[ScanName, ...]]:
     if type(plan) is IndexedScan and plan.scan is not None:
         return (plan.scan.keys_examined, plan.scan.docs_examined, 0, 0, 0), (("IXSCAN", plan.index.spec["key"]),)
     if type(plan) is CollectionScan and plan.scan is not None:
-        return _scanned(plan, sorts=False), _WHOLE_SCAN
+        return _scanned(plan, sorts=False), WHOLE_SCAN
     stages = dict[str, ScanName]()
     _note_stages(stages, plan)
     return measure(plan), tuple(stages.values())
@@ -247,7 +248,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
     if not whole:
         return scan.keys_examined, scan.docs_examined, 0, 0, ordered
     docs = scan.docs_examined
-    if plan.match is None:
+    if plan.match is None or (type(plan.match) is And and not plan.match.children):
         return 0, docs, 0, 0, ordered
     return 0, docs, docs, docs - scan.advanced, ordered
 

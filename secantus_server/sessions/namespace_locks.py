@@ -12,8 +12,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import get_ident
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition, get_ident
 
 #: A database and a collection's name.
 Namespace = tuple[str, str]

@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from secantus_server.errors import CommandError
 from secantus_server.sessions.namespace_locks import NamespaceLocks
-from secantus_server.system._threads import Lock
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition, Lock
 
 
 class State(Enum):
@@ -21,6 +20,10 @@ class State(Enum):
     IN_PROGRESS = "in progress"
     COMMITTED = "committed"
     ABORTED = "aborted"
+
+
+# Constants, because reading a member of an enum takes longer than the function call around it before Python 3.12.
+_IN_PROGRESS, _COMMITTED = State.IN_PROGRESS, State.COMMITTED
 
 
 class OpenWork(Protocol):
@@ -35,6 +38,9 @@ class OpenWork(Protocol):
 
     def leave(self) -> None:
         """Detach from the storage transaction after a command, and leave it open."""
+
+    def whole(self) -> OpenWork:
+        """Return the transaction's `work` for statements of any kind, which may replace this object."""
 
     def commit(self) -> None:
         """Commit the transaction. The caller must have called `enter`."""
@@ -67,7 +73,7 @@ class SessionTransaction:
         self.number = number
         self.deadline = deadline
         self.lock = Lock()
-        self.state = State.IN_PROGRESS
+        self.state = _IN_PROGRESS
         self.work: Any = None
         self.operation: Any = None
         self.first_operation: Any = None
@@ -100,7 +106,7 @@ def aborted_error(number: int) -> CommandError:
 def committed_transaction(session: bytes, number: int) -> SessionTransaction:
     """Return a transaction object in the state COMMITTED."""
     transaction = SessionTransaction(session, number, 0)
-    transaction.state = State.COMMITTED
+    transaction.state = _COMMITTED
     return transaction
 
 
@@ -130,7 +136,7 @@ class Transactions:
         """
         with self._ended:
             found = self._newest.get(transaction.session)
-            if found is not None and found.state is State.IN_PROGRESS:
+            if found is not None and found.state is _IN_PROGRESS:
                 return found
             self.open += 1
             self.started += 1
@@ -139,7 +145,7 @@ class Transactions:
 
     def all_open(self) -> list[SessionTransaction]:
         """Return the open transactions."""
-        return [one for one in list(self._newest.values()) if one.state is State.IN_PROGRESS]
+        return [one for one in list(self._newest.values()) if one.state is _IN_PROGRESS]
 
     def newest(self, session: bytes) -> SessionTransaction | None:
         """Return the newest transaction of a session, or None if absent."""
@@ -150,7 +156,7 @@ class Transactions:
         transaction.state = state
         transaction.work = None
         with self._ended:
-            if state is State.COMMITTED:
+            if state is _COMMITTED:
                 self.committed += 1
             else:
                 self.aborted += 1
@@ -184,7 +190,7 @@ class Transactions:
 
     def abort_held(self, transaction: SessionTransaction) -> None:
         """Abort a transaction unless it has already ended. The caller must hold the transaction's lock."""
-        if transaction.state is State.IN_PROGRESS:
+        if transaction.state is _IN_PROGRESS:
             if transaction.work is not None:
                 transaction.work.abort()
             self.finish(transaction, State.ABORTED)
@@ -209,7 +215,7 @@ class Transactions:
             acquire: acquires a lock, and raises an error if the waiting operation was killed or timed out.
         """
         found = self._newest.get(session)
-        if found is not None and found.state is State.IN_PROGRESS:
+        if found is not None and found.state is _IN_PROGRESS:
             self.abort_when_idle(found, acquire)
 
     def abort_when_idle(self, transaction: SessionTransaction, acquire: Callable[[Lock], None]) -> None:
@@ -227,7 +233,7 @@ class Transactions:
     def end(self, session: bytes) -> None:
         """Abort a session's open transaction, and remove the session from this registry."""
         found = self._newest.pop(session, None)
-        if found is not None and found.state is State.IN_PROGRESS:
+        if found is not None and found.state is _IN_PROGRESS:
             self.abort(found, aborted_error(found.number))
 
     def abort_expired(self, now: float) -> None:

@@ -291,8 +291,7 @@ class Engine:
 
     @contextmanager
     def backup(self, note: Callable[[], object] = _wait_on) -> Iterator[HotBackup]:
-        """Return a context manager for a hot backup of the store's files as they are at one moment. Writes may continue during the
-        backup.
+        """Return a context manager for a hot backup of the store's files as they are at one moment. Writes may continue meanwhile.
 
         Arguments:
             note: a function that is called at that moment, while no transaction is running.
@@ -362,9 +361,7 @@ class Engine:
         return not self.in_memory and self._gate.changed >= self._checkpoint_due_at
 
     def is_untidy(self, *, idle: bool) -> bool:
-        """Return whether an in-memory store contains enough overwritten or removed data for tidy(). Less suffices if the server is
-        `idle`.
-        """
+        """Return whether an in-memory store contains enough removed data for tidy(). Less suffices if the server is `idle`."""
         return self._tidying is not None and self._tidying.is_due(idle=idle)
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
@@ -517,7 +514,9 @@ class Engine:
         return self._snapshots.open
 
     def written_since(self, snapshot: Snapshot) -> bool:
-        """Wait until no transaction is running, then return whether anything was written since a snapshot."""
+        """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""
+        if self._snapshots.has_records_of(snapshot):
+            return True
         with self.exclusive():
             return self._snapshots.written_since(snapshot, self._idents.next)
 

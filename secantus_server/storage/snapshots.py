@@ -25,20 +25,20 @@ class Restored(NamedTuple):
     """The changes made by a restore, for code that caches parts of the store.
 
     Attributes:
-        touched_catalog_keys: the keys of catalog rows that were restored or removed.
+        catalog_rows: the keys of catalog rows that were restored or removed, each with the restored row, or with None.
         touched_idents: the collections and indexes that existed at the snapshot and whose entries changed.
         dropped_idents: the collections and indexes created since the snapshot.
         more_records: the change in the number of records, by ident of a collection that existed at the snapshot.
     """
 
-    touched_catalog_keys: tuple[bytes, ...]
+    catalog_rows: Values
     touched_idents: frozenset[int]
     dropped_idents: range
     wrote: bool
     more_records: dict[int, int] = {}  # noqa: RUF012 - nobody changes it
 
 
-NOTHING_RESTORED = Restored((), frozenset(), range(0), False)
+NOTHING_RESTORED = Restored({}, frozenset(), range(0), False)
 
 
 class ValuesAtSnapshot(NamedTuple):
@@ -88,6 +88,13 @@ class SnapshotStack:
     def open(self) -> tuple[Snapshot, ...]:
         """All open snapshots, outermost first."""
         return tuple(self._open)
+
+    def has_records_of(self, snapshot: Snapshot) -> bool:
+        """Return whether old values are recorded in the innermost snapshot, which is the given one.
+
+        They stay recorded, whatever becomes of their transactions, until the snapshot is restored. So the caller needs no exclusive access.
+        """
+        return self._open[-1:] == [snapshot] and any(snapshot.values)
 
     def written_since(self, snapshot: Snapshot, next_ident: int) -> bool:
         """Return whether anything was written since a snapshot."""
@@ -192,4 +199,4 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         unit.put(META, gone.meta_key(), b"")
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
-    return Restored(tuple(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))
+    return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))

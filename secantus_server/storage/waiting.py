@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import Lock, RLock, get_ident
-from secantus_server.system.conditions import Condition
+from secantus_server.system._threads import Condition, Lock, RLock, get_ident
 
 #: The interval between two checks grows from _FIRST_PAUSE_S to _LONGEST_PAUSE_S, so that many waiting threads cost little.
 _FIRST_PAUSE_S: Final = 0.002

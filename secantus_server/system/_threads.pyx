@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""Threads and locks, built on the interpreter's C interface.
+"""Threads, locks and conditions, built on the interpreter's C interface.
 
 They behave like those of `threading`, which gevent and eventlet replace together with `_thread`; eventlet even replaces existing locks.
 """
@@ -10,8 +10,11 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport int64_t
 
 import sys
+from collections import deque
 
 from secantus_server.system._clock cimport monotonic_ns
+
+from secantus_server.system._clock import monotonic
 
 cdef extern from "pythread.h" nogil:
     ctypedef enum LockStatus "PyLockStatus":
@@ -146,6 +149,58 @@ cdef class RLock:
 
     def __exit__(self, *error):
         self.release()
+
+
+cdef class Condition:
+    """A condition that threads can wait for, like `threading.Condition`. As a context manager it acts as its lock.
+
+    Threads: `lock` guards `waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
+    """
+
+    cdef Lock lock
+    cdef object waiters
+
+    def __cinit__(self):
+        self.lock = Lock()
+        self.waiters = deque()
+
+    def __enter__(self):
+        self.lock.take(-1)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.lock.give()
+
+    def wait(self, timeout_s=None):
+        """Release the lock until `notify_all` is called or the timeout expires; return whether it was called."""
+        cdef Lock waiter = Lock()
+        cdef bint notified = False
+        waiter.take(-1)
+        self.waiters.append(waiter)
+        self.lock.give()
+        try:
+            notified = waiter.take(-1 if timeout_s is None else max(timeout_s, 0))
+        finally:
+            self.lock.take(-1)
+            if not notified and waiter in self.waiters:
+                self.waiters.remove(waiter)
+        return notified
+
+    def wait_for(self, holds, timeout_s=None):
+        """Wait until `holds()` is true or the timeout expires; return its last result."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
+        while not (held := holds()):
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+        return held
+
+    def notify_all(self):
+        """Wake all waiting threads; the caller holds the lock."""
+        assert self.lock.held, "notify_all() is called with the lock held"
+        while self.waiters:
+            (<Lock>self.waiters.popleft()).give()
 
 
 cdef class Thread:

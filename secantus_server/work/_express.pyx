@@ -3,8 +3,9 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. It
 also does so in a session's transaction, and commits such transactions. Outside transactions, it also finds or counts all documents of a
-small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor, fail
-point, access control or profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
+small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
+than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
+(`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 (An insert may have created its collection.) `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error
 after which it must not run again. So the lane's replies are equal to those of the general path; tests compare the two.
@@ -25,26 +26,24 @@ from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 
 from secantus_server.bson import RawDocument, decode_unique, encode
-from secantus_server.bson.values import Date
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
-from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.dispatch.session_statements import begin_transaction, commit_transaction, continue_transaction
 from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import ident_prefix
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.limits import DEFAULT_LIMITS
-from secantus_server.mql.update import parse_update
 from secantus_server.oplog._rows import Chain
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
 from secantus_server.storage.tables import RECORDS
 from secantus_server.wire.message import Unfinished
+from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
 from secantus_server.work.collections import create_collection
-from secantus_server.work.express_record import record_slow
+from secantus_server.work.express_record import counts_of, log_call, record_slow
+from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.session_work import failure_of
 from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
@@ -57,11 +56,7 @@ cdef enum:
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
 cdef int RECORDS_TABLE = RECORDS
-
-# The operators whose result depends only on the document and the command.
-cdef frozenset OPERATORS = frozenset(
-    ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
-)
+cdef object IN_PROGRESS = State.IN_PROGRESS
 
 
 class Unusual(Exception):
@@ -152,11 +147,14 @@ cdef class Express:
         cdef str db, name
         if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
             return None
+        if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
+            return None
         db, name = text_of(&self.message.parts.db), "" if self.message.parts.kind == COMMIT else text_of(&self.message.parts.name)
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         self.begun = self.failure = None
+        counts = counts_of(self.usage) if self.interceptors.lane.logs else None
         try:
             # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
             # it may have missed this command.
@@ -171,7 +169,7 @@ cdef class Express:
         finally:
             del self.running[operation.opid]
             self.operation = self.begun = self.failure = None
-        self.finish(operation, name, raw)
+        self.finish(operation, name, raw, counts)
         return self.reply.framed(raw, next(request_ids))
 
     cdef int pass_on(self, Operation operation) except -1:
@@ -187,14 +185,12 @@ cdef class Express:
         """Return whether nothing watches, restricts or delays commands, so that the lane may run them."""
         services = self.services
         interceptors = self.interceptors
-        if interceptors.before or interceptors.threshold_s <= 0 or services.access is not None or services.fail_points.active:
+        if not interceptors.lane.is_open or services.access is not None or services.fail_points.active:
             return False
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
             return False
-        if self.message.parts.kind in (FIND, COUNT):
-            return True
-        return (self.message.parts.in_transaction or not self.transactions.open) and not self.engine.is_crowded()
+        return self.message.parts.kind in (FIND, COUNT) or self.message.parts.in_transaction or not self.transactions.open
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -232,7 +228,7 @@ cdef class Express:
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
-        if collection is None or collection.options or collection.search_indexes or not collection.indexes:
+        if collection is None or not is_plain(collection):
             raise Unusual()
         if self.message.parts.kind == INSERT:
             return self.insert(unit, collection, write)
@@ -260,7 +256,7 @@ cdef class Express:
             if found is None or found.number != number or newest is None or newest.number != number:
                 raise Unusual()
             return found
-        if (newest is not None and number <= newest.number) or (found is not None and found.state is State.IN_PROGRESS):
+        if (newest is not None and number <= newest.number) or (found is not None and found.state is IN_PROGRESS):
             raise Unusual()
         try:
             self.begun = begin_transaction(self.services, session, number)
@@ -274,9 +270,9 @@ cdef class Express:
         cdef bint is_open = False
         transaction.enter(operation)
         try:
-            continue_transaction(transaction, self.services)
+            self.enter_work(transaction, operation, name)
             is_open = True
-            self.stage_statement(transaction.work, operation, name)
+            self.stage_statement(transaction, operation, name)
             if operation.killed is not None:
                 raise Unusual()
         finally:
@@ -288,19 +284,37 @@ cdef class Express:
                 transaction.work.leave()
         return 0
 
-    cdef int stage_statement(self, work, Operation operation, str name) except -1:
+    cdef int enter_work(self, transaction, Operation operation, str name) except -1:
+        """Continue a transaction, or open it for its first statement."""
+        work = transaction.work
+        if work is not None or transaction.state is not IN_PROGRESS:
+            continue_transaction(transaction, self.services)
+            return 0
+        if not self.transactions.namespaces.is_claimed((operation.db, name)):
+            work = open_brief(self.services, transaction, operation.db, name, operation.check)
+        if work is None:
+            raise Unusual()
+        transaction.work = work
+        return 0
+
+    cdef int stage_statement(self, transaction, Operation operation, str name) except -1:
         """Run a statement in its transaction's unit of work, and write the reply.
 
         An error of the store or of the catalog is the command's failure, because such an error aborts the transaction.
         """
-        if self.transactions.namespaces.is_claimed((operation.db, name)):
-            raise Unusual()
-        self.work, self.statement = work, work.statement()
         try:
+            work = transaction.work
+            if type(work) is BriefWork and work.uses(operation.db, name):
+                self.work = work
+                return self.run_on(work.unit, work.collection, operation.db, name, None)
+            if self.transactions.namespaces.is_claimed((operation.db, name)):
+                raise Unusual()
+            self.work = work.whole()
+            self.statement = self.work.statement()
             collection = self.statement.catalog.find(operation.db, name)
             return self.run_on(self.statement.unit, collection, operation.db, name, None)
         except WriteConflict as error:
-            self.failure = work.failure_of(error)
+            self.failure = failure_of(self.services, error)
             raise
         except CommandError as error:
             if error.code in TRANSIENT_CODES or concerns_store(error):
@@ -506,22 +520,14 @@ cdef class Express:
             Unusual: the result of the update depends on more than the document, or on the array position that the query matched.
         """
         cdef Element* update = &self.message.parts.update
-        cdef dict operators = decode_unique(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
-        if not operators or not OPERATORS.issuperset(operators):
-            raise Unusual()
-        services, clock = self.services, self.clock
-        ctx = ParseContext(
-            Date(clock.now_ms()), services.document_time(), {}, None, clock.random, clock.object_id, True, False, False, clock.now_ms,
-            None, None, memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS, None, None, None, services.release,
-        )
-        parsed = parse_update(operators, ctx)
-        if parsed.needs_array_index:
+        parsed = parse_operators(self.services, PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
+        if parsed is None:
             raise Unusual()
         return parsed
 
     cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
         """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
-        if self.statement is not None:
+        if self.work is not None:
             return self.stage(collection, writer, changes, difference)
         chain = None
         count = collection.document_count
@@ -553,6 +559,12 @@ cdef class Express:
 
     cdef int stage(self, collection, writer, list changes, int difference) except -1:
         """Stage the changes of a statement, like `work.session_work`."""
+        if self.statement is None:
+            if not writer.became_multikey:
+                self.work.add(changes, difference)
+                return 0
+            self.work = self.work.whole()
+            self.statement = self.work.statement()
         staged = PlainWriter(self.services, self.statement, collection, bypass_validation=True, writer=writer)
         staged.add(changes, difference)
         self.work.stage(self.statement)
@@ -564,12 +576,15 @@ cdef class Express:
             return store_retried(self.services, unit, (write, executed))
         return Chain(write.lsid, write.number, executed[1], executed[2], None)
 
-    cdef int finish(self, Operation operation, str name, bytes raw) except -1:
-        """Count the finished command, and record it if it was slow."""
+    cdef int finish(self, Operation operation, str name, bytes raw, tuple counts) except -1:
+        """Count the finished command, log it, and record it if it was slow. `counts` is None if nothing logged commands at its begin."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
-        if seconds > self.interceptors.threshold_s:
+        if counts is not None:
+            batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
+            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.index, counts, batch_bytes)
+        if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0
 

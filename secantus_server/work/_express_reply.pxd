@@ -16,6 +16,8 @@ cdef class ReplyWriter:
     # The positions of the cursor document and of its batch.
     cdef size_t cursor
     cdef size_t batch
+    # The size of the batch after `end_batch`.
+    cdef size_t batch_bytes
 
     cdef int begin(self) except -1
     cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1

@@ -85,6 +85,7 @@ cdef class ReplyWriter:
 
     cdef int end_batch(self, str db, str name) except -1:
         self.out.close(self.batch)
+        self.batch_bytes = self.out.size - self.batch
         self.put_int64(b"id", 2, 0)
         self.put_namespace(db, name)
         return self.out.close(self.cursor)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray, decode
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NONE_EXAMINED, Examined, PlanNotes, ScanName
+from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName
 from secantus_server.wire.op_msg import sections_of
 from secantus_server.work.index_advice import advice_text, advised_indexes
 from secantus_server.work.operation_details import plan_summary
@@ -19,7 +19,7 @@ from secantus_server.work.shell_commands import command_shape, command_text, pla
 from secantus_server.work.shell_values import plain
 
 if TYPE_CHECKING:
-    from secantus_server.dispatch.interceptors import Call, Outcome
+    from secantus_server.dispatch.interceptors import Call, ExpressCall, Outcome
 
 #: The maximum number of a command's documents that an entry keeps.
 KEPT_STATEMENTS = 20
@@ -118,6 +118,29 @@ class CommandEntry:
         self.results = self.n_returned
         if self.opener is not None:
             self.opener.results += self.n_returned
+
+
+def express_entry(call: ExpressCall) -> CommandEntry:
+    """Return the entry for a command of the express lane."""
+    entry = CommandEntry.__new__(CommandEntry)
+    raw = call.raw
+    entry.request_id = int.from_bytes(raw[4:8], "little", signed=True)
+    entry.name, entry.db, entry.seconds = call.name, call.db, call.seconds
+    entry.target = 1 if call.target is None else call.target
+    entry.opener = entry.error = None
+    entry._raw, entry._body, entry._statements = raw, None, None
+    if len(raw) > LONGEST_KEPT:
+        body, sequences = sections_of(raw)
+        entry._raw, entry._body, entry._statements = None, body, _statements_of(call.name, body, sequences)
+    entry.examined, entry.stages = (*call.examined, 0, 0, 0), ()
+    if call.is_scan:
+        entry.stages = WHOLE_SCAN
+    elif call.index is not None:
+        entry.stages = (("IXSCAN" if call.name == "aggregate" else "EXPRESS_IXSCAN", call.index.spec["key"]),)
+    entry.n_returned = entry.results = returned = call.returned
+    # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
+    entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0
+    return entry
 
 
 def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> tuple[list[Any], int]:

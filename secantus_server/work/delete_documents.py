@@ -148,7 +148,7 @@ class Deleted(NamedTuple):
 def delete_documents(
     services: Services, transaction: Transaction, collection: Collection, documents: list[Target], check: Callable[[], None]
 ) -> Deleted:
-    """Delete at least one document, and continue until the transaction is large. Return the outcome.
+    """Delete documents until the transaction reaches its size limit, but at least one. Return the outcome.
 
     Arguments:
         check: raises an error to interrupt the operation. Documents already deleted remain deleted.

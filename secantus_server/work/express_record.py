@@ -1,14 +1,57 @@
-"""Reporting of slow commands that the express lane (the fast path for simple commands) executed."""
+"""Reports the commands that the express lane (the fast path for simple commands) executed to the interceptors."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from secantus_server.bson import RawArray, decode, encode
 from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.interceptors import ExpressCall
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.usage import Usage
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
+
+Counts = tuple[int, int, int, int]
+
+
+def counts_of(usage: Usage) -> Counts:
+    """Return the counts of a connection that grow by what a command examines and returns."""
+    return usage.keys, usage.documents, usage.returned, usage.whole_scans
+
+
+def log_call(
+    services: Services,
+    client: ClientInfo,
+    operation: Operation,
+    raw: bytes,
+    names: tuple[str, str],
+    seconds: float,
+    index: Any,
+    before: Counts,
+    batch_bytes: int,
+) -> None:
+    """Pass a command to the logs.
+
+    Arguments:
+        operation: the command's operation.
+        raw: the command's message.
+        names: the names of the command and of its collection, which is empty for a command without one.
+        seconds: the command's working time.
+        index: the index in which the command looked its document up, or None.
+        before: the connection's counts at the command's begin.
+        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
+    """
+    name, target = names
+    usage = client.usage
+    examined = usage.keys - before[0], usage.documents - before[1]
+    returned = 1 if name == "findAndModify" else usage.returned - before[2]
+    is_scan = usage.whole_scans != before[3]
+    call = ExpressCall(client, raw, name, operation.db, target or None, seconds, index, is_scan, examined, returned, batch_bytes)
+    for log in services.interceptors.lane.logs:
+        log(call)
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
@@ -29,5 +72,5 @@ def record_slow(services: Services, client: ClientInfo, operation: Operation, ra
         del outcome[name]
     if "cursor" in outcome:
         outcome["cursor"]["firstBatch"] = RawArray([encode(document) for document in outcome["cursor"]["firstBatch"]])
-    for after in services.interceptors.after:
+    for after in services.interceptors.lane.late:
         after(request, outcome)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from bson.timestamp import Timestamp
 
@@ -22,7 +22,7 @@ from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError, not_supported
-from secantus_server.oplog.oplog import Change, Entry, Origin
+from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
@@ -101,33 +101,55 @@ class _Reading:
     resume = pause
 
 
+class Opened(NamedTuple):
+    """An open transaction of the store.
+
+    Arguments:
+        unit: the recovery unit.
+        view: the catalog at the transaction's start.
+        namespace: the collection that the transaction has locked.
+    """
+
+    unit: RecoveryUnit
+    view: CatalogView
+    namespace: Namespace
+
+
 class SessionWork:
     """The implementation of `dispatch.unit_of_work.UnitOfWork` and `sessions.transactions.OpenWork` for one transaction.
 
     Arguments:
-        transaction: the session's transaction, whose first statement is running.
+        transaction: the session's transaction.
+        opened: an open transaction of the store to continue; None begins one, for the transaction's first statement.
 
     Threads: an instance is used by one command at a time, under the transaction's lock.
     """
 
-    def __init__(self, services: Services, transaction: SessionTransaction) -> None:
+    def __init__(self, services: Services, transaction: SessionTransaction, opened: Opened | None = None) -> None:
         self._services = services
         self._transaction = transaction
         self._engine = services.engine
         self._locks = services.sessions.transactions.namespaces
-        if self._engine.is_crowded():
-            self._engine.relieve()
-        self._unit = services.engine.acquire()
-        try:
-            self._catalog = SessionCatalog(services.catalog, services.catalog.begin(self._unit), self._lock)
-        except BaseException:
-            services.engine.release(self._unit)
-            raise
+        self._unit, view = self._open() if opened is None else (opened.unit, opened.view)
+        self._catalog = SessionCatalog(services.catalog, view, self._lock)
+        if opened is not None:
+            self._catalog.used.add(opened.namespace)
         self._entries: list[Entry] = []
         self._logged: list[tuple[bytes, list[Change]]] = []
         # The first writer of each collection, which absorbs the counts of later writers.
         self._writers: dict[bytes, StagedWrites] = {}
         self._changes: CatalogChanges | None = None
+
+    def _open(self) -> tuple[RecoveryUnit, CatalogView]:
+        """Begin a transaction of the store."""
+        if self._engine.is_crowded():
+            self._engine.relieve()
+        unit = self._engine.acquire()
+        try:
+            return unit, self._services.catalog.begin(unit)
+        except BaseException:
+            self._engine.release(unit)
+            raise
 
     def _lock(self, namespace: Namespace) -> bool:
         """Lock a collection until the transaction ends. Return False on timeout, else True."""
@@ -200,7 +222,7 @@ class SessionWork:
             result = body(statement)
             self.stage(statement)
         except WriteConflict as error:
-            raise self.failure_of(error) from None
+            raise failure_of(self._services, error) from None
         return result
 
     def statement(self) -> Transaction:
@@ -219,17 +241,6 @@ class SessionWork:
         self._entries += statement.entries
         for writer in statement.writes:
             self._keep(writer)
-
-    def failure_of(self, error: WriteConflict) -> CommandError:
-        """Return the error of a statement whose write conflicted or did not fit into the cache. Count conflicts in the server's
-        statistics.
-        """
-        if isinstance(error, CacheTooSmall):
-            return CommandError(
-                TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
-            )
-        self._services.counters.add("writeConflicts")
-        return write_conflict()
 
     @property
     def is_brief(self) -> bool:
@@ -252,6 +263,10 @@ class SessionWork:
     def enter(self) -> None:
         """Resume the transaction at the start of a command; see `OpenWork.enter`."""
         self._unit.enter()
+
+    def whole(self) -> SessionWork:
+        """Return this object; see `OpenWork.whole`."""
+        return self
 
     def leave(self) -> None:
         """Suspend the transaction at the end of a command; see `OpenWork.leave`."""
@@ -298,8 +313,7 @@ class SessionWork:
             if retried is not None:
                 store_retried(self._services, self._unit, retried)
             lsid = encoded_session(self._transaction.session) if retried is None else retried[0].lsid
-            origin = Origin(lsid, self._transaction.number)
-            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, origin)
+            self._services.oplog.commit_transaction(self._unit, self._entries, self._logged, lsid, self._transaction.number)
         except BaseException:
             for writer in begun:
                 writer.commit_failed()
@@ -318,3 +332,13 @@ class SessionWork:
         self._catalog.close()
         self._locks.release(self._transaction, self._catalog.used)
         self._services.cursors.kill_where(lambda cursor: cursor.transaction is self._transaction)
+
+
+def failure_of(services: Services, error: WriteConflict) -> CommandError:
+    """Return the error of a statement that the store has refused. Count a conflict."""
+    if isinstance(error, CacheTooSmall):
+        return CommandError(
+            TRANSACTION_TOO_LARGE_FOR_CACHE, "The transaction is too large for the store's cache; write less, or make the cache larger."
+        )
+    services.counters.add("writeConflicts")
+    return write_conflict()

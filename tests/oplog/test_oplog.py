@@ -14,7 +14,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
 from secantus_server.clock import SettableClock
 from secantus_server.oplog._rows import entries_of
-from secantus_server.oplog.oplog import Change, Entry, Oplog, Origin
+from secantus_server.oplog.oplog import Change, Entry, Oplog
 from secantus_server.oplog.retention import Retention
 from secantus_server.storage import META, OPLOG, Engine, WriteConflict
 
@@ -60,7 +60,7 @@ def transact(engine: Engine, oplog: Oplog, commands: list[Entry], changes: list[
     try:
         unit.begin()
         unit.put(META, b"written", b"yes")
-        oplog.commit_transaction(unit, commands, [(IDENTITY, changes)], Origin(encode(LSID), 7))
+        oplog.commit_transaction(unit, commands, [(IDENTITY, changes)], encode(LSID), 7)
     finally:
         engine.release(unit)
 

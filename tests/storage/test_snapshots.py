@@ -47,7 +47,7 @@ def test_every_kind_of_write_is_undone(engine: Engine, ident: bytes) -> None:
     with engine.transaction() as unit:
         unit.truncate(RECORDS, ident, None)
     number = int.from_bytes(ident, "big")
-    assert engine.restore(snapshot) == Restored((b"c",), frozenset({number}), range(0), True, {number: 2})
+    assert engine.restore(snapshot) == Restored({b"c": b"old"}, frozenset({number}), range(0), True, {number: 2})
     assert dump(engine) == before
     assert engine.restore(snapshot) is NOTHING_RESTORED
 
@@ -59,7 +59,7 @@ def test_a_read_costs_nothing(engine: Engine, ident: bytes) -> None:
         assert not unit.remove(RECORDS, ident + b"9")
         assert not unit.insert(RECORDS, ident + b"1", b"")
     restored = engine.restore(snapshot)
-    assert not restored.touched_catalog_keys
+    assert not restored.catalog_rows
 
 
 def test_a_rolled_back_write_leaves_the_snapshot_right(engine: Engine, ident: bytes) -> None:
@@ -130,7 +130,7 @@ def test_what_was_made_since_goes_whole(engine: Engine) -> None:
         for number in range(1000):
             unit.put(RECORDS, pack_ident(first) + number.to_bytes(8, "big"), b"record")
             unit.put(INDEX_ENTRIES, pack_ident(second) + number.to_bytes(8, "big"), b"")
-    assert engine.restore(snapshot) == Restored((), frozenset(), range(first, second + 1), True)
+    assert engine.restore(snapshot) == Restored({}, frozenset(), range(first, second + 1), True)
     assert len(dump(engine)[RECORDS]) == 1000
     with engine.transaction():
         assert engine.new_ident() == second + 1
@@ -187,7 +187,7 @@ def test_the_restored_catalog_keys_are_those_touched(engine: Engine, ident: byte
         unit.put(CATALOG, b"new", b"")
         unit.put(CATALOG, b"c", b"changed")
         unit.put(META, b"kept", b"")
-    assert sorted(engine.restore(snapshot).touched_catalog_keys) == [b"c", b"new"]
+    assert sorted(engine.restore(snapshot).catalog_rows) == [b"c", b"new"]
     with engine.transaction() as unit:
         assert unit.get(META, b"kept") == b""
         unit.remove(META, b"kept")

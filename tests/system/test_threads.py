@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import Lock, RLock, Thread, get_ident
-from secantus_server.system.conditions import Condition, Event
+from secantus_server.system._threads import Condition, Lock, RLock, Thread, get_ident
+from secantus_server.system.conditions import Event
 
 
 def run(*targets: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ import bson
 import pytest
 from bson import Binary, Int64
 
-from secantus_server.errors import CommandError
+from secantus_server.errors import CloseConnection, CommandError
 from tests.work.test_express import LSID, Document, Side, batch, insert, message, plain, sides
 
 __all__ = ["sides"]
@@ -259,13 +259,16 @@ def test_a_killed_statement_aborts_the_transaction(sides: tuple[Side, Side], mon
     side.run(one.insert({"_id": "x", "sku": "x"}))
     transactions = side.services.sessions.transactions
 
-    def kill(namespace: tuple[str, str]) -> bool:
+    newest = transactions.newest
+
+    def kill(session: bytes) -> Any:
         for operation in side.services.operations.all():
             operation.interrupt(CommandError(11601, "operation was interrupted"))
-        return False
+        return newest(session)
 
-    monkeypatch.setattr(transactions.namespaces, "is_claimed", kill)
-    reply = side.run(one.insert({"_id": "y", "sku": "y"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(transactions, "newest", kill)
+        reply = side.run(one.insert({"_id": "y", "sku": "y"}))
     assert (reply["code"], side.answered, transactions.open) == (11601, False, 0)
     assert side.run(one.end())["code"] == 251
 
@@ -294,6 +297,28 @@ def test_a_collection_that_is_being_changed_takes_the_general_path(sides: tuple[
     assert side.run(one.end())["ok"] == 1
 
 
+def test_a_transaction_goes_on_with_other_collections_and_statements(sides: tuple[Side, Side]) -> None:
+    one, other = Numbered(), Numbered(OTHER)
+    for side in sides:
+        assert side.run(message({"insert": "d"}, {"documents": [{"_id": 0}]}))["ok"] == 1
+        assert side.run(message({"insert": "d"}, {"documents": [{"_id": 1}]}))["ok"] == 1
+    run_both(sides, one.insert({"_id": "a", "sku": "a"}), is_express=True)
+    run_both(sides, one.update({"_id": 1}, {"$inc": {"n": 1}}), is_express=True)
+    assert run_both(sides, one._made({"insert": "d", "ordered": True}, {"documents": [{"_id": "b"}]}), is_express=True)["n"] == 1
+    run_both(sides, one.delete({"_id": 2}), is_express=True)
+    assert len(batch(run_both(sides, one._made({"find": "c", "filter": {"n": {"$gte": 0}}}), is_express=False))) == 9
+    run_both(sides, one.insert({"_id": "c", "sku": "c"}), is_express=True)
+    assert run_both(sides, one.end(), is_express=True)["ok"] == 1
+    assert entries(sides[0]) == entries(sides[1])
+    # The first array in an indexed field.
+    run_both(sides, other.insert({"_id": "d", "sku": "d"}), is_express=True)
+    run_both(sides, other.insert({"_id": "e", "sku": ["e", "f"]}), is_express=True)
+    run_both(sides, other.find({"_id": "e"}), is_express=True)
+    assert run_both(sides, other.end(), is_express=True)["ok"] == 1
+    assert entries(sides[0]) == entries(sides[1])
+    check_equal(sides)
+
+
 def test_large_and_catalog_changing_transactions_are_committed_by_the_general_path(sides: tuple[Side, Side]) -> None:
     for first in ({"insert": "made", "ordered": True}, {"insert": "c", "ordered": True}):
         one = Numbered()
@@ -315,6 +340,27 @@ def test_an_unfinished_command_is_finished_by_the_general_path_alone(sides: tupl
     assert side.lane.answer(insert({"_id": "other", "sku": "other"}), side.ids) is None
     assert side.lane.unfinished is unfinished
     assert bson.decode(bson.encode(side.run(raw)))["writeErrors"][0]["code"] == 11000
+
+
+@pytest.mark.parametrize("data", [{"errorCode": 91}, {"closeConnection": True}])
+def test_a_transaction_is_aborted_if_a_fail_point_set_after_the_lane_had_begun_it_fails_its_statement(
+    sides: tuple[Side, Side], data: Document
+) -> None:
+    side, one = sides[0], Numbered()
+    assert side.lane is not None
+    raw = one.insert({"_id": 1})
+    assert side.lane.answer(raw, side.ids) is None
+    fail = {"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": {"failCommands": ["insert"], **data}, "$db": "admin"}
+    waiting, side.lane.unfinished = side.lane.unfinished, None
+    assert side.run(message(fail))["ok"] == 1
+    side.lane.unfinished = waiting
+    if "errorCode" in data:
+        assert side.run(raw)["code"] == 91
+    else:
+        with pytest.raises(CloseConnection):
+            side.run(raw)
+    assert side.services.sessions.transactions.open == 0
+    assert side.run(one.end())["code"] == 251
 
 
 def test_a_transaction_rolled_back_while_it_waits_for_a_collection_unlocks_it(sides: tuple[Side, Side]) -> None:

@@ -197,7 +197,7 @@ def forgive_error(test: Test) -> Iterator[Test]:
 
 
 def _event_lists(test: Test) -> Iterator[tuple[Test, list[Any]]]:
-    """Yield copies of a test, each together with one of its complete lists of expected events."""
+    """For each complete list of expected events in a test, yield a copy of the test and that list in the copy."""
     for index, each in enumerate(test.get("expectEvents", [])):
         if each["events"] and not each.get("ignoreExtraEvents"):
             changed = copy.deepcopy(test)

@@ -65,7 +65,7 @@ class TermIndex:
 
 
 class Contents:
-    """The fields of a collection's documents that have been loaded for searches.
+    """The loaded fields of a collection's documents, for use by searches.
 
     Arguments:
         keys: the key of each document.

@@ -53,7 +53,7 @@ class TextSearch:
         return bool(self.negated_terms or self.phrases or self.negated_phrases or self._exact_terms is not None)
 
     def accepts(self, document: bytes) -> bool:
-        """Return whether a document matches, provided that it contains one of the terms."""
+        """Return whether a document matches. The caller has already checked that it contains one of the terms."""
         return not self.needs_texts or self._accepts(list(self.definition.texts(decode(document))))
 
     def matches(self, document: bytes) -> bool:

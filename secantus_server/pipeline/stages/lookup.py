@@ -66,7 +66,7 @@ class Lookup(Stage):
     Arguments:
         field: the output field for the joined documents.
         variables: the variables through which the sub-pipeline reads the outer document.
-        finder: a factory that starts an execution and returns a function from an outer document to its joined documents.
+        finder: a factory that starts an execution and returns a function that maps an outer document to its joined documents.
         origin: the name of the collection to join, for error messages.
         max_bytes: the maximum total size of one outer document's joined documents.
     """

@@ -84,7 +84,7 @@ class ChangeStreamCursor(Cursor):
         return batch
 
     def _advance_token(self) -> None:
-        """Set the resume token at the end of the oplog, as in MongoDB.
+        """Update the resume token when the end of the oplog is reached, as in MongoDB.
 
         If no entry was read after the last event, retain the event's token. Otherwise use the reader's high-water mark.
         """

@@ -30,13 +30,13 @@ class Event(NamedTuple):
     Arguments:
         token: the event's resume token.
         text: the token as hexadecimal digits.
-        document: a function that returns the event as BSON bytes. It also looks up the full document and the pre-image if the event
-            contains them.
+        document: the event as BSON bytes, or a function that returns them. The function also looks up the full document and the pre-image
+            if the event contains them.
     """
 
     token: Token
     text: str
-    document: Callable[[], bytes]
+    document: bytes | Callable[[], bytes]
 
 
 class EventMaker:

@@ -16,9 +16,12 @@ from secantus_server.oplog.reader import Operation, Rows, history_lost, operatio
 from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup
+from secantus_server.work.change_streams._simple_events import simple_event
 from secantus_server.work.change_streams.events import Event, EventMaker
 from secantus_server.work.change_streams.scope import StreamScope
 from secantus_server.work.change_streams.start import Start
+
+_NO_OPTIONS = ChangeStreamOptions()
 
 
 class ChangeStreamReader:
@@ -45,8 +48,12 @@ class ChangeStreamReader:
         self._maker = EventMaker(scope, options, self._lookup, self._pre_image)
         self._resume = start.token
         self._skipped_fragments = 0
-        # Operations that were read but whose events were not returned yet.
-        self._pending: deque[Operation] = deque()
+        # Whether `simple_event` may convert entries: the stream has no option that changes its events, and selects by exact namespaces.
+        self._is_simple = (
+            scope.collection is not None and options._replace(resume_after=None, start_after=None, start_at=None) == _NO_OPTIONS
+        )
+        # Operations, and events of other operations, that were read but whose events were not returned yet.
+        self._pending: deque[Operation | Event] = deque()
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
         self.token: Token | None = start.token
@@ -90,9 +97,10 @@ class ChangeStreamReader:
                     continue
                 self.token, self.token_text = event.token, event.text
                 self.ended = event.token.from_invalidate
-                yield event.document()
+                yield event.document if isinstance(event.document, bytes) else event.document()
             if self._pending:
-                self._events.extend(self._maker.events(self._pending.popleft()))
+                one = self._pending.popleft()
+                self._events.extend((one,) if isinstance(one, Event) else self._maker.events(one))
             elif not self._read_row(rows):
                 self._check_past()
                 self.at_end = True
@@ -104,7 +112,12 @@ class ChangeStreamReader:
         if entries is None:
             return False
         for stamp, entry in entries:
-            self._pending.extend(operations_of(self._reading.unit, stamp, entry, self._selection))
+            made = simple_event(entry, stamp) if self._is_simple else None
+            if made is None:
+                self._pending.extend(operations_of(self._reading.unit, stamp, entry, self._selection))
+            else:
+                document, text, identity = made
+                self._pending.append(Event(Token(stamp, True, 0, False, identity), text, document))
         return True
 
     def _skips(self, event: Event) -> bool:
@@ -147,7 +160,9 @@ class ChangeStreamReader:
         if self._restores != oplog.restores:
             self._restores = oplog.restores
             self._events.clear()
-            self._pending = deque(one for one in self._pending if not oplog.is_undone(one.stamp))
+            self._pending = deque(
+                one for one in self._pending if not oplog.is_undone(one.token.stamp if isinstance(one, Event) else one.stamp)
+            )
 
     @property
     def _catalog(self) -> CatalogView:

@@ -214,7 +214,7 @@ def measured_paths(indexes: list[Index]) -> list[list[str]]:
 
 
 def check_bounds(bucket: bytes, paths: list[list[str]]) -> None:
-    """Raise if the bounds of a bucket at one of the paths are arrays.
+    """Raise if a bucket's bounds for any of the paths are arrays.
 
     Raises:
         CommandError: 5930501.

@@ -58,7 +58,7 @@ def year_month_day(days: int) -> tuple[int, int, int]:
 
 
 def split(ms: int) -> Parts:
-    """Split a moment into its calendar fields."""
+    """Split milliseconds since 1970 into calendar fields."""
     days, rest = divmod(ms, MS_PER_DAY)
     year, month, day = year_month_day(days)
     seconds, millisecond = divmod(rest, MS_PER_SECOND)
@@ -68,7 +68,7 @@ def split(ms: int) -> Parts:
 
 
 def join(days: int, hour: int = 0, minute: int = 0, second: int = 0, millisecond: int = 0) -> int:
-    """Combine a day and a time of day into a moment. Values that are out of range carry over into the next larger unit."""
+    """Combine a day and a time of day into milliseconds since 1970. Values that are out of range carry over into the next larger unit."""
     return days * MS_PER_DAY + hour * MS_PER_HOUR + minute * MS_PER_MINUTE + second * MS_PER_SECOND + millisecond
 
 
@@ -110,7 +110,7 @@ def iso_day_number(year: int, week: int, day: int) -> int:
 
 
 def iso_text(ms: int) -> str:
-    """Format a moment as `2024-01-31T12:00:00.000Z`."""
+    """Format milliseconds since 1970 as `2024-01-31T12:00:00.000Z`."""
     parts = split(ms)
     date = f"{parts.year:04d}-{parts.month:02d}-{parts.day:02d}"
     return f"{date}T{parts.hour:02d}:{parts.minute:02d}:{parts.second:02d}.{parts.millisecond:03d}Z"

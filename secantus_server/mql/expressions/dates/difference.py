@@ -70,7 +70,7 @@ def _moment(value: Any, which: str) -> int:
 
 
 def _index(ms: int, unit: str, zone: TimeZone, first_day: int) -> int:
-    """Return the ordinal number of the unit, such as the month, that contains a moment. Only differences between ordinals are
+    """Return the ordinal number of the unit, such as the month, that contains a point in time. Only differences between ordinals are
     meaningful.
     """
     offset = zone.offset(ms)

@@ -97,7 +97,7 @@ def pieces(text: str, specifiers: str) -> tuple[tuple[str, str], ...]:
 
 
 def format_date(ms: int, text: str, zone: TimeZone) -> str:
-    """Format a moment as local time in a time zone, using the format string `text`.
+    """Format a point in time as local time in a time zone, using the format string `text`.
 
     Raises:
         CommandError: 18535 or 18536 for an invalid format, 18537 for a year that does not have four digits.

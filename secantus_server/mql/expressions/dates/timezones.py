@@ -48,7 +48,7 @@ class TimeZone(ABC):
         """Convert a local time to UTC."""
 
     def offset(self, ms: int) -> int:
-        """Return the difference between local time and UTC at a moment, in milliseconds."""
+        """Return the difference between local time and UTC at a point in time, in milliseconds."""
         return self.local(ms) - ms
 
 

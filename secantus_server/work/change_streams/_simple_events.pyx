@@ -1,0 +1,236 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Converts the most common oplog entries to change events. Compiled because it runs once per document that a stream reports.
+
+`events.EventMaker` converts all other entries, and these too for a stream with options. The results are equal; tests compare the two.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr, memcmp, memset
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32, read_int64
+
+from secantus_server.oplog.resume_tokens import identity_head
+
+cdef enum:
+    STRING = 2
+    DOCUMENT = 3
+    BINARY = 5
+    OBJECT_ID = 7
+    DATE = 9
+    INT32 = 16
+    TIMESTAMP = 17
+    INT64 = 18
+    INSERT = 105  # "i"
+    DELETE = 100  # "d"
+    UPDATE = 117  # "u"
+    # The type bytes of key strings, see `oplog.resume_tokens`.
+    NUMBER_KEY = 30
+    ZERO_KEY = 41
+    POSITIVE_KEY = 42
+    NEGATIVE_KEY = 40
+    STRING_KEY = 60
+    OBJECT_KEY = 70
+    OBJECT_ID_KEY = 100
+    TIME_KEY = 130
+
+cdef const char* DIGITS = b"0123456789ABCDEF"
+
+
+# The fields of an oplog entry that an event contains. An element whose type is 0 is absent.
+cdef struct Fields:
+    Element op
+    Element ns
+    Element ui
+    Element o
+    Element o2
+    Element wall
+
+
+def simple_event(bytes entry not None, uint64_t stamp):
+    """Return the event for the insert, replacement or deletion of a document, for a stream without options.
+
+    Arguments:
+        entry: an oplog entry.
+        stamp: the entry's timestamp as a 64-bit number.
+
+    Returns:
+        the event as BSON bytes, its resume token as hexadecimal digits, and the identity in the token; or None for any other entry, or
+        for an `_id` of a less common type.
+    """
+    cdef Fields fields
+    cdef const uint8_t* key
+    cdef str kind
+    cdef bytes identity
+    cdef str text
+    read_fields(<const uint8_t*>PyBytes_AS_STRING(entry), &fields)
+    if fields.op.type != STRING or fields.ns.type != STRING or fields.o.type != DOCUMENT or fields.wall.type != DATE:
+        return None
+    if fields.ui.type != BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
+        return None
+    if fields.op.value[4] == DELETE:
+        kind, key = "delete", fields.o.value
+    elif fields.o2.type != DOCUMENT or fields.op.value[4] not in (INSERT, UPDATE):
+        return None
+    elif fields.op.value[4] == UPDATE and memcmp(fields.o.value + 5, b"$v", 3) == 0:
+        return None
+    else:
+        kind, key = "insert" if fields.op.value[4] == INSERT else "replace", fields.o2.value
+    identity = identity_of(&fields, kind, key)
+    if identity is None:
+        return None
+    text = token_text(stamp, identity)
+    return document_of(&fields, stamp, kind, text, key), text, identity
+
+
+cdef int read_fields(const uint8_t* entry, Fields* fields) except -1:
+    cdef Element element
+    cdef const uint8_t* cursor = first_element(entry)
+    memset(fields, 0, sizeof(Fields))
+    while next_element(&cursor, &element):
+        if element.name_len == 2 and memcmp(element.name, b"op", 2) == 0:
+            fields.op = element
+        elif element.name_len == 2 and memcmp(element.name, b"ns", 2) == 0:
+            fields.ns = element
+        elif element.name_len == 2 and memcmp(element.name, b"ui", 2) == 0:
+            fields.ui = element
+        elif element.name_len == 1 and element.name[0] == b"o":
+            fields.o = element
+        elif element.name_len == 2 and memcmp(element.name, b"o2", 2) == 0:
+            fields.o2 = element
+        elif element.name_len == 4 and memcmp(element.name, b"wall", 4) == 0:
+            fields.wall = element
+    return 0
+
+
+cdef bytes identity_of(Fields* fields, str kind, const uint8_t* key):
+    """Return the identity of an event, like `resume_tokens.event_identity`; None if the key is not an `_id` of a common type."""
+    cdef Writer out = Writer.__new__(Writer)
+    cdef Element element
+    cdef Element more
+    cdef const uint8_t* cursor = first_element(key)
+    cdef bytes head
+    if not next_element(&cursor, &element) or next_element(&cursor, &more):
+        return None
+    if element.name_len != 3 or memcmp(element.name, b"_id", 3) != 0:
+        return None
+    head = identity_head(PyBytes_FromStringAndSize(<const char*>fields.ui.value + 5, 16), kind)
+    out.put_bytes(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
+    out.put_byte(OBJECT_KEY)
+    out.put_bytes(b"documentKey", 12)
+    out.put_byte(OBJECT_KEY)
+    if not put_id(out, &element):
+        return None
+    # The ends of the document key and of the identity.
+    out.put_byte(0)
+    out.put_byte(0)
+    return out.finish()
+
+
+cdef bint put_id(Writer out, const Element* element) except -1:
+    """Append the field `_id` of a document key as a key string; return 0 for an uncommon type."""
+    cdef int64_t number
+    cdef size_t length
+    if element.type == INT32 or element.type == INT64:
+        number = read_int32(element.value) if element.type == INT32 else read_int64(element.value)
+        out.put_byte(NUMBER_KEY)
+        out.put_bytes(b"_id", 4)
+        return put_number(out, number)
+    if element.type == OBJECT_ID:
+        out.put_byte(OBJECT_ID_KEY)
+        out.put_bytes(b"_id", 4)
+        out.put_byte(OBJECT_ID_KEY)
+        out.put_bytes(element.value, 12)
+        return True
+    if element.type != STRING:
+        return False
+    length = <size_t>read_int32(element.value)
+    if <const uint8_t*>memchr(element.value + 4, 0, length) != element.value + 4 + length - 1:
+        return False
+    out.put_byte(STRING_KEY)
+    out.put_bytes(b"_id", 4)
+    out.put_byte(STRING_KEY)
+    out.put_bytes(element.value + 4, length)
+    return True
+
+
+cdef bint put_number(Writer out, int64_t number) except -1:
+    """Append an integer as a key string, like `resume_tokens.number`; return 0 for an integer that needs more than 62 bits."""
+    cdef uint64_t magnitude
+    cdef int size = 0
+    cdef int i
+    if number == 0:
+        out.put_byte(ZERO_KEY)
+        return True
+    if not -(<int64_t>1 << 62) < number < <int64_t>1 << 62:
+        return False
+    magnitude = <uint64_t>(number if number > 0 else -number) << 1
+    while size < 8 and magnitude >> (8 * size):
+        size += 1
+    out.put_byte(<uint8_t>(POSITIVE_KEY + size if number > 0 else NEGATIVE_KEY - size))
+    for i in range(size - 1, -1, -1):
+        out.put_byte(<uint8_t>(magnitude >> (8 * i)) if number > 0 else <uint8_t>(0xFF - ((magnitude >> (8 * i)) & 0xFF)))
+    return True
+
+
+cdef str token_text(uint64_t stamp, bytes identity):
+    """Return the resume token of an event, like `resume_tokens.Token.text`."""
+    cdef Writer out = Writer.__new__(Writer)
+    cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(identity)
+    cdef Py_ssize_t i
+    put_digits(out, TIME_KEY)
+    for i in range(8):
+        put_digits(out, <uint8_t>(stamp >> (56 - 8 * i)))
+    # The version 2, the kind of an event, the position 0 in a transaction, and that the event does not invalidate the stream.
+    out.put_bytes(b"2B042C0100296E", 14)
+    for i in range(PyBytes_GET_SIZE(identity)):
+        put_digits(out, data[i])
+    out.put_bytes(b"04", 2)
+    return out.buffer[: out.size].decode("ascii")
+
+
+cdef int put_digits(Writer out, uint8_t byte) except -1:
+    out.put_byte(<uint8_t>DIGITS[byte >> 4])
+    return out.put_byte(<uint8_t>DIGITS[byte & 15])
+
+
+cdef bytes document_of(Fields* fields, uint64_t stamp, str kind, str text, const uint8_t* key):
+    """Return an event as BSON bytes."""
+    cdef Writer out = Writer.__new__(Writer)
+    cdef size_t mark = out.open()
+    cdef size_t inner
+    cdef const char* namespace = <const char*>fields.ns.value + 4
+    cdef size_t length = <size_t>read_int32(fields.ns.value) - 1
+    cdef const char* dot = <const char*>memchr(namespace, c".", length)
+    cdef bytes data
+    out.put_name(DOCUMENT, b"_id", 3)
+    inner = out.open()
+    data = text.encode("ascii")
+    put_string(out, b"_data", 5, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    out.close(inner)
+    data = kind.encode("ascii")
+    put_string(out, b"operationType", 13, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    out.put_name(TIMESTAMP, b"clusterTime", 11)
+    out.put_int64(<int64_t>stamp)
+    out.put_name(DATE, b"wallTime", 8)
+    out.put_int64(read_int64(fields.wall.value))
+    if key != fields.o.value:
+        out.put_name(DOCUMENT, b"fullDocument", 12)
+        out.put_bytes(fields.o.value, document_length(fields.o.value))
+    out.put_name(DOCUMENT, b"ns", 2)
+    inner = out.open()
+    put_string(out, b"db", 2, namespace, <size_t>(dot - namespace))
+    put_string(out, b"coll", 4, dot + 1, length - <size_t>(dot - namespace) - 1)
+    out.close(inner)
+    out.put_name(DOCUMENT, b"documentKey", 11)
+    out.put_bytes(key, document_length(key))
+    out.close(mark)
+    return out.finish()
+
+
+cdef int put_string(Writer out, const char* name, size_t name_length, const char* text, size_t length) except -1:
+    out.put_name(STRING, name, name_length)
+    out.put_int32(<int>length + 1)
+    out.put_bytes(text, length)
+    return out.put_byte(0)

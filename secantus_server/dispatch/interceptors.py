@@ -54,7 +54,7 @@ class Call(Protocol):
 
 
 class ExpressCall(NamedTuple):
-    """A command that the express lane has run.
+    """A command that the express lane (the fast path for simple commands) has run.
 
     Arguments:
         client: the connection.
@@ -111,19 +111,19 @@ class Interceptor:
         """
 
     def after_express(self, call: ExpressCall) -> None:
-        """Act after a command of the express lane, which calls neither `before` nor `after`.
+        """Run after a command of the express lane (the fast path), which calls neither `before` nor `after`.
 
-        A subclass that overrides this method leaves the express lane open. Other interceptors close it while they act on every command.
+        An active interceptor that acts on every command disables the express lane, unless it overrides this method.
         """
 
 
 class Lane(NamedTuple):
-    """What the express lane needs to know of the active interceptors.
+    """The properties of the active interceptors on which the express lane (the fast path) depends.
 
     Arguments:
-        is_open: whether the lane may run commands.
+        is_open: whether the express lane may run commands.
         threshold_s: the lowest threshold of the interceptors in `late`.
-        late: the `after` methods for slow commands of the lane.
+        late: the `after` methods to call for slow commands of the express lane.
         logs: the `after_express` methods.
     """
 
@@ -138,7 +138,7 @@ def _is_overridden(interceptor: Interceptor, name: str) -> bool:
 
 
 def _lane(active: list[Interceptor]) -> Lane:
-    """Return what the express lane needs to know of the active interceptors."""
+    """Return the properties of the active interceptors on which the express lane depends."""
     others = [one for one in active if not _is_overridden(one, "after_express")]
     late = [one for one in reversed(others) if _is_overridden(one, "after")]
     threshold_s = min((one.threshold_s for one in late), default=math.inf)

@@ -65,7 +65,7 @@ class CommandLog(Interceptor):
         self._add(entry)
 
     def after_express(self, call: ExpressCall) -> None:
-        """Log a command of the express lane. (None of them opens a cursor or has a comment.)"""
+        """Log a command of the express lane (the fast path). Such a command never opens a cursor or has a comment."""
         if not self._ignored or not self._is_own(call.client):
             self._add(express_entry(call))
 

@@ -107,7 +107,7 @@ def event_identity(uuid: bytes | None, kind: str, detail_name: str, detail: Any)
 
 @lru_cache(1024)
 def identity_head(uuid: bytes | None, kind: str) -> bytes:
-    """Return the first part of `event_identity`, which is the same for all events of a collection and a type."""
+    """Return the first part of `event_identity`, which is the same for all events of the same collection and type."""
     collection = bytes([_NULL]) if uuid is None else value(Binary(uuid, 4))
     return collection + value({"operationType": kind})[:-1]
 

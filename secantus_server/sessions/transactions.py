@@ -40,7 +40,7 @@ class OpenWork(Protocol):
         """Detach from the storage transaction after a command, and leave it open."""
 
     def whole(self) -> OpenWork:
-        """Return the transaction's `work` for statements of any kind, which may replace this object."""
+        """Return the unit of work that can run statements of any kind. It may replace this object as the transaction's `work`."""
 
     def commit(self) -> None:
         """Commit the transaction. The caller must have called `enter`."""

@@ -1,4 +1,4 @@
-"""The server's parameters. They are parameters that drivers and tools read, or that have an effect in this server.
+"""The registry of server parameters. It contains the parameters that drivers and tools read, or that have an effect in this server.
 
 https://www.mongodb.com/docs/manual/reference/parameters/
 """

@@ -122,7 +122,9 @@ class Transaction:
 
     @property
     def is_large(self) -> bool:
-        """Return whether the transaction is so large that a divisible statement should continue in a new transaction."""
+        """Return whether the transaction is so large that a statement on many documents should continue in a new transaction, if it can
+        be split.
+        """
         return self.unit.is_large
 
     def creates(self, collection: Collection) -> bool:

@@ -17,7 +17,7 @@ PASSING: Final = frozenset(["hello", "isMaster", "saslStart", "saslContinue", "l
 
 
 class Gate(Interceptor):
-    """An interceptor that refuses commands while a test harness has closed it.
+    """An interceptor that refuses commands while a test harness has closed the gate.
 
     Arguments:
         interceptors: the server's interceptors.

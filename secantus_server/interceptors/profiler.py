@@ -25,7 +25,7 @@ class Profiler(Interceptor):
         return bool(self._services.observer.profiling.levels)
 
     def before(self, call: Call) -> None:
-        """Request that the command's plan notes include all its query plans, even those of point lookups, if its database is profiled."""
+        """If the command's database is profiled, request that its plan notes include all query plans, even those of point lookups."""
         if call.db in self._services.observer.profiling.levels:
             call.operation.notes_lookups = True
 

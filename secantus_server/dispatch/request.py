@@ -153,7 +153,7 @@ class Request:
     def forget_cluster_time(self) -> None:
         """Clear the cached cluster time, so that the next `parse_context` reads the time again.
 
-        bulkWrite calls this method before each of its operations, because each operation has its own cluster time.
+        bulkWrite calls this method before each update, because each of its operations has its own cluster time.
         """
         self._cluster_time = None
 

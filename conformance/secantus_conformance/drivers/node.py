@@ -17,7 +17,7 @@ _CHECKOUT = Checkout(
     "v7.5.0",
     "package.json",
     r'"version": "([^"]+)"',
-    ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js"),
+    ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js", "LICENSE.md"),
 )
 # The silence limit. The suite's own time limit for each test, and for each of its hooks, is one minute.
 _SILENCE_SECONDS = 240.0
@@ -33,6 +33,15 @@ class NodeSuite:
     auth: bool = True
     environmental: Sequence[Environmental] = (
         Environmental("needs a secondary", test="should resume on ServerSelectionError", words="Server selection timed out"),
+        Environmental("needs a secondary", test="should respect client-level read preference", words="Server selection timed out"),
+        Environmental("needs a secondary", test="cursor count with secondary readPreference"),
+        Environmental("needs a secondary", test="when passing in a non-primary read preference"),
+        Environmental("needs a secondary", test="records APM events for reads on secondaries"),
+        Environmental("needs a secondary", test="write stage on secondary when readPreference is secondary"),
+        Environmental("needs a secondary", test="survives after primary step down", words="Server selection timed out"),
+        Environmental("the driver detects that it runs in a container", test="Test 9: Valid container and FaaS provider"),
+        Environmental("needs a server without access control", test="cmap-format", words="requires authentication"),
+        Environmental("needs a server without access control", test="cmap-format", words="MongoClient connect count"),
         Environmental("needs the encryption libraries", words="mongodb-client-encryption"),
         Environmental("needs the encryption libraries", test="mongocryptd", words="ECONNREFUSED"),
         Environmental("needs the public DNS", words="querySrv"),

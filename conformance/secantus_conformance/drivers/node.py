@@ -36,6 +36,8 @@ class NodeSuite:
         Environmental("needs a secondary", test="should respect client-level read preference", words="Server selection timed out"),
         Environmental("needs a secondary", test="cursor count with secondary readPreference"),
         Environmental("needs a secondary", test="when passing in a non-primary read preference"),
+        Environmental("needs a secondary", test="for each in-flight connection across topology"),
+        Environmental("needs two servers", test="Errors Are Retried on a Different Server", words="to not equal"),
         Environmental("needs a secondary", test="records APM events for reads on secondaries"),
         Environmental("needs a secondary", test="write stage on secondary when readPreference is secondary"),
         Environmental("needs a secondary", test="survives after primary step down", words="Server selection timed out"),
@@ -44,6 +46,9 @@ class NodeSuite:
         Environmental("needs a server without access control", test="cmap-format", words="MongoClient connect count"),
         Environmental("needs the encryption libraries", words="mongodb-client-encryption"),
         Environmental("needs the encryption libraries", test="mongocryptd", words="ECONNREFUSED"),
+        Environmental("needs the encryption libraries", words="ECONNREFUSED 127.0.0.1:27022"),
+        Environmental("needs the compiled driver", words="lib/client-side-encryption/auto_encrypter"),
+        Environmental("needs the compiled driver", test="create leak reproduction script"),
         Environmental("needs the public DNS", words="querySrv"),
         Environmental("needs the public DNS", words="getaddrinfo"),
     )

@@ -32,7 +32,7 @@ class CSuite:
 
     name: str = "c"
     version: str = _VERSION
-    port: int = 0
+    port: int = 27017
     auth: bool = True
     environmental: Sequence[Environmental] = ()
     _alone: frozenset[str] = field(default=frozenset(), init=False)

@@ -34,7 +34,10 @@ class CSuite:
     version: str = _VERSION
     port: int = 27017
     auth: bool = True
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", test="::/Client/select_server/", words="Condition 'sd' failed"),
+        Environmental("needs a secondary", test="::/Collection/read_prefs_is_valid", words="No suitable servers found"),
+    )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:

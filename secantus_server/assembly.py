@@ -108,11 +108,13 @@ def _set_implementations(services: Services) -> None:
 def _install_interceptors(services: Services) -> Gate:
     """Install the interceptors that run around every command, and return the gate, the interceptor that can refuse all commands."""
     interceptors = services.interceptors
+    # As in MongoDB, failCommand also acts on commands that the user may not run.
+    interceptors.install(TimeLimits(services), FailCommand(services))
     if services.settings.require_auth:
         services.access = AccessControl(services)
         interceptors.install(AccessCheck(services.access))
     gate = Gate(interceptors)
     interceptors.install(gate)
-    observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services), TimeLimits(services), FailCommand(services)
+    observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services)
     interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
     return gate

@@ -127,6 +127,11 @@ file.php:3</failure></testcase>
 <testcase name="testC" class="Some\\Test"><error type="E">Some\\Test::testC
 Error: no</error></testcase>
 <testcase name="testD" class="Some\\Test"><skipped/></testcase>
+<testcase name="testE" class="Some\\Test"><warning type="W">Some\\Test::testE
+assertOld() is deprecated and will be removed in PHPUnit 10.
+objectOld() is deprecated and will be removed in PHPUnit 10.</warning></testcase>
+<testcase name="testF" class="Some\\Test"><warning type="W">Some\\Test::testF
+No tests found in class "F".</warning></testcase>
 </testsuite></testsuite></testsuites>"""
 
 
@@ -138,6 +143,8 @@ def test_phpunit(tmp_path: Path) -> None:
         ("testB with data set #1", "failed", "Failed asserting that 1 is 2. file.php:3", 0.0),
         ("testC", "error", "Error: no", 0.0),
         ("testD", "skipped", "the test does not apply to this server or environment", 0.0),
+        ("testE", "passed", "", 0.0),
+        ("testF", "error", 'No tests found in class "F".', 0.0),
     ]
     path.write_text(PHPUNIT[:200], encoding="utf-8")
     with pytest.raises(UsageError, match="ended before all tests had run"):

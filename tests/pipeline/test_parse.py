@@ -76,6 +76,7 @@ def test_a_facet_minds_pipelines_inside_its_own() -> None:
         ({"api_strict": True}, {"$collStats": {}}, 323),
         ({"read_concern": "linearizable"}, {"$out": "b"}, 72),
         ({"read_concern": "majority"}, {"$planCacheStats": {}}, 72),
+        ({"read_concern": "snapshot"}, {"$listSearchIndexes": {}}, 72),
     ],
 )
 def test_what_the_command_allows(change: dict[str, Any], stage: dict[str, Any], code: int) -> None:

@@ -32,9 +32,12 @@ class CSuite:
 
     name: str = "c"
     version: str = _VERSION
-    port: int = 0
+    port: int = 27017
     auth: bool = True
-    environmental: Sequence[Environmental] = ()
+    environmental: Sequence[Environmental] = (
+        Environmental("needs a secondary", test="::/Client/select_server/", words="Condition 'sd' failed"),
+        Environmental("needs a secondary", test="::/Collection/read_prefs_is_valid", words="No suitable servers found"),
+    )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
     def prepare(self, cache: Path, source: Path | None) -> Path:

@@ -17,7 +17,7 @@ _CHECKOUT = Checkout(
     "v7.5.0",
     "package.json",
     r'"version": "([^"]+)"',
-    ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js"),
+    ("src", "test", "etc", "package.json", "package-lock.json", "tsconfig.json", "global.d.ts", ".mocharc.js", "LICENSE.md"),
 )
 # The silence limit. The suite's own time limit for each test, and for each of its hooks, is one minute.
 _SILENCE_SECONDS = 240.0
@@ -33,8 +33,30 @@ class NodeSuite:
     auth: bool = True
     environmental: Sequence[Environmental] = (
         Environmental("needs a secondary", test="should resume on ServerSelectionError", words="Server selection timed out"),
+        Environmental("needs a secondary", test="should respect client-level read preference", words="Server selection timed out"),
+        Environmental("needs a secondary", test="readpreference.test.ts::ReadPreference", words="Server selection timed out"),
+        Environmental("needs a secondary", test="should attach a read preference of secondary to the read command for replicaset"),
+        Environmental("needs a secondary", test="readPreference inherited from client", words="Server selection timed out"),
+        Environmental("needs a secondary", test="secondary read preference in client option", words="Server selection timed out"),
+        Environmental("needs a secondary", test="rediscover-quickly-after-step-down", words="Server selection timed out"),
+        Environmental("needs a URI that names the replica set", test="should correctly translate uri options"),
+        Environmental("needs a replica set of three nodes", test="replica-set-logging", words="Timed out waiting for"),
+        Environmental("needs a replica set of three nodes", test="replicaset-logging", words="Timed out waiting for"),
+        Environmental("needs a secondary", test="cursor count with secondary readPreference"),
+        Environmental("needs a secondary", test="when passing in a non-primary read preference"),
+        Environmental("needs a secondary", test="for each in-flight connection across topology"),
+        Environmental("needs two servers", test="Errors Are Retried on a Different Server", words="to not equal"),
+        Environmental("needs a secondary", test="records APM events for reads on secondaries"),
+        Environmental("needs a secondary", test="write stage on secondary when readPreference is secondary"),
+        Environmental("needs a secondary", test="survives after primary step down", words="Server selection timed out"),
+        Environmental("the driver detects that it runs in a container", test="Test 9: Valid container and FaaS provider"),
+        Environmental("needs a server without access control", test="cmap-format", words="requires authentication"),
+        Environmental("needs a server without access control", test="cmap-format", words="MongoClient connect count"),
         Environmental("needs the encryption libraries", words="mongodb-client-encryption"),
         Environmental("needs the encryption libraries", test="mongocryptd", words="ECONNREFUSED"),
+        Environmental("needs the encryption libraries", words="ECONNREFUSED 127.0.0.1:27022"),
+        Environmental("needs the compiled driver", words="lib/client-side-encryption/auto_encrypter"),
+        Environmental("needs the compiled driver", test="create leak reproduction script"),
         Environmental("needs the public DNS", words="querySrv"),
         Environmental("needs the public DNS", words="getaddrinfo"),
     )

@@ -49,6 +49,7 @@ class PhpSuite:
     auth: bool = True
     environmental: Sequence[Environmental] = (
         Environmental("needs a server without access control on port 27017", test="testDanglingOpenWritableStream"),
+        Environmental("needs a secondary", test="explicit secondary read preference", words="No suitable servers found"),
     )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 
@@ -107,7 +108,14 @@ def read_phpunit(record: Path) -> Iterator[Outcome]:
             if found is not None:
                 verdict, text = bad, (found.text or "").strip()
                 break
+        if verdict == "error" and _only_deprecated(text):
+            verdict, text = "passed", ""
         yield Outcome(group, name, verdict, _reason(verdict, text), text, seconds)
+
+
+def _only_deprecated(text: str) -> bool:
+    """Return whether PHPUnit only warns, after a test has passed, that it will lose some of its assertions."""
+    return all("is deprecated and will be removed in PHPUnit" in line for line in text.splitlines()[1:]) and "\n" in text
 
 
 def _reason(verdict: str, text: str) -> str:

@@ -39,9 +39,20 @@ class RubySuite:
     auth: bool = True
     environmental: Sequence[Environmental] = (
         Environmental("needs a second node with data", words="Not enough data-bearing nodes"),
-        Environmental("needs a secondary", words="No secondary server is available"),
+        Environmental("needs a second node with data", test="when read is retried and retry fails"),
+        Environmental("needs two servers", test="retries on a different server"),
+        Environmental("needs two servers", test="server-pushed hello updates server description"),
+        Environmental("needs a secondary", words="No secondary server"),
+        Environmental("needs a secondary", test="reads from secondaries"),
+        Environmental("needs a secondary", test="includes read preference for 5.0+ server"),
+        Environmental("needs a server without access control", test="waits 500ms between failed hello checks"),
+        Environmental("needs an arbiter", test="when directly connecting to arbiters"),
+        Environmental("the driver detects that it runs in a container", words=':runtime=>"docker"'),
+        Environmental("the driver detects that it runs in a container", test="when no container is present"),
+        Environmental("Debian's Ruby names the system linux-gnu", words="linux-gnu"),
         Environmental("needs the public DNS", words="The DNS query returned no SRV records"),
         Environmental("needs the public DNS", words="NoSRVRecords"),
+        Environmental("needs the gem rubydns", words="rubydns"),
         Environmental("needs the gem aws-sdk-core", words="uninitialized constant Aws"),
         Environmental("needs the gem opentelemetry-sdk", words="uninitialized constant OpenTelemetry"),
     )
@@ -64,16 +75,24 @@ class RubySuite:
 
     def run(self, folder: Path, uri: str, junit: Path, timeout: float) -> None:
         """Create the users that the suite expects, then run the suite. Raise UsageError if it cannot be completed."""
-        environment = {**os.environ, "MONGODB_URI": uri}
-        paths = ["-I", "substitutes", "-I", "lib", "-I", "spec"]
-        setup = ["ruby", *paths, "-r", "mongo", "-r", "support/spec_setup", "-e", "SpecSetup.new.run"]
-        call(setup, folder, 120, "The suite's users cannot be created", environment)
-        recorder = ["-r", str(RECORDERS / "rspec_record.rb"), "--format", "RspecRecord"]
-        command = ["rspec", "--options", os.devnull, *paths, *recorder, *_FOLDERS]
-        record = junit.with_suffix(".jsonl")
-        RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout)
-        write_junit_of_record(record, junit)
+        _rspec(folder, uri, junit, timeout)
+
+    def run_again(self, folder: Path, uri: str, tests: frozenset[str], junit: Path, timeout: float) -> None:
+        """Create the users that the suite expects, then run some specs again. Raise UsageError if they cannot be completed."""
+        _rspec(folder, uri, junit, timeout, tests)
 
     def needs_server(self, test: str) -> bool:
         """Return whether a spec needs a server, because its file loads more than the "lite" spec helper."""
         return test.partition("::")[0] not in self._alone
+
+
+def _rspec(folder: Path, uri: str, junit: Path, timeout: float, again: frozenset[str] | None = None) -> None:
+    environment = {**os.environ, "MONGODB_URI": uri}
+    paths = ["-I", "substitutes", "-I", "lib", "-I", "spec"]
+    setup = ["ruby", *paths, "-r", "mongo", "-r", "support/spec_setup", "-e", "SpecSetup.new.run"]
+    call(setup, folder, 120, "The suite's users cannot be created", environment)
+    recorder = ["-r", str(RECORDERS / "rspec_record.rb"), "--format", "RspecRecord"]
+    command = ["rspec", "--options", os.devnull, *paths, *recorder, *_FOLDERS]
+    record = junit.with_suffix(".jsonl")
+    RecordedSuite(command, folder, environment, _SILENCE_SECONDS).run(record, timeout, again)
+    write_junit_of_record(record, junit)

@@ -28,6 +28,7 @@ class ListSearchIndexes(SearchStage):
         ctx: the context of the pipeline, or None if search indexes are not enabled.
     """
 
+    local_read_concern_only = True
     refusal = (
         "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires additional configuration. "
         "Please connect to Atlas or an AtlasCLI local deployment to use them."

@@ -468,3 +468,11 @@ def test_fail_points_are_for_all_users_and_no_others(guarded: SecantusDBServer, 
         assert code(stranger.admin, {"waitForFailPoint": "failCommand", "timesEntered": 0, "maxTimeMS": 1}) == 13
     assert code(log_in("read").admin, command) is None
     assert code(log_in("root").admin, {"setParameter": 1, "enableTestCommands": True}) is not None
+
+
+def test_fail_command_acts_before_the_authorization(log_in: LogIn) -> None:
+    admin = log_in("read").admin
+    watched = {"aggregate": 1, "pipeline": [{"$changeStream": {"allChangesForCluster": True}}], "cursor": {}}
+    data = {"failCommands": ["aggregate"], "errorCode": 9999}
+    admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": data})
+    assert [code(admin, watched), code(admin, watched)] == [9999, 13]

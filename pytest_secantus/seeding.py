@@ -105,10 +105,11 @@ def read_path(path: Path) -> Contents:
 
 
 def seed_entries(directory: Path) -> set[Path]:
-    """Return the seed files in a directory, without README, hidden files and mongodump's own metadata.
+    """Return the seed files in a directory, except README, hidden files and mongodump's own metadata.
 
-    A metadata file is represented by the path of its dump, even if no dump exists, as for a view. Metadata files of JSON files are
-    omitted.
+    For a collection's metadata file, the result contains the path of the matching dump, even if the dump does not exist (a view has
+    none).
+    Metadata files that belong to a JSON file are left out.
     """
     found = set()
     for entry in directory.iterdir():

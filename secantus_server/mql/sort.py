@@ -119,7 +119,7 @@ def _value_of(expression: Expression) -> Callable[[bytes], list[Any]]:
 
 
 def _descending(expression: Expression) -> Callable[[bytes], bytes]:
-    """Return a function that computes a document's sort key from an expression, in descending order of the expression's value."""
+    """Return a function that computes a document's sort key. The keys sort documents by the expression's value in descending order."""
     return lambda document: key_string(_or_null(expression.evaluate(document))).translate(_INVERTED)
 
 

@@ -279,9 +279,8 @@ class DirectConnection:
         """Wait for the next reply and return it, or None if no reply arrives within the timeout.
 
         Raises:
-            OSError: the server has closed the connection. Also if a finalizer or signal handler sent the command while its thread was
-                running another command, and the new command did not end within `NESTED_S`, because it may need locks of the other
-                command.
+            OSError: the server has closed the connection, or a nested command did not end within `NESTED_S`. A command is nested if a
+                finalizer or signal handler sends it while its thread runs another command, whose locks it may need.
         """
         until = self._nested_until
         if until is None:

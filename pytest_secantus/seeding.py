@@ -108,8 +108,7 @@ def seed_entries(directory: Path) -> set[Path]:
     """Return the seed files in a directory, except README, hidden files and mongodump's own metadata.
 
     For a collection's metadata file, the result contains the path of the matching dump, even if the dump does not exist (a view has
-    none).
-    Metadata files that belong to a JSON file are left out.
+    none). Metadata files that belong to a JSON file are left out.
     """
     found = set()
     for entry in directory.iterdir():

@@ -166,6 +166,19 @@ def renamed_series(db: Db) -> list[int]:
     return codes
 
 
+@shows("viewless_timeseries", before=[[], ["create", "drop"]], after=[[], ["create", "rename", "drop"]])
+def events_of_a_series(db: Db) -> list[list[str]]:
+    found = []
+    for expanded in (None, True):
+        with db.watch(show_expanded_events=expanded) as stream:
+            series(db)
+            code_of(db.client.admin.command, "renameCollection", f"{db.name}.ts", to=f"{db.name}.other")
+            for name in ("ts", "other"):
+                db[name].drop()
+            found.append([event["operationType"] for event in iter(stream.try_next, None)])
+    return found
+
+
 @shows("timeseries_names", before=[0, 0, 0, 0], after=[72, 2, 2, 2])
 def names_in_a_series(db: Db) -> list[int]:
     series(db)

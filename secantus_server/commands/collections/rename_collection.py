@@ -202,7 +202,7 @@ def _rename(
     renamed.continue_from(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)
-    log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped)
+    log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped, options.get("viewOn"))
 
 
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:

@@ -216,4 +216,4 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     if dropped is not None:
         transaction.log(Entry(f"{place.db}.$cmd", dropped, encode({"drop": place.name})))
     log_creation(transaction, moved)
-    open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)
+    open_writer(services, transaction, moved, known_valid=True).copy_from(collection, request.operation.check)

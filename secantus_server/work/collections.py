@@ -155,18 +155,21 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
         log_rename(transaction, collection.uuid, f"{collection.db}.{name}", collection.namespace, replaced)
 
 
-def log_rename(transaction: CatalogTransaction, uuid: Binary, source: str, target: str, dropped: Binary | None) -> None:
+def log_rename(
+    transaction: CatalogTransaction, uuid: Binary, source: str, target: str, dropped: Binary | None, view_on: str | None = None
+) -> None:
     """Stage the oplog entry for the rename of a collection.
 
     Arguments:
         uuid: the collection's UUID.
         source, target: the old and the new namespace.
         dropped: the UUID of the collection that the rename replaced, or None.
+        view_on: the new name of the buckets if the collection is a time series.
     """
     o: dict[str, Any] = {"renameCollection": source, "to": target, "stayTemp": False}
     if dropped is not None:
         o["dropTarget"] = dropped
-    transaction.log(Entry(f"{source.partition('.')[0]}.$cmd", uuid, encode(o)))
+    transaction.log(Entry(f"{source.partition('.')[0]}.$cmd", uuid, encode(o), None if view_on is None else encode({"viewOn": view_on})))
 
 
 def recall(services: Services, db: str, name: str) -> Collection | None:

@@ -227,7 +227,7 @@ def save_merged(
 
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and delete documents by `_id` in one transaction."""
-    writer = open_writer(services, transaction, collection, bypass_validation=True, replicated=False)
+    writer = open_writer(services, transaction, collection, known_valid=True, replicated=False)
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None

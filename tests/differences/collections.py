@@ -71,6 +71,18 @@ def back_to_strict(db: Db) -> list[int]:
     return [modify(db, validationLevel="strict"), modify(db, validator={"a": 2})]
 
 
+@shows("constraint_level", before=[], after=[0, 1, 121])
+def moved_to_another_database(db: Db) -> list[int]:
+    if code_of(db.create_collection, "c", validator={"a": 1}, validationLevel="constraint"):
+        return []
+    db.c.insert_one({"a": 1})
+    away = db.client[f"{db.name}_away"]
+    renamed = code_of(db.client.admin.command, "renameCollection", f"{db.name}.c", to=f"{away.name}.c")
+    found = [renamed, away.c.count_documents({}), code_of(away.c.insert_one, {"a": 2})]
+    db.client.drop_database(away)
+    return found
+
+
 @shows("sphere_index_version", before=[3, 67, 3], after=[4, 0, 3])
 def versions_of_sphere_indexes(db: Db) -> list[int]:
     db.c.create_index([("a", "2dsphere")])
@@ -164,6 +176,19 @@ def renamed_series(db: Db) -> list[int]:
         assert [index["key"] for index in db.client[away].moved.list_indexes()] == [{"m": 1, "t": 1}]
         db.client.drop_database(away)
     return codes
+
+
+@shows("viewless_timeseries", before=[[], ["create", "drop"]], after=[[], ["create", "rename", "drop"]])
+def events_of_a_series(db: Db) -> list[list[str]]:
+    found = []
+    for expanded in (None, True):
+        with db.watch(show_expanded_events=expanded) as stream:
+            series(db)
+            code_of(db.client.admin.command, "renameCollection", f"{db.name}.ts", to=f"{db.name}.other")
+            for name in ("ts", "other"):
+                db[name].drop()
+            found.append([event["operationType"] for event in iter(stream.try_next, None)])
+    return found
 
 
 @shows("timeseries_names", before=[0, 0, 0, 0], after=[72, 2, 2, 2])

@@ -141,6 +141,12 @@ def strings_as_objects(db: Db) -> list[Any]:
     return [value_of(db, {name: "$v"}, {"v": value}) for name, value in calls]
 
 
+@shows("new_operators", before=[31325] * 6, after=[241] * 4 + [["\U0001f600"], ["\\ud800"]])
+def numbers_and_texts_that_bson_cannot_hold(db: Db) -> list[Any]:
+    texts = ["[1e400]", '["\\ud800"]', '["\\ude00\\ud83d"]', '["\\udc80"]', '["\\ud83d\\ude00"]', '["\\\\ud800"]']
+    return [value_of(db, {"$toArray": "$v"}, {"v": text}) for text in texts]
+
+
 @shows("more_conversions", before=[241] * 7, after=["object", "int", "long", "double", "double", "string", "array"])
 def types_of_json(db: Db) -> list[Any]:
     text = '{"i": 1, "l": 4294967296, "d": 1.2e+3, "h": 18446744073709551615, "s": "fo\\u0000o", "a": [{"$oid": "x"}]}'

@@ -29,6 +29,25 @@ def an_update_keeps_its_code(db: Db) -> int:
     return code_of(db.c.update_one, {"_id": 1}, [{"$set": {"b": {"$concat": ["$a", ""]}}}])
 
 
+def codes_of_bulk_write(db: Db, *operations: dict[str, Any]) -> list[int]:
+    reply = db.client.admin.command("bulkWrite", 1, ops=list(operations), nsInfo=[{"ns": f"{db.name}.c"}], ordered=False)
+    return [result["code"] for result in reply["cursor"]["firstBatch"]]
+
+
+@shows("upsert_too_large", before=[17419], after=[10334])
+def an_upsert_of_bulk_write(db: Db) -> list[int]:
+    update = [{"$set": {"a": LARGE[: 9 * 1024 * 1024]}}, {"$set": {"b": {"$concat": ["$a", ""]}}}]
+    return codes_of_bulk_write(db, {"update": 0, "filter": {"_id": 1}, "updateMods": update, "upsert": True})
+
+
+@shows("geo_key_errors", before=[16755, 16755], after=[510, 510])
+def geometries_of_bulk_write(db: Db) -> list[int]:
+    db.c.create_index([("at", "2dsphere")])
+    db.c.insert_one({"_id": 1})
+    update = {"update": 0, "filter": {"_id": 1}, "updateMods": {"$set": {"at": "here"}}}
+    return codes_of_bulk_write(db, {"insert": 0, "document": {"at": "here"}}, update)
+
+
 DETAILS = {"failingPath": "at", "underlyingCode": 2, "failingElement": {"at": "here"}}
 
 

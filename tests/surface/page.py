@@ -6,11 +6,25 @@ import sys
 from pathlib import Path
 
 from secantus_server.config.marked import with_part
-from tests.surface import collections, indexes, projections, queries, reads, sessions, streams, values, wire, writes
+from tests.surface import (
+    collections,
+    conditions,
+    expressions,
+    indexes,
+    projections,
+    queries,
+    reads,
+    sessions,
+    streams,
+    updates,
+    values,
+    wire,
+    writes,
+)
 from tests.surface.rows import ROWS
 
 # Imported so that they register their rows.
-MODULES = [collections, indexes, projections, queries, reads, sessions, streams, values, wire, writes]
+MODULES = [collections, conditions, expressions, indexes, projections, queries, reads, sessions, streams, updates, values, wire, writes]
 
 
 def with_rows(page: str) -> str:

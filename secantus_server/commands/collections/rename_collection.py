@@ -202,7 +202,7 @@ def _rename(
     renamed.continue_from(collection)
     transaction.changes.remove_row(collection)
     transaction.changes.save(renamed)
-    log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped)
+    log_rename(transaction, collection.uuid, collection.namespace, str(place), dropped, options.get("viewOn"))
 
 
 def _move(request: Request, transaction: CatalogTransaction, collection: Collection, place: _Place, dropped: Binary | None) -> None:
@@ -216,4 +216,4 @@ def _move(request: Request, transaction: CatalogTransaction, collection: Collect
     if dropped is not None:
         transaction.log(Entry(f"{place.db}.$cmd", dropped, encode({"drop": place.name})))
     log_creation(transaction, moved)
-    open_writer(services, transaction, moved, bypass_validation=True).copy_from(collection, request.operation.check)
+    open_writer(services, transaction, moved, known_valid=True).copy_from(collection, request.operation.check)

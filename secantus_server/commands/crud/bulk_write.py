@@ -172,7 +172,7 @@ class _Bulk:
         except CommandError as error:
             self._check_fatal(error)
             for operation in operations[:1] if self._ordered else operations:
-                self._failed(operation, error.code, error.message, error.info)
+                self._refused(operation, error)
             return
         failed = {failure.pop("index"): failure for failure in errors}
         for index, operation in enumerate(operations):
@@ -192,7 +192,7 @@ class _Bulk:
             run(operation)
         except CommandError as error:
             self._check_fatal(error)
-            self._failed(operation, error.code, error.message, error.info)
+            self._refused(operation, error)
 
     def _update(self, operation: BulkOperation) -> None:
         request, name, args = operation.target.request, operation.target.name, operation.args
@@ -227,6 +227,10 @@ class _Bulk:
     def _done(self, operation: BulkOperation, n: int, **totals: int) -> None:
         self.results.append({"ok": 1.0, "idx": operation.index, "n": n})
         self.totals.update(totals)
+
+    def _refused(self, operation: BulkOperation, error: CommandError) -> None:
+        shown = error.of(self._request.services.release)
+        self._failed(operation, shown.code, shown.message, shown.info)
 
     def _failed(self, operation: BulkOperation, code: int, message: str, info: dict[str, Any]) -> None:
         result: dict[str, Any] = {"ok": 0.0, "idx": operation.index, "code": code, "errmsg": message, **info, "n": 0}

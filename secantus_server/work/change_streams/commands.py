@@ -62,7 +62,8 @@ def _rename(db: str, o: dict[str, Any], o2: dict[str, Any]) -> CommandEvent:
     to = {"db": target_db, "coll": target}
     description = {"to": to, **({"dropTarget": o["dropTarget"]} if o.get("dropTarget") else {})}
     details = {"to": to, "operationDescription": description}
-    return CommandEvent("rename", source_db, source, details, (target_db, target), expanded=False)
+    # Like the creation of a time series, its rename is shown with showExpandedEvents only.
+    return CommandEvent("rename", source_db, source, details, (target_db, target), expanded="viewOn" in o2)
 
 
 def _create_indexes(db: str, o: dict[str, Any], o2: dict[str, Any]) -> CommandEvent:

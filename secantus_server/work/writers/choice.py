@@ -18,7 +18,13 @@ PREPARED = "prepareConstraintValidationLevel"
 
 
 def open_writer(
-    services: Services, transaction: Transaction, collection: Collection, *, bypass_validation: bool = False, replicated: bool = True
+    services: Services,
+    transaction: Transaction,
+    collection: Collection,
+    *,
+    bypass_validation: bool = False,
+    known_valid: bool = False,
+    replicated: bool = True,
 ) -> Writer:
     """Return a writer of a collection's documents, which stages its writes for the transaction's commit.
 
@@ -26,6 +32,8 @@ def open_writer(
         collection: the collection in the transaction's catalog. For a time-series collection, this is the view, not the buckets
             collection.
         bypass_validation: whether to skip the collection's validator.
+        known_valid: whether the documents were valid when they were stored before, such as those that a rename copies. They are not
+            validated again, whatever the validation level.
         replicated: whether to write oplog entries. Writes to the collection of users never have entries, because the oplog would contain
             credentials.
 
@@ -45,7 +53,7 @@ def open_writer(
     if collection.db == USERS_DB and collection.name in WITH_KEYS:
         replicated = False
     kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
-    return kind(services, transaction, collection, bypass_validation=bypass_validation, replicated=replicated)
+    return kind(services, transaction, collection, bypass_validation=bypass_validation or known_valid, replicated=replicated)
 
 
 def open_bucket_writer(services: Services, transaction: Transaction, collection: Collection, *, replicated: bool = True) -> BucketWriter:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from bson.int64 import Int64
@@ -20,6 +21,8 @@ _INVALID = "Input doesn't represent valid JSON"
 # Integers with more digits are parsed as doubles. The limit is below Python's default limit for parsing an int. It changes no result,
 # because such long integers become doubles anyway.
 _MAX_DIGITS = 4000
+# The escape sequences of a string. The group contains a surrogate that is not part of a pair.
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)")
 
 
 def parse_json(text: str, kind: type) -> Any:
@@ -32,7 +35,8 @@ def parse_json(text: str, kind: type) -> Any:
         CommandError: 241 if the string is not valid JSON or does not contain the requested type.
     """
     try:
-        value = json.loads(text, parse_int=_integer, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        _refuse_lone_surrogates(text)
+        value = json.loads(text, parse_int=_integer, parse_float=_double, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise failure(_INVALID, f": {error}") from None
     if type(value) not in (dict, list):
@@ -45,6 +49,18 @@ def parse_json(text: str, kind: type) -> Any:
 def _integer(digits: str) -> int | Int64 | float:
     number = float(digits) if len(digits) > _MAX_DIGITS else int(digits)
     return int_value(int(number)) if INT64_MIN <= number <= INT64_MAX else float(number)
+
+
+def _double(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"number out of range: {digits}")
+    return number
+
+
+def _refuse_lone_surrogates(text: str) -> None:
+    if "\\u" in text and any(escape[1] for escape in _ESCAPE.finditer(text)):
+        raise ValueError("a surrogate that is not part of a pair")
 
 
 def _refuse_constant(name: str) -> NoReturn:

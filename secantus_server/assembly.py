@@ -115,6 +115,7 @@ def _install_interceptors(services: Services) -> Gate:
         interceptors.install(AccessCheck(services.access))
     gate = Gate(interceptors)
     interceptors.install(gate)
-    observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services)
+    # The second TimeLimits acts on the limits that query settings add.
+    observing = SlowLog(services), Profiler(services), QuerySettingsCheck(services), TimeLimits(services)
     interceptors.install(*observing, RoleCheck(services), WriteBlock(services), FsyncWait(services))
     return gate

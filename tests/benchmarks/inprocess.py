@@ -95,6 +95,7 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "authorize_find": ("authorization of a find", 2, "us", True),
     "authorize_update": ("authorization of an update", 2, "us", True),
     "authorize_bulk_write": ("authorization of a bulkWrite of 100 inserts", 2, "us", True),
+    "authorize_bulk_write_sequences": ("the same, sent as drivers send it", 2, "us", True),
     "authorize_explain": ("authorization of an explained find", 2, "us", True),
     "authorize_aggregate": ("authorization of an aggregate with $lookup and $out", 2, "us", True),
 }

@@ -200,6 +200,7 @@ class Catalog:
             if collection.ident in restored.touched_idents:
                 collection.documents_changed(restored.more_records.get(collection.ident, 0))
                 collection.search_contents.restored(self._engine.begun)
+                collection.record_ids.restored()
 
     def _reload_rows(self, rows: Mapping[bytes, bytes | None]) -> None:
         put, removed = [], []

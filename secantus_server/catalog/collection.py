@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bson.binary import Binary
 
 from secantus_server.bson import encode
 from secantus_server.catalog.document_count import DocumentCount
+from secantus_server.catalog.record_ids import RecordIds
 from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.text import TextContents, any_text, text_definition
 from secantus_server.storage.lifetime import Lifetime
-from secantus_server.system._threads import Lock
 
 _NO_IMAGES: dict[str, Any] = {}
 
@@ -43,8 +42,7 @@ class Collection:
         lifetime: the object that records whether the collection was dropped.
         expanded_indexes: a cache of wildcard indexes expanded for the paths of recent queries (see `query.wildcard`).
 
-    Threads: `_lock` guards the creation of the RecordId counter, whose increments are atomic. `indexes` and `options` are replaced as a
-    whole, either while no transaction runs or as part of a catalog change.
+    Threads: `indexes` and `options` are replaced as a whole, either while no transaction runs or as part of a catalog change.
     """
 
     def __init__(
@@ -70,8 +68,7 @@ class Collection:
         self.is_clustered = "clusteredIndex" in options
         self.keeps_images = bool(options.get("changeStreamPreAndPostImages", _NO_IMAGES).get("enabled"))
         self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
-        self._lock = Lock()
-        self._record_ids: Iterator[int] | None = None
+        self.record_ids = RecordIds()
         self.document_count = DocumentCount()
         self.lifetime = Lifetime()
         self.cached_plans: dict[str, Any] = {}
@@ -119,24 +116,6 @@ class Collection:
             raise CommandError(291, f"error processing query: ns={self.namespace}: the text index {texts[0].name} is hidden")
         return text_definition(texts[0].spec)
 
-    def record_ids(self, newest: Callable[[], int]) -> Iterator[int]:
-        """Return an iterator over new RecordIds, which several threads may share.
-
-        Arguments:
-            newest: a function that returns the highest stored RecordId; called once per collection object.
-        """
-        if self._record_ids is None:
-            found = newest()
-            with self._lock:
-                if self._record_ids is None:
-                    self._record_ids = itertools.count(found + 1)
-        return self._record_ids
-
-    def begin_record_ids(self) -> None:
-        """Initialise the RecordId counter of a new, empty collection, so that the first document gets RecordId 1."""
-        with self._lock:
-            self._record_ids = itertools.count(1)
-
     def count(self) -> int | None:
         """Return the number of documents, or None if it is unknown because the documents have not been counted yet."""
         return self.document_count.value
@@ -169,7 +148,8 @@ class Collection:
         return collection
 
     def continue_from(self, other: Collection) -> None:
-        """Share the lifetime, the document count and the search contents with `other`, the version that this one replaces."""
+        """Share the lifetime, RecordIds, document count and search contents with `other`, the version that this one replaces."""
         self.lifetime = other.lifetime
+        self.record_ids = other.record_ids
         self.document_count = other.document_count
         self.search_contents = other.search_contents

@@ -361,7 +361,7 @@ cdef class Express:
         cdef int count = <int>len(documents)
         self.statements = count
         writer = CollectionWriter(unit, collection.ident, collection.indexes)
-        writer.insert_run(documents, 0, count, collection.record_ids(_never), self.clock.object_id, _never, changes)
+        writer.insert_run(documents, 0, count, collection.record_ids.numbers(_never), self.clock.object_id, _never, changes)
         self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
         self.usage.inserted += count
         self.reply.begin()
@@ -487,6 +487,8 @@ cdef class Express:
         return 0
 
     cdef int delete(self, RecoveryUnit unit, collection, writer, bytes old, int64_t record_id, write) except -1:
+        # The counter must exist before a transaction's first delete; see `RecordIds.numbers`.
+        collection.record_ids.numbers(_never)
         writer.delete(old, record_id)
         self.commit(unit, collection, writer, [("d", old)], -1, write, ("delete", 0, 0, 1))
         self.usage.deleted += 1

@@ -215,7 +215,7 @@ def empty_collection(
     ident = 0 if "viewOn" in options else new_ident()
     indexes = [make_index(spec, new_ident()) for spec in specs]
     collection = Collection(db, name, services.catalog.new_uuid() if uuid is None else uuid, ident, options, indexes)
-    collection.begin_record_ids()
+    collection.record_ids.begin()
     collection.remember_count(0, 0)
     return collection
 

@@ -218,14 +218,14 @@ def test_a_restore_corrects_the_count(engine: Engine) -> None:
 
 def test_record_ids_ascend_from_the_newest() -> None:
     collection = Collection("db", "c", UUID, 1, {}, [])
-    assert next(collection.record_ids(lambda: 41)) == 42
-    assert [next(collection.record_ids(lambda: 0)) for _ in range(3)] == [43, 44, 45]
+    assert next(collection.record_ids.numbers(lambda: 41)) == 42
+    assert [next(collection.record_ids.numbers(lambda: 0)) for _ in range(3)] == [43, 44, 45]
 
 
 def test_the_first_record_id_is_1() -> None:
     collection = Collection("db", "c", UUID, 1, {}, [])
-    collection.begin_record_ids()
-    assert next(collection.record_ids(lambda: 41)) == 1
+    collection.record_ids.begin()
+    assert next(collection.record_ids.numbers(lambda: 41)) == 1
 
 
 @pytest.mark.parametrize(("db", "name"), [("db", "c"), ("db", "a.b.c"), ("ü", "sys.ß"), ("db", "\udc80 lone")])

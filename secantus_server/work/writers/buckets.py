@@ -181,7 +181,7 @@ class BucketWriter(PlainWriter):
         """Write a new or changed bucket. Also write the row that lists it as having free space, or remove the row if the bucket is full."""
         document = bucket.document()
         if stored is None:
-            record_id = next(self.collection.record_ids(self._newest_record_id))
+            record_id = next(self.collection.record_ids.numbers(self._newest_record_id))
             self._writer.insert(document, record_id)
             self.changes.append(("i", document))
             self._difference += 1

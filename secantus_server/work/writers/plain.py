@@ -85,7 +85,7 @@ class PlainWriter:
         if self._validation is not None:
             self._validation.check(document, None)
         try:
-            self._writer.insert(document, next(self.collection.record_ids(self._newest_record_id)))
+            self._writer.insert(document, next(self.collection.record_ids.numbers(self._newest_record_id)))
         except DuplicateKey as error:
             raise self._duplicate(error) from None
         self.changes.append(("i", document))
@@ -120,7 +120,7 @@ class PlainWriter:
     ) -> tuple[int, CommandError | None]:
         """Insert documents by one call of compiled code. This is the fast path of `insert_run` for a collection without a validator."""
         known = len(self.changes)
-        record_ids = self.collection.record_ids(self._newest_record_id)
+        record_ids = self.collection.record_ids.numbers(self._newest_record_id)
         try:
             self._writer.insert_run(documents, start, stop, record_ids, self._services.clock.object_id, make_timestamp, self.changes)
         except DuplicateKey as error:
@@ -150,6 +150,9 @@ class PlainWriter:
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a document; see `Writer.delete`."""
+        if self._difference >= 0:
+            # The counter must exist before the transaction's first delete; see `RecordIds.numbers`.
+            self.collection.record_ids.numbers(self._newest_record_id)
         self._writer.delete(document, record_id)
         self.changes.append(("d", document, document, document) if self._keeps_images else ("d", document))
         self._difference -= 1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -114,6 +115,55 @@ class RLock:
         self.release()
 
 
+class Condition:
+    """A condition variable. As a context manager it acquires and releases its lock.
+
+    Each waiter blocks on its own lock, which `notify_all` releases.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waiters: deque[Lock] = deque()
+
+    def __enter__(self) -> Condition:
+        self._lock.acquire()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Release the lock and block until `notify_all` is called or the timeout expires. Return False on timeout."""
+        waiter = Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)
+        self._lock.release()
+        notified = False
+        try:
+            notified = waiter.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0))
+        finally:
+            self._lock.acquire()
+            if not notified and waiter in self._waiters:
+                self._waiters.remove(waiter)
+        return notified
+
+    def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Block until `holds()` is true or the timeout expires. Return the last result of `holds()`."""
+        deadline = None if timeout_s is None else monotonic() + timeout_s
+        while not (held := holds()):
+            left = None if deadline is None else deadline - monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+        return held
+
+    def notify_all(self) -> None:
+        """Wake all waiting threads. The caller holds the lock."""
+        assert self._lock.locked(), "notify_all() is called with the lock held"
+        while self._waiters:
+            self._waiters.popleft().release()
+
+
 class Thread:
     """A thread that is a task of the scheduler. An exception in it ends the simulation, because the server's threads must not raise
     exceptions.
@@ -167,7 +217,7 @@ def install() -> None:
     from secantus_server.system import _clock
 
     module = ModuleType("secantus_server.system._threads")
-    for one in (get_ident, Lock, RLock, Thread):
+    for one in (get_ident, Lock, RLock, Condition, Thread):
         setattr(module, one.__name__, one)
     sys.modules[module.__name__] = module
     secantus_server.system._threads = module  # type: ignore[attr-defined]

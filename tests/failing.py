@@ -1,7 +1,8 @@
-"""The error with which a command fails."""
+"""The error with which a command or a call fails."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,3 +24,12 @@ def code(db: Database, command: dict[str, Any]) -> int:
     found = failure(db, command)["code"]
     assert isinstance(found, int)
     return found
+
+
+def code_of_call(call: Callable[..., Any], *arguments: Any, **options: Any) -> int | None:
+    """Return the error code of a call, or None if the call succeeds."""
+    try:
+        call(*arguments, **options)
+    except OperationFailure as error:
+        return error.code
+    return None

@@ -64,11 +64,7 @@ class Unusual(Exception):
 
 
 def _never():
-    """A stand-in for functions that only the general path may call, which return new timestamps and the first RecordId.
-
-    Raises:
-        Unusual: always.
-    """
+    """Raise Unusual. A stand-in for functions that only the general path may call: a new timestamp, the newest RecordId."""
     raise Unusual()
 
 

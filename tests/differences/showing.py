@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from tests.failing import code_of_call
+
 Db = Database[dict[str, Any]]
 Ask = Callable[[Db], Any]
 
@@ -40,11 +42,7 @@ def shows(difference: str, *, before: Any, after: Any) -> Callable[[Ask], Ask]:
 
 def code_of(call: Callable[..., Any], *arguments: Any, **options: Any) -> int:
     """Return the code of the error that a call raises; 0 if it raises none."""
-    try:
-        call(*arguments, **options)
-    except OperationFailure as error:
-        return error.code or -1
-    return 0
+    return code_of_call(call, *arguments, **options) or 0
 
 
 def value_of(db: Db, expression: Any, document: dict[str, Any] | None = None) -> Any:

@@ -11,7 +11,8 @@ from bson import Binary
 from gridfs import GridFS
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 from tests.surface.sending import send
 
 Db = Database[dict[str, Any]]

@@ -8,7 +8,8 @@ from typing import Any
 from bson import Binary, Decimal128, Int64, MaxKey, MinKey, Regex
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 
 Db = Database[dict[str, Any]]
 rules = partial(row, "Rules of queries")

@@ -10,7 +10,8 @@ from uuid import UUID
 from bson import Binary, Decimal128, Int64, ObjectId, Timestamp
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 
 Db = Database[dict[str, Any]]
 rules = partial(row, "Rules of expressions")

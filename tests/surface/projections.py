@@ -9,7 +9,8 @@ from typing import Any
 from bson import Timestamp
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 
 Db = Database[dict[str, Any]]
 projection = partial(row, "Projections")

@@ -10,8 +10,10 @@ from pymongo.collation import Collation
 from pymongo.cursor import CursorType
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
-from tests.surface.sending import body, connected, exchange, message, receive, send
+from tests.failing import code_of_call as code
+from tests.net.raw_client import EXHAUST_ALLOWED
+from tests.surface.rows import row
+from tests.surface.sending import connected, send
 
 Db = Database[dict[str, Any]]
 option = partial(row, "Options of reads")
@@ -274,17 +276,14 @@ def collations(db: Db) -> None:
 @option("cursor.exhaust (OP_MSG exhaustAllowed)")
 def exhaust(db: Db) -> None:
     fill(db, 7)
-    with connected(db) as connection:
-        opened = body(exchange(connection, message({"find": "c", "batchSize": 2, "$db": db.name})))["cursor"]
-        reply = exchange(connection, message({"getMore": opened["id"], "collection": "c", "batchSize": 2, "$db": db.name}, flags=1 << 16))
-        seen = []
-        while True:
-            assert reply is not None
-            cursor = body(reply)["cursor"]
+    with connected(db) as client:
+        opened = client.run({"find": "c", "batchSize": 2, "$db": db.name})["cursor"]
+        get_more = {"getMore": opened["id"], "collection": "c", "batchSize": 2, "$db": db.name}
+        cursor = client.run(get_more, flags=EXHAUST_ALLOWED)["cursor"]
+        seen = [found["_id"] for found in cursor["nextBatch"]]
+        while cursor["id"]:
+            cursor = client.receive()[2]["cursor"]
             seen += [found["_id"] for found in cursor["nextBatch"]]
-            if not cursor["id"]:
-                break
-            reply = receive(connection)
     assert seen == [2, 3, 4, 5, 6]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
 
 Check = Callable[[Database[dict[str, Any]]], None]
 
@@ -42,12 +41,3 @@ def row(section: str, *names: str) -> Callable[[Check], Check]:
         return check
 
     return register
-
-
-def code(call: Callable[..., Any], *arguments: Any, **options: Any) -> int | None:
-    """Return the error code of a call, or None if the call succeeds."""
-    try:
-        call(*arguments, **options)
-    except OperationFailure as error:
-        return error.code
-    return None

@@ -9,7 +9,8 @@ from bson import Int64, Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 from tests.surface.sending import send
 
 Db = Database[dict[str, Any]]

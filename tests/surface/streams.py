@@ -11,7 +11,8 @@ from bson import Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from tests.surface.rows import code, row
+from tests.failing import code_of_call as code
+from tests.surface.rows import row
 
 Db = Database[dict[str, Any]]
 stream = partial(row, "Change streams")

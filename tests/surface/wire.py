@@ -7,85 +7,65 @@ import zlib
 from functools import partial
 from typing import Any
 
-from bson import Int64, ObjectId, decode, encode
+from bson import Int64, ObjectId, decode
 from pymongo.database import Database
 
-from tests.surface.rows import code, row
-from tests.surface.sending import body, connected, exchange, message, receive, send
+from tests.failing import code_of_call as code
+from tests.net.raw_client import EXHAUST_ALLOWED, MORE_TO_COME
+from tests.surface.rows import row
+from tests.surface.sending import answer, connected, send
+from tests.wire.messages import body_section, command, op_compressed, op_msg, op_query, sequence_section
 
 Db = Database[dict[str, Any]]
 wire = partial(row, "Wire protocol")
 
 
-def sequence(name: str, *documents: dict[str, Any]) -> bytes:
-    """Return a section of kind 1."""
-    content = name.encode() + b"\0" + b"".join(map(encode, documents))
-    return b"\1" + struct.pack("<i", 4 + len(content)) + content
-
-
-def crc32c(data: bytes) -> int:
-    """Return the CRC-32C of a message."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-    return value ^ 0xFFFFFFFF
-
-
 @wire("header: messageLength,requestID,responseTo,opCode little-endian int32", "OP_MSG 2013", "OP_MSG section kind 0")
-def op_msg(db: Db) -> None:
-    with connected(db) as connection:
-        reply = exchange(connection, message({"ping": 1, "$db": db.name}))
-    assert reply is not None
+def header_and_body(db: Db) -> None:
+    with connected(db) as client:
+        client.send(command({"ping": 1, "$db": db.name}))
+        reply = client.receive_message()
     length, _request, response_to, opcode, flags = struct.unpack("<iiiiI", reply[:20])
     assert (length, response_to, opcode, flags, reply[20]) == (len(reply), 7, 2013, 0, 0)
 
 
 @wire("OP_MSG section kind 1", "OP_MSG unknown kind")
 def sections(db: Db) -> None:
-    command = {"insert": "c", "$db": db.name}
-    with connected(db) as connection:
-        payload = struct.pack("<I", 0) + sequence("documents", {"_id": 1}, {"_id": 2}) + b"\0" + encode(command)
-        assert body(exchange(connection, payload))["n"] == 2
-        twice = struct.pack("<I", 0) + b"\0" + encode(command) + sequence("documents", {"_id": 3}) * 2
-        refused = exchange(connection, twice)
-        assert refused is None or body(refused)["ok"] == 0
-    with connected(db) as connection:
-        reply = exchange(connection, struct.pack("<I", 0) + b"\7" + encode(command))
-        assert reply is None or body(reply)["ok"] == 0
+    insert = body_section({"insert": "c", "$db": db.name})
+    with connected(db) as client:
+        client.send(op_msg(sequence_section("documents", [{"_id": 1}, {"_id": 2}]), insert))
+        assert client.receive()[2]["n"] == 2
+        refused = answer(client, op_msg(insert, *[sequence_section("documents", [{"_id": 3}])] * 2))
+        assert refused is None or refused["ok"] == 0
+    with connected(db) as client:
+        reply = answer(client, op_msg(b"\7" + insert[1:]))
+        assert reply is None or reply["ok"] == 0
     assert db.c.count_documents({}) == 2
 
 
 @wire("flag 0 checksumPresent", "flag 1 moreToCome", "flag 16 exhaustAllowed", "unknown required bits 2-15", "unknown optional bits 17-31")
 def flags(db: Db) -> None:
     ping = {"ping": 1, "$db": db.name}
-    with connected(db) as connection:
-        payload = message(ping, flags=1)
-        header = struct.pack("<iiii", 20 + len(payload), 7, 0, 2013)
-        connection.sendall(header + payload + struct.pack("<I", crc32c(header + payload)))
-        unacknowledged = message({"insert": "c", "documents": [{}], "writeConcern": {"w": 0}, "$db": db.name}, flags=2)
-        connection.sendall(struct.pack("<iiii", 16 + len(unacknowledged), 8, 0, 2013) + unacknowledged)
-        first = receive(connection)
-        assert first is not None
-        assert struct.unpack("<i", first[8:12])[0] == 7
-        assert body(exchange(connection, message(ping, flags=1 << 20)))["ok"] == 1
-        assert body(exchange(connection, message(ping, flags=1 << 16)))["ok"] == 1
-    with connected(db) as connection:
-        reply = exchange(connection, message(ping, flags=1 << 5))
-        assert reply is None or body(reply)["code"] == 223
+    with connected(db) as client:
+        client.send(command(ping, flags=1))
+        client.send(command({"insert": "c", "documents": [{}], "writeConcern": {"w": 0}, "$db": db.name}, MORE_TO_COME, request_id=8))
+        assert client.receive()[1] == 7
+        assert client.run(ping, flags=1 << 20)["ok"] == 1
+        assert client.run(ping, flags=EXHAUST_ALLOWED)["ok"] == 1
+    with connected(db) as client:
+        reply = answer(client, command(ping, flags=1 << 5))
+        assert reply is None or reply["code"] == 223
     assert db.c.count_documents({}) == 1
 
 
 @wire("OP_COMPRESSED 2012", "compressor 0 noop", "compressor 2 zlib")
 def compressed(db: Db) -> None:
-    payload = message({"ping": 1, "$db": db.name})
-    with connected(db) as connection:
-        hello = message({"hello": 1, "compression": ["zlib"], "$db": "admin"})
-        assert body(exchange(connection, hello))["compression"] == ["zlib"]
-        for compressor, data in ((0, payload), (2, zlib.compress(payload))):
-            reply = exchange(connection, struct.pack("<iiB", 2013, len(payload), compressor) + data, 2012)
-            assert reply is not None
+    ping = command({"ping": 1, "$db": db.name})
+    with connected(db) as client:
+        assert client.run({"hello": 1, "compression": ["zlib"], "$db": "admin"})["compression"] == ["zlib"]
+        for compressor, data in ((0, ping[16:]), (2, zlib.compress(ping[16:]))):
+            client.send(op_compressed(ping, data, compressor))
+            reply = client.receive_message()
             opcode, original, size, used = struct.unpack("<iiiB", reply[12:25])
             assert (opcode, original, used) == (2012, 2013, compressor)
             content = reply[25:] if compressor == 0 else zlib.decompress(reply[25:])
@@ -93,19 +73,15 @@ def compressed(db: Db) -> None:
 
 
 @wire("OP_QUERY 2004", "OP_REPLY 1")
-def op_query(db: Db) -> None:
-    def query(namespace: str, document: dict[str, Any]) -> bytes:
-        return struct.pack("<i", 0) + namespace.encode() + b"\0" + struct.pack("<ii", 0, -1) + encode(document)
-
-    with connected(db) as connection:
-        reply = exchange(connection, query("admin.$cmd", {"isMaster": 1, "helloOk": True}), 2004)
-        assert reply is not None
+def legacy(db: Db) -> None:
+    with connected(db) as client:
+        client.send(op_query("admin.$cmd", {"isMaster": 1, "helloOk": True}))
+        reply = client.receive_message()
         assert struct.unpack("<i", reply[12:16])[0] == 1
         document = decode(reply[36:])
         assert (document["ismaster"], document["helloOk"]) == (True, True)
-        refused = exchange(connection, query(f"{db.name}.$cmd", {"find": "c"}), 2004)
-        assert refused is not None
-        assert decode(refused[36:])["code"] == 352
+        client.send(op_query(f"{db.name}.$cmd", {"find": "c"}))
+        assert decode(client.receive_message()[36:])["code"] == 352
 
 
 @wire("command document: first key is the command name", "reply: ok double 1.0/0.0, errmsg, code, codeName, errorLabels")
@@ -199,9 +175,9 @@ def limits(db: Db) -> None:
 
 @wire("connection drop on malformed BSON/message")
 def malformed(db: Db) -> None:
-    with connected(db) as connection:
-        reply = exchange(connection, struct.pack("<I", 0) + b"\0" + struct.pack("<i", 2))
-        assert reply is None or body(reply)["ok"] == 0
+    with connected(db) as client:
+        reply = answer(client, op_msg(body_section(struct.pack("<i", 2))))
+        assert reply is None or reply["ok"] == 0
     assert db.command("ping")["ok"] == 1
 
 

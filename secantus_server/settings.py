@@ -69,6 +69,12 @@ class Settings:
         "address if that is a wildcard. A driver that discovers the replica set connects to it, so a certificate must contain it.",
     )
     port: int = setting(27017, "server.port", "The TCP port; 0 selects a free one, which is printed.")
+    unix_socket_prefix: str = setting(
+        "",
+        "server.unix_socket_prefix",
+        "A directory in which the server also listens on the Unix domain socket `mongodb-PORT.sock`, to which only its own user can "
+        "connect; empty for none. MongoDB's is `/tmp`.",
+    )
     storage_path: str = setting(
         "./secantus-data",
         "server.storage_path",

@@ -126,6 +126,7 @@ PARAMETERS: dict[str, Parameter] = {
     "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), _integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, _integer(1), settable=True),
+    "enableElectionHandoff": Parameter(_constant(True), _boolean, settable=True),
     "enableTestCommands": Parameter(lambda settings: settings.enable_test_commands),
     BASE_BACKOFF_MS: Parameter(_constant(0), _integer(0), settable=True),
     "featureCompatibilityVersion": Parameter(lambda settings: {"version": settings.compat}, None, at_startup=False),

@@ -20,6 +20,8 @@ from secantus_server.system._threads import Condition
 # The time from a step-down to the next election of the node, unless it is frozen or a shorter step-down was requested. A replica set of
 # several members needs about this time to elect a new primary.
 ELECTION_S = 1.0
+#: The default of the setting `electionTimeoutMillis`. It has no effect in a replica set of one member.
+ELECTION_TIMEOUT_MS = 10_000
 
 
 def _election_id(term: int) -> ObjectId:
@@ -47,6 +49,7 @@ class Topology:
         self.is_primary = True
         self.term = 1
         self.config_version = 1
+        self.election_timeout_ms = ELECTION_TIMEOUT_MS
         self.election_id = _election_id(self.term)
         self._clock = clock
         self._on_change = on_change
@@ -106,10 +109,11 @@ class Topology:
         self._counter += 1
         self._changed.notify_all()
 
-    def take_config(self, version: int) -> None:
-        """Set the version of the replica set's configuration. Waiting hellos return immediately."""
+    def take_config(self, version: int, election_timeout_ms: int) -> None:
+        """Set the version and the election timeout of the replica set's configuration. Waiting hellos return immediately."""
         with self._changed:
             self.config_version = version
+            self.election_timeout_ms = election_timeout_ms
             self._counter += 1
             self._changed.notify_all()
 
@@ -141,7 +145,7 @@ class Topology:
             "chainingAllowed": True,
             "heartbeatIntervalMillis": 2000,
             "heartbeatTimeoutSecs": 10,
-            "electionTimeoutMillis": 10000,
+            "electionTimeoutMillis": self.election_timeout_ms,
             "getLastErrorModes": {},
             "getLastErrorDefaults": {"w": 1, "wtimeout": 0},
             "replicaSetId": self.process_id,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import errno
 import itertools
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.client import ClientInfo
@@ -24,7 +26,7 @@ from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.conditions import Event
-from secantus_server.system.sockets import Socket, listen
+from secantus_server.system.sockets import Socket, listen, listen_at
 
 if TYPE_CHECKING:
     from secantus_server.diagnostics.log import Log
@@ -82,9 +84,9 @@ def direct_port(number: int) -> int:
 
 
 class Listener:
-    """The listening socket of a server, with the thread that accepts connections and the open connections.
+    """The listening sockets of a server, with the threads that accept connections and the open connections.
 
-    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`. The accept thread and each connection's thread acquire it.
+    Threads: `_lock` guards `_connections`, `_strangers` and `_closed`. The accept threads and each connection's thread acquire it.
     """
 
     def __init__(self, services: Services) -> None:
@@ -103,9 +105,11 @@ class Listener:
             services.reload_certificates = partial(_reload, self.certificates, services.log)
         wanted = services.settings.max_unauthenticated_connections or default_limit(services.connection_limit)
         self._strangers = Strangers(services, wanted) if services.access is not None else None
-        self._socket = self._open()
-        self.port: int = self._socket.getsockname()[1]
-        self._thread = Thread(self._accept, name="secantus-accept")
+        tcp = self._open()
+        self.port: int = tcp.getsockname()[1]
+        self._unix_path = self._path_of_unix_socket()
+        self._sockets = [tcp, *self._open_unix(tcp)]
+        self._accepting = [Thread(self._accept, (one,), "secantus-accept") for one in self._sockets]
         self._reaper = Reaper(self._end_direct)
 
     @property
@@ -131,9 +135,29 @@ class Listener:
                 ) from None
             raise ListenError(f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}.") from None
 
+    def _path_of_unix_socket(self) -> Path | None:
+        prefix = self._services.settings.unix_socket_prefix
+        return Path(prefix).absolute() / f"mongodb-{self.port}.sock" if prefix else None
+
+    def _open_unix(self, tcp: Socket) -> list[Socket]:
+        """Return the listening Unix domain socket, if the settings ask for one. Close the other socket on failure.
+
+        Raises:
+            ListenError: the server cannot listen at the path.
+        """
+        if self._unix_path is None:
+            return []
+        try:
+            return [listen_at(self._unix_path)]
+        except OSError as error:
+            tcp.close()
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise ListenError(f"Cannot listen on the Unix domain socket {self._unix_path}: {reason}.") from None
+
     def start(self) -> None:
         """Start accepting connections."""
-        self._thread.start()
+        for thread in self._accepting:
+            thread.start()
 
     def close(self) -> None:
         """Stop accepting connections and interrupt running commands. Then wait until clients have received their replies and all
@@ -143,23 +167,31 @@ class Listener:
             self._closed = True
             running = list(self._connections.items())
         self._closing.set()
-        try:
-            self._socket.shutdown(_socket.SHUT_RDWR)
-        except OSError as error:
-            self._services.log.debug(f"listener: {error}", component="NETWORK")
-        self._socket.close()
+        self._close_sockets()
         for connection, _ in running:
             connection.finish()
-        threads: list[Thread | DirectConnection] = [self._thread, *(thread for _, thread in running)]
+        threads: list[Thread | DirectConnection] = [*self._accepting, *(thread for _, thread in running)]
         self._join(threads, DRAIN_S)
         for connection, _ in running:
             connection.end()
         self._join(threads, CLOSE_TIMEOUT_S)
         self._reaper.close([thread for _, thread in running if isinstance(thread, DirectConnection)])
 
+    def _close_sockets(self) -> None:
+        if self._unix_path is not None:
+            with contextlib.suppress(OSError):
+                self._unix_path.unlink()
+        for one in self._sockets:
+            try:
+                one.shutdown(_socket.SHUT_RDWR)
+            except OSError as error:
+                self._services.log.debug(f"listener: {error}", component="NETWORK")
+            one.close()
+
     def abandon(self) -> None:
         """Close a forked child's copies of the sockets. The parent process continues to use its own."""
-        self._socket.close()
+        for one in self._sockets:
+            one.close()
         for connection, thread in list(self._connections.items()):
             connection.abandon()
             if isinstance(thread, DirectConnection):
@@ -219,10 +251,10 @@ class Listener:
         with self._lock:
             return [connection.client for connection in self._connections]
 
-    def _accept(self) -> None:
+    def _accept(self, listening: Socket) -> None:
         while not self._closed:
             try:
-                self._begin(*self._socket.accept())
+                self._begin(*listening.accept())
             except OSError as error:
                 if error.errno in _PASSING_ERRORS:
                     self._services.log.warning(
@@ -240,10 +272,11 @@ class Listener:
         """
         client = ClientInfo(next(self._ids), (address[0], address[1]), opened=self._services.clock.monotonic())
         try:
-            if self._services.access is not None:
-                client.server_address = sock.getsockname()[0]
-            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
+            if not sock.is_unix:
+                if self._services.access is not None:
+                    client.server_address = sock.getsockname()[0]
+                sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
             self._register(self._transport(sock, client), client)
         except OSError:
             sock.close()

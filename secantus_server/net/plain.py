@@ -1,4 +1,4 @@
-"""The transport over unencrypted TCP."""
+"""The transport over an unencrypted socket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def new_turn() -> Turn:
 
 
 class PlainTransport:
-    """A Transport over a TCP socket.
+    """A Transport over a socket.
 
     Arguments:
         sock: a blocking socket, which the transport owns from now on.
@@ -43,7 +43,8 @@ class PlainTransport:
 
     def __init__(self, sock: Socket, turn: Turn) -> None:
         self._sock = sock
-        self.receive = Receiver(sock, turn, is_own_process(sock.fileno())).receive
+        # The client's end of a Unix domain socket has no address by which it could be found in this process.
+        self.receive = Receiver(sock, turn, not sock.is_unix and is_own_process(sock.fileno())).receive
         self.send = sock.sendall
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:

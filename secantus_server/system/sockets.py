@@ -1,15 +1,20 @@
-"""Blocking TCP sockets, and two operations on any socket. They do not use the class `socket.socket`, because test tools may replace it."""
+"""Blocking sockets, and two operations on any socket. They do not use the class `socket.socket`, because test tools may replace it."""
 
 from __future__ import annotations
 
 import _socket
 import os
 import sys
+from pathlib import Path
 
 #: Maximum number of connections waiting to be accepted.
 BACKLOG = 512
 #: Maximum number of bytes requested at once. `recv` allocates that many in advance.
 PIECE_BYTES = 1 << 20
+#: The host of a client of a Unix domain socket, which has no address. It is the name in MongoDB's log.
+UNIX_CLIENT = "anonymous unix socket"
+# The permissions of a Unix domain socket: only the server's user can connect.
+_UNIX_PERMISSIONS = 0o700
 
 
 class Socket(_socket.socket):
@@ -21,7 +26,12 @@ class Socket(_socket.socket):
         accepted = Socket(self.family, self.type, self.proto, descriptor)
         # `socket.setdefaulttimeout` applies to all new sockets of the process.
         accepted.setblocking(True)
-        return accepted, (address[0], address[1])
+        return accepted, (UNIX_CLIENT, 0) if self.is_unix else (address[0], address[1])
+
+    @property
+    def is_unix(self) -> bool:
+        """Return whether this is a Unix domain socket."""
+        return self.family == _socket.AF_UNIX
 
 
 def listen(host: str, port: int) -> Socket:
@@ -47,6 +57,41 @@ def listen(host: str, port: int) -> Socket:
         listener.close()
         raise
     return listener
+
+
+def listen_at(path: Path) -> Socket:
+    """Return a Unix domain socket that listens at a path. Replace a socket that a terminated process has left there.
+
+    Raises:
+        OSError: the path is too long, or a file or a socket with a listener exists at it, or it cannot be created.
+    """
+    listener = Socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        listener.setblocking(True)
+        if _is_left_over(path):
+            path.unlink()
+        listener.bind(str(path))
+        # Nobody can connect before listen().
+        path.chmod(_UNIX_PERMISSIONS)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _is_left_over(path: Path) -> bool:
+    """Return whether there is a Unix domain socket at a path that no process listens on."""
+    probe = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        probe.connect(str(path))
+    except ConnectionRefusedError:
+        return path.is_socket()
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    return False
 
 
 def receive_exactly(sock: _socket.socket, size: int, start: bytes = b"") -> bytes:

@@ -16,6 +16,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import UNAUTHORIZED, CommandError
 from secantus_server.sessions.ids import user_digest
 from secantus_server.system._threads import Lock
+from secantus_server.system.sockets import UNIX_CLIENT
 from secantus_server.work.authorization import find_user, has_documents, read_documents
 from secantus_server.work.user_roles import effective_roles, role_privileges, role_restrictions
 
@@ -106,7 +107,7 @@ class AccessControl:
                 # that is created again by a command has a new id.
                 client.lost_user = known
         if not client.users:
-            is_first = is_loopback(client.address[0]) and not any(has_documents(self._services, one) for one in (USERS, ROLES))
+            is_first = _is_local(client) and not any(has_documents(self._services, one) for one in (USERS, ROLES))
             client.grants = _FIRST_USER if is_first else None
         client.generation = generation
 
@@ -142,3 +143,8 @@ class AccessControl:
         """Log out the user of a connection; see `Access.log_out`."""
         client.users, client.user_id, client.uid, client.grants, client.generation = (), None, b"", None, -1
         client.lost_user = None
+
+
+def _is_local(client: ClientInfo) -> bool:
+    """Return whether a client is on this machine, by its address."""
+    return client.address[0] == UNIX_CLIENT or is_loopback(client.address[0])

@@ -13,7 +13,7 @@ from secantus_conformance.drivers.pymongo import PymongoSuite
 from secantus_conformance.execution.servers import NULL, CommandServer
 from secantus_conformance.model import Group, Result, Run, Verdict
 from secantus_conformance.peers import run_pymongo
-from secantus_conformance.report.evidence import evidence_page, figures, peers_table, read_figures
+from secantus_conformance.report.evidence import evidence_page, figures, peers_table, read_figures, record
 from secantus_conformance.report.files import write_reports
 
 from tests.conformance.interpreters import give_interpreter
@@ -75,6 +75,14 @@ def test_a_report_replaces_the_earlier_one(tmp_path: Path) -> None:
         assert main(["evidence", *paths, "--figures", str(kept), "-o", str(page)]) == 0
     assert [(each.server, each.passed, each.of_ours) for each in read_figures(kept)] == [("Secantus 2", 1, 0), ("p", 1, 1)]
     assert page.read_text(encoding="utf-8") == evidence_page(read_figures(kept))
+
+
+def test_a_report_that_skips_nothing_is_compared_with_earlier_ones_of_peers() -> None:
+    peer = figures(run("p", Verdict.PASSED, Verdict.FAILED), "2026-01-02")
+    assert "| pymongo 4 | p | 2 | 1 | – | – |" in evidence_page([peer])
+    (_, compared) = record([peer, figures(run("Secantus 1", Verdict.PASSED, Verdict.PASSED), "2026-01-02")], [])
+    assert (compared.of_ours, compared.of_ours_passed) == (2, 1)
+    assert record([peer, figures(run("Secantus 1", Verdict.PASSED, Verdict.SKIPPED), "2026-01-02")], [])[1] == peer
 
 
 def test_figures_that_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

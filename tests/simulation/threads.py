@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.simulation import scheduler as running
-from tests.simulation.scheduler import Task
+from tests.simulation.scheduler import Ended, Task
 
 
 def get_ident() -> int:
@@ -142,10 +142,18 @@ class Condition:
         try:
             notified = waiter.acquire(timeout=-1 if timeout_s is None else max(timeout_s, 0))
         finally:
-            self._lock.acquire()
+            self._take_back()
             if not notified and waiter in self._waiters:
                 self._waiters.remove(waiter)
         return notified
+
+    def _take_back(self) -> None:
+        """Acquire the lock again, even if the process is killed meanwhile, because `__exit__` releases it."""
+        try:
+            self._lock.acquire()
+        except Ended:
+            self._lock.acquire()
+            raise
 
     def wait_for(self, holds: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Block until `holds()` is true or the timeout expires. Return the last result of `holds()`."""

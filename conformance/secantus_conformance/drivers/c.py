@@ -37,6 +37,17 @@ class CSuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs a secondary", test="::/Client/select_server/", words="Condition 'sd' failed"),
         Environmental("needs a secondary", test="::/Collection/read_prefs_is_valid", words="No suitable servers found"),
+        Environmental("needs a secondary", test="::/Collection/aggregate/secondary", words="No suitable servers found"),
+        Environmental("needs a secondary", test="::/Client/command_secondary", words="Could not find description for node"),
+        Environmental("needs a secondary", test="::/change_stream/live/read_prefs", words="Condition 'raw_cursor' failed"),
+        Environmental("needs a secondary", test="::/retryable_writes/bulk_tracks_new_server", words="No suitable servers found"),
+        Environmental("needs a secondary", test="::/transactions/legacy/", words="[No suitable servers found"),
+        Environmental("needs a secondary", test="rediscover-quickly-after-step-down", words="admin command failed: { }"),
+        Environmental("needs a secondary", test="::/server_discovery_and_monitoring/", words="sd_secondary"),
+        Environmental("needs a replica set of several nodes", test="::/TOPOLOGY/reconcile/from_handshake", words="1 > 1"),
+        Environmental("needs a server at port 27018", words="calling hello on 'localhost:27018'"),
+        Environmental("needs the public DNS", words="Failed to resolve 'example.com'"),
+        Environmental("needs the public DNS", words="Failed to connect to: example.com"),
     )
     _alone: frozenset[str] = field(default=frozenset(), init=False)
 

@@ -40,6 +40,7 @@ class RubySuite:
     environmental: Sequence[Environmental] = (
         Environmental("needs a second node with data", words="Not enough data-bearing nodes"),
         Environmental("needs a second node with data", test="when read is retried and retry fails"),
+        Environmental("needs a second node with data", test="getMore iteration continues through step down", words="address' for nil"),
         Environmental("needs two servers", test="retries on a different server"),
         Environmental("needs two servers", test="server-pushed hello updates server description"),
         Environmental("needs a secondary", words="No secondary server"),

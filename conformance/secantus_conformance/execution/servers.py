@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from pymongo import MongoClient
@@ -16,7 +17,12 @@ from pymongo import MongoClient
 from secantus_conformance.execution.in_process import InProcessServer
 from secantus_conformance.failures import UsageError
 
-BUNDLED = f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands"
+# Where drivers' tests expect the Unix domain socket of a server, because MongoDB creates it there by default.
+_UNIX_FOLDER = Path("/tmp")  # noqa: S108 - no file of ours but the socket, which only this user can use
+BUNDLED = (
+    f"{shlex.quote(sys.executable)} -m secantus_server.cli --port {{port}} --storage-path :memory: --enable-test-commands "
+    f"--unix-socket-prefix {_UNIX_FOLDER}"
+)
 # The arguments for access control. The superuser is created after the start.
 GUARDED = f"{BUNDLED} --auth --login-delay-ms 0"
 USER, PASSWORD = "conformance", "conformance"
@@ -54,11 +60,14 @@ class CommandServer:
     port: int = 0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _log: IO[bytes] | None = field(default=None, init=False)
+    _unix_socket: Path | None = field(default=None, init=False)
 
     def start(self) -> str:
         """Start the server, wait until it listens, then return its URI. Raise UsageError if it does not start."""
         self.stop()
         port = _free_port(self.port)
+        if self.command in (BUNDLED, GUARDED):
+            self._unix_socket = _UNIX_FOLDER / f"mongodb-{port}.sock"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
         arguments = shlex.split(self.command.replace("{port}", str(port)))
         try:
@@ -97,6 +106,9 @@ class CommandServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+        if self._unix_socket is not None:
+            self._unix_socket.unlink(missing_ok=True)
+            self._unix_socket = None
         if self._log is not None:
             self._log.close()
             self._log = None

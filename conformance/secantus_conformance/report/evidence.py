@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,20 @@ def record(recorded: Sequence[Figures], reports: Sequence[Path]) -> list[Figures
     new = [figures(run, day, None if own.get(run.title) is run else own.get(run.title)) for run, day in runs]
     replaced = {(each.title, each.server) for each in new} | {(each.title, _OURS) for each in new if each.is_ours}
     kept = [each for each in recorded if (each.title, _OURS if each.is_ours else each.server) not in replaced]
-    return sorted([*kept, *new], key=_order)
+    together = [*kept, *new]
+    whole = {each.title: each.eligible for each in together if each.is_ours and not each.skipped}
+    return sorted((_of_ours(each, whole.get(each.title, 0)) for each in together), key=_order)
+
+
+def _of_ours(peer: Figures, whole: int) -> Figures:
+    """Return the figures of a peer, compared with this project's server although the two reports were recorded at different times.
+
+    Arguments:
+        whole: the number of tests in the suite, if this project's server is eligible for all of them; otherwise 0.
+    """
+    if peer.is_ours or peer.of_ours or peer.eligible + peer.skipped != whole:
+        return peer
+    return replace(peer, of_ours=whole, of_ours_passed=peer.passed)
 
 
 def _day(path: Path) -> str:
@@ -215,9 +228,9 @@ def _beside(recorded: Sequence[Figures]) -> str:
     for title in dict.fromkeys(each.title for each in recorded if not each.is_ours):
         for each in (each for each in recorded if each.title == title):
             of, passed = (each.eligible, each.passed) if each.is_ours else (each.of_ours, each.of_ours_passed)
-            share = f"{passed} ({100 * passed / of:.1f} %)" if of else "–"
+            common, share = (str(of), f"{passed} ({100 * passed / of:.1f} %)") if of else ("–", "–")
             suite = f"{_suite(each)} {each.version}".strip()
-            lines.append(f"| {suite} | {each.server} | {each.eligible} | {each.passed} | {of} | {share} | {each.date} |")
+            lines.append(f"| {suite} | {each.server} | {each.eligible} | {each.passed} | {common} | {share} | {each.date} |")
     notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]
     return "\n".join([*lines, "", *notes] if notes else lines)
 

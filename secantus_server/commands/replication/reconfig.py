@@ -1,4 +1,5 @@
-"""replSetReconfig, for a replica set of one member. The command can change only the version of the configuration.
+"""replSetReconfig, for a replica set of one member. The command can change only the version of the configuration and the election
+timeout, which has no effect in such a set.
 
 https://www.mongodb.com/docs/manual/reference/command/replSetReconfig/
 https://www.mongodb.com/docs/manual/reference/replica-configuration/
@@ -15,15 +16,17 @@ from secantus_server.dispatch.arguments import truth, wrong_type
 from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.topology import ELECTION_TIMEOUT_MS
 from secantus_server.errors import CommandError, not_supported
 
 _INVALID, _INCOMPATIBLE = 93, 103
+_TIMEOUT = "electionTimeoutMillis"
 _INSTEAD = "keep the configuration that replSetGetConfig returns, and increase its version"
 
 
 @command("replSetReconfig", lenient=True, admin_only=True, privileges=on_cluster("replSetConfigure"))
 def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
-    """Accept a replica set configuration that differs from the current one only in its version."""
+    """Accept a replica set configuration that differs from the current one only in its version and its election timeout."""
     check_replica_set(request)
     topology = request.services.topology
     config = request.body[request.name]
@@ -35,8 +38,20 @@ def repl_set_reconfig(request: Request, _args: dict[str, Any]) -> Reply:
     current = topology.config()
     version = _checked_version(config, current, is_forced=is_forced)
     _check_settings(config, current)
-    topology.take_config(version)
+    topology.take_config(version, _election_timeout(config.get("settings", {})))
     return {}
+
+
+def _election_timeout(settings: dict[str, Any]) -> int:
+    """Check and return the election timeout in milliseconds.
+
+    Raises:
+        CommandError: 93 InvalidReplicaSetConfig.
+    """
+    value = settings.get(_TIMEOUT, ELECTION_TIMEOUT_MS)
+    if not is_number(value) or not to_float(value).is_integer() or not 1 <= to_float(value) < 2**31:
+        raise CommandError(_INVALID, f"{_TIMEOUT} must be a positive integer, not {value!r}")
+    return int(to_float(value))
 
 
 def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forced: bool) -> int:
@@ -61,7 +76,7 @@ def _checked_version(config: dict[str, Any], current: dict[str, Any], *, is_forc
 
 
 def _check_settings(config: dict[str, Any], current: dict[str, Any]) -> None:
-    """Check that a new configuration changes only the version. An omitted field counts as its default value.
+    """Check that a new configuration changes only the version and the election timeout. An omitted field counts as its default value.
 
     Raises:
         CommandError: 93 InvalidReplicaSetConfig, 103 NewReplicaSetConfigurationIncompatible, 238 NotImplemented for a change.
@@ -80,6 +95,6 @@ def _check_settings(config: dict[str, Any], current: dict[str, Any]) -> None:
     parts = [("", config, current), ("members.0.", members[0], member), ("settings.", settings, current["settings"])]
     for prefix, given, kept in parts:
         for name, value in given.items():
-            if name not in ("version", "term", "members", "settings") and value != kept.get(name):
+            if name not in ("version", "term", "members", "settings", _TIMEOUT) and value != kept.get(name):
                 field = prefix + name
                 raise not_supported(f"the change of {field} of a replica set", _INSTEAD)

@@ -43,6 +43,13 @@ def test_a_new_version(admin: Database[dict[str, Any]]) -> None:
     assert admin.command("replSetGetConfig")["config"]["version"] == version + 1
 
 
+def test_the_election_timeout(admin: Database[dict[str, Any]]) -> None:
+    admin.command(reconfigured(admin, settings={"electionTimeoutMillis": 5000}))
+    assert admin.command("replSetGetConfig")["config"]["settings"]["electionTimeoutMillis"] == 5000
+    admin.command(reconfigured(admin, settings={}))
+    assert admin.command("replSetGetConfig")["config"]["settings"]["electionTimeoutMillis"] == 10_000
+
+
 def test_what_cannot_be_changed(admin: Database[dict[str, Any]]) -> None:
     cases: list[tuple[dict[str, Any], int]] = [
         ({"_id": "other"}, 103),
@@ -53,7 +60,9 @@ def test_what_cannot_be_changed(admin: Database[dict[str, Any]]) -> None:
         ({"members": [1]}, 93),
         ({"settings": 1}, 93),
         ({"settings": {"replicaSetId": 1}}, 103),
-        ({"settings": {"electionTimeoutMillis": 1}}, 238),
+        ({"settings": {"heartbeatIntervalMillis": 1}}, 238),
+        ({"settings": {"electionTimeoutMillis": 0}}, 93),
+        ({"settings": {"electionTimeoutMillis": "1"}}, 93),
         ({"protocolVersion": 0}, 238),
         ({"members": member(admin) * 2}, 238),
         ({"members": member(admin, host="other:27017")}, 238),

@@ -146,6 +146,19 @@ def parse_query(
     return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit, min, max, tailing)
 
 
+def single_sort(filter: dict[str, Any], sort: dict[str, Any], hint: Any, ctx: ParseContext) -> dict[str, Any]:
+    """Return the sort of a statement that changes one document. It is empty, and so is not parsed, if the filter is an equality on `_id`.
+
+    A sort whose keys a projection shows stays.
+    """
+    if hint or ctx.metadata is not None or len(filter) != 1:
+        return sort
+    value = filter.get("_id", [])
+    if type(value) is dict and value.keys() == {"$eq"}:
+        value = value["$eq"]
+    return {} if type(value) in _PLAIN_TYPES else sort
+
+
 def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:
     """Set up a parse context for projections and sorts that may contain `$meta`.
 

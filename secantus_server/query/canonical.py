@@ -39,6 +39,7 @@ class CanonicalQuery:
         return_key, show_record_id: the options `returnKey` and `showRecordId` of find.
         sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
         projection: the projection of find, which is a part of the query's shape.
+        consumer: the name of the pipeline stage that reads the query's results and is a part of its plan cache shape, or "".
         rivals: the number of plans from which the planner chose, or 0 if there was only one plan.
         is_cached: whether the query's plan may be added to the plan cache.
     """
@@ -59,6 +60,7 @@ class CanonicalQuery:
     show_record_id: bool = False
     sort_bytes: int | None = None
     projection: dict[str, Any] | None = None
+    consumer: str = ""
     rivals: int = 0
     is_cached: bool = True
 

@@ -39,6 +39,7 @@ class CanonicalQuery:
         return_key, show_record_id: the options `returnKey` and `showRecordId` of find.
         sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
         projection: the projection of find, which is a part of the query's shape.
+        consumer: the name of the pipeline stage that reads the query's results and is a part of its plan cache shape, or "".
         rivals: the number of plans from which the planner chose, or 0 if there was only one plan.
         is_cached: whether the query's plan may be added to the plan cache.
     """
@@ -59,6 +60,7 @@ class CanonicalQuery:
     show_record_id: bool = False
     sort_bytes: int | None = None
     projection: dict[str, Any] | None = None
+    consumer: str = ""
     rivals: int = 0
     is_cached: bool = True
 
@@ -144,6 +146,19 @@ def parse_query(
         natural = natural or natural_direction(hint, "hint")
         hint = None
     return CanonicalQuery(filter, match, ctx, pattern, natural, required_fields, hint, skip, limit, min, max, tailing)
+
+
+def single_sort(filter: dict[str, Any], sort: dict[str, Any], hint: Any, ctx: ParseContext) -> dict[str, Any]:
+    """Return the sort of a statement that changes one document. It is empty, and so is not parsed, if the filter is an equality on `_id`.
+
+    A sort whose keys a projection shows stays.
+    """
+    if hint or ctx.metadata is not None or len(filter) != 1:
+        return sort
+    value = filter.get("_id", [])
+    if type(value) is dict and value.keys() == {"$eq"}:
+        value = value["$eq"]
+    return {} if type(value) in _PLAIN_TYPES else sort
 
 
 def follow_metadata(ctx: ParseContext, *specs: dict[str, Any] | None) -> None:

@@ -17,6 +17,7 @@ from secantus_server.index._index import Index
 from secantus_server.query.bounds import IndexBounds, directed, end_of_prefix
 from secantus_server.query.candidates import Candidate, Conditions, make_candidate
 from secantus_server.query.canonical import CanonicalQuery
+from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.plan import IndexedScan, Plan
 from secantus_server.query.planner import plan_query
 from secantus_server.query.predicates import has_index_component
@@ -62,7 +63,11 @@ def plan_distinct(collection: Collection | None, query: CanonicalQuery, path: st
     plan = plan_query(collection, query)
     if collection is None or query.context.collation is not None or query.natural or has_index_component(path):
         return plan
-    chosen = [plan.index] if query.hint and isinstance(plan, IndexedScan) else [] if query.hint else collection.indexes
+    listed = listed_indexes(collection, query)
+    if listed is not None:
+        chosen = [index for index in collection.indexes if is_listed(index, listed)]
+    else:
+        chosen = [plan.index] if query.hint and isinstance(plan, IndexedScan) else [] if query.hint else collection.indexes
     for index in chosen:
         candidate = _candidate(index, query, path)
         if candidate is not None:

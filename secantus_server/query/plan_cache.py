@@ -47,7 +47,7 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
 
     Call this function only if the plan was chosen from several plans.
     """
-    shape = query_shape(query)
+    shape = query_shape(query) + query.consumer
     cached = collection.cached_plans
     known = cached.get(shape)
     if known is not None:
@@ -101,5 +101,5 @@ def plan_cache_keys(namespace: str, query: CanonicalQuery, planned: dict[str, An
         namespace: the full name of the collection.
         planned: the plan in the format of `winningPlan`.
     """
-    shape = shape_hash([namespace, query_shape(query)])
+    shape = shape_hash([namespace, query_shape(query), query.consumer])
     return {"queryHash": shape[:8], "planCacheShapeHash": shape[:8], "planCacheKey": shape_hash([shape, planned])[:8]}

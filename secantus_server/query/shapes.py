@@ -14,6 +14,7 @@ from typing import Any
 
 from secantus_server.bson import encode, type_name
 from secantus_server.bson.values import Regex, is_number
+from secantus_server.errors import CommandError
 
 _REFERENCE = frozenset(["$ref", "$id", "$db"])
 
@@ -29,7 +30,12 @@ def shape_of(value: Any) -> Any:
 
 def shape_hash(shape: Any) -> str:
     """Return the hash of a shape in upper-case hexadecimal digits."""
-    return hashlib.sha256(encode({"": shape})).hexdigest().upper()
+    try:
+        encoded = encode({"": shape})
+    except CommandError:
+        # Nested too deeply for BSON, as a shape may be whose command is just within the limit.
+        encoded = repr(shape).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(encoded).hexdigest().upper()
 
 
 def filter_shape(filter: dict[str, Any], *, cached: bool) -> list[Any]:

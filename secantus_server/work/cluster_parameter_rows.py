@@ -58,7 +58,7 @@ def stored_parameters(services: Services) -> dict[str, dict[str, Any]]:
         scan.attach(transaction.unit)
         documents = [decode(document) for document in scan]
         scan.close()
-    return {one["_id"]: {field: value for field, value in one.items() if field not in ("_id", "clusterParameterTime")} for one in documents}
+    return {one.pop("_id"): one for one in documents}
 
 
 def load_parameters(services: Services) -> dict[str, Any]:

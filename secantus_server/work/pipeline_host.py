@@ -46,6 +46,9 @@ from secantus_server.work.timeseries_indexes import shown_index
 T = TypeVar("T")
 R = TypeVar("R")
 
+# The stages that a query before them prepares documents for: MongoDB selects fields for them, sorts for them or runs them with the query.
+_SHAPING = frozenset("$bucket $count $densify $group $lookup $project $replaceRoot $replaceWith $setWindowFields $sortByCount".split())
+
 
 class ServerHost:
     """The implementation of `pipeline.host.PipelineHost` for one command.
@@ -359,4 +362,6 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
         natural, hint = natural_direction(hint, "hint"), None
     query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
     query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
+    following = head.rest.stages[0].name if head.rest.stages else ""
+    query.consumer = following if following in _SHAPING else ""
     return query

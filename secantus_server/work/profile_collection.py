@@ -27,9 +27,9 @@ def make_profile_collection(services: Services, db: str) -> None:
 
 def write_profile_entry(services: Services, db: str, entry: dict[str, Any]) -> None:
     """Store a document of the profiler. Errors that are not fatal are only logged, because the profiled command has already finished."""
-    document = encode({"_id": services.clock.object_id(), **entry})
 
     def body(transaction: Transaction) -> None:
+        document = encode({"_id": services.clock.object_id(), **entry})
         collection = transaction.catalog.find(db, PROFILE)
         if collection is not None and not collection.is_view:
             open_writer(services, transaction, collection, bypass_validation=True, replicated=False).insert(document)

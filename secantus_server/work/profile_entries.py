@@ -86,9 +86,14 @@ def _with_parsed_hint(statement: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shortened(command: dict[str, Any]) -> dict[str, Any]:
-    if len(encode(command)) <= MAX_COMMAND_BYTES:
+    """Return a command, its text if it is too long, or the names of its fields if it is nested too deeply for an entry."""
+    try:
+        encoded = encode({"command": command})
+    except CommandError:
+        return {"$truncated": ", ".join(command)[:MAX_COMMAND_BYTES]}
+    if len(encoded) <= MAX_COMMAND_BYTES:
         return command
-    return {"$truncated": document_text(decode(encode(command)))[:MAX_COMMAND_BYTES]}
+    return {"$truncated": document_text(decode(encoded)["command"])[:MAX_COMMAND_BYTES]}
 
 
 def _outcome(call: Call, result: Outcome) -> dict[str, Any]:

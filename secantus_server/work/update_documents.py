@@ -16,7 +16,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.update import Update, parse_update, upsert_document
 from secantus_server.mql.update.upsert import check_upsert_filter
-from secantus_server.query.canonical import CanonicalQuery, parse_query
+from secantus_server.query.canonical import CanonicalQuery, parse_query, single_sort
 from secantus_server.query.find import plan_of
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
@@ -89,7 +89,8 @@ def make_statement(spec: dict[str, Any], ctx: ParseContext) -> UpdateStatement:
     if type(spec["u"]) not in (dict, list):
         raise CommandError(9, f"Update argument must be either an object or an array, not {type_name(spec['u'])}")
     changes = parse_update(spec["u"], ctx, array_filters=spec["arrayFilters"], multi=spec["multi"])
-    query = parse_query(spec["q"], ctx, sort=spec["sort"], hint=spec["hint"], limit=0 if spec["multi"] else 1)
+    sort = single_sort(spec["q"], spec["sort"], spec["hint"], ctx) if spec["sort"] else spec["sort"]
+    query = parse_query(spec["q"], ctx, sort=sort, hint=spec["hint"], limit=0 if spec["multi"] else 1)
     if spec["upsert"]:
         check_upsert_filter(query.match if query.match is not None else parse_match({}, ctx))
     return UpdateStatement(query, changes, spec["upsert"], not spec["multi"])

@@ -87,6 +87,7 @@ def test_collections_that_are_not_encrypted(client: Client) -> None:
         assert refused(client.plain, name, "c", **{tokens: {}}) == 6346807
         assert refused(client.plain, name, "view", **{tokens: {}}) == 166
         assert refused(client.plain, name, "missing", **{tokens: {}}) == 26
+        assert refused(client.plain, name, "$c", **{tokens: {}}) == 26
         assert refused(client.plain, name, "", **{tokens: {}}) == 73
         assert refused(client.plain, name, 1, **{tokens: {}}) == 73
         assert refused(client.plain, name, "c", **{tokens: 1}) == 14

@@ -28,7 +28,7 @@ HOSTS = ["host:", ":27017", "", "host:0", "host:65536", "host:port", "a:b:c", "[
         ({"getLog": None}, 40414),
         *[({"logRotate": target}, 14) for target in (None, {}, [], b"x")],
         *[({"killOp": 1, "op": op}, 26823) for op in (float(2**31), Int64(2**31), Int64(-(2**31) - 1), Decimal128("2147483648"))],
-        ({"killOp": 1, "op": 3.14}, 2),
+        *[({"killOp": 1, "op": op}, 2) for op in (3.14, 0.9999999999999999)],
         *[({"setParameter": 1, "logLevel": level}, 2) for level in ("1", [1], {})],
         *[({"setParameter": 1, "logComponentVerbosity": {"command": {"verbosity": level}}}, 2) for level in ("1", float("nan"))],
         ({"setDefaultRWConcern": 1, "defaultReadConcern": {"level": "local", "extra": 1}}, 40415),

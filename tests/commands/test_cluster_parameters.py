@@ -22,6 +22,9 @@ def test_the_expiry_of_images_is_set_and_shown(db: Database[Any]) -> None:
         admin.command("setClusterParameter", {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 100}}})
         [shown] = admin.command("getClusterParameter", ["changeStreamOptions"])["clusterParameters"]
         assert shown["preAndPostImages"] == {"expireAfterSeconds": 100}
+        admin.command("setClusterParameter", {"changeStreamOptions": {"preAndPostImages": {"expireAfterSeconds": 200}}})
+        [later] = admin.command("getClusterParameter", ["changeStreamOptions"])["clusterParameters"]
+        assert later["clusterParameterTime"] > shown["clusterParameterTime"]
     finally:
         admin.command("setClusterParameter", {"changeStreamOptions": OFF})
     assert len(admin.command("getClusterParameter", "*")["clusterParameters"]) > 1

@@ -73,6 +73,19 @@ def test_level_2_writes_every_command(db: Database) -> None:
     assert all({"ts", "millis", "client", "user", "protocol"} <= entry.keys() for entry in found)
 
 
+@pytest.mark.parametrize("level", [{"profile": 0, "slowms": -1}, {"profile": 2}], ids=["log", "profile"])
+def test_a_command_nested_to_the_limit(db: Database, level: dict[str, Any]) -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        return {"a": nested(depth - 1)} if depth > 1 else {"a": 1}
+
+    db.c.insert_one({})
+    db.command(level)
+    assert db.command({"insert": "c", "documents": [nested(199)]})["n"] == 1
+    assert db.command({"aggregate": "c", "pipeline": [{"$limit": 1}, {"$replaceWith": nested(198)}], "cursor": {}})["ok"] == 1
+    if level["profile"]:
+        assert [list(entry["command"]) for entry in entries(db, op="insert")] == [["$truncated"]]
+
+
 def test_each_statement_of_an_update_is_written(db: Database) -> None:
     db.command({"profile": 2})
     db.command({"update": "c", "updates": [{"q": {"_id": number}, "u": {"$set": {"a": 1}}, "upsert": True} for number in range(2)]})

@@ -62,6 +62,21 @@ def test_an_index_by_name_and_one_that_does_not_exist(collection: Collection[dic
     assert collection.count_documents({"a": 5, "b": 5}) == 1
 
 
+def test_a_distinct_uses_a_listed_index(collection: Collection[dict[str, Any]]) -> None:
+    for other in ("b", "u"):
+        collection.create_index([("a", 1), (other, 1)])
+    try:
+        set_filter(collection, [{"a": 1, "u": 1}], query={"a": 1})
+        explained = collection.database.command("explain", {"distinct": "c", "key": "a", "query": {"a": 1}})
+        assert explained["queryPlanner"]["winningPlan"]["inputStage"]["indexName"] == "a_1_u_1"
+        set_filter(collection, ["gone"], query={"a": 1})
+        explained = collection.database.command("explain", {"distinct": "c", "key": "a", "query": {"a": 1}})
+        assert explained["queryPlanner"]["winningPlan"]["stage"] == "COLLSCAN"
+    finally:
+        for other in ("b", "u"):
+            collection.drop_index(f"a_1_{other}_1")
+
+
 def test_a_hint_is_ignored(collection: Collection[dict[str, Any]]) -> None:
     set_filter(collection, ["b_1"], query={"a": 1, "b": 1})
     assert used(collection, {"a": 5, "b": 5}, hint="a_1") == ("b_1", True)

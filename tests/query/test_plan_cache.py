@@ -53,6 +53,19 @@ def test_the_hashes_are_those_of_explain(filled: Database) -> None:
     assert entry["cachedPlan"]["stage"] == "FETCH"
 
 
+def test_the_stage_that_reads_the_results_is_a_part_of_the_shape(filled: Database) -> None:
+    def shown(*stages: dict[str, Any]) -> str:
+        reply = filled.command({"explain": {"aggregate": "c", "pipeline": [{"$match": {"a": 5}}, *stages], "cursor": {}}})
+        planner: dict[str, Any] = reply.get("queryPlanner") or reply["stages"][0]["$cursor"]["queryPlanner"]
+        return str(planner["planCacheShapeHash"])
+
+    alone = shown()
+    for stage in ({"$group": {"_id": "$b"}}, {"$project": {"a": 1}}, {"$count": "n"}, {"$setWindowFields": {"output": {}}}):
+        assert shown(stage) != alone
+    for stage in ({"$unwind": "$b"}, {"$set": {"x": 1}}, {"$limit": 5}, {"$facet": {"n": [{"$count": "n"}]}}):
+        assert shown(stage) == alone
+
+
 def test_shapes(filled: Database) -> None:
     for value in (1, 2):
         list(filled.c.find({"a": value, "b": value}))

@@ -63,7 +63,8 @@ def set_cluster_parameter(request: Request, _args: dict[str, Any]) -> Reply:
     if name not in _CHECKS:
         raise not_supported(f"setting the cluster parameter {name}", "leave it at its default")
     services = request.services
-    checked = {**cluster_parameter(services, name), **_CHECKS[name](value)}
+    checked = {"clusterParameterTime": services.oplog.newest, **_CHECKS[name](value)}
+    checked = {**cluster_parameter(services, name), **checked}
     save_parameter(request, name, checked)
     services.parameters = {**services.parameters, setting_name(name): checked}
     return {}

@@ -5,6 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/currentOp/
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
@@ -65,7 +66,8 @@ def _operation_id(body: dict[str, Any]) -> int:
         raise CommandError(4, 'Did not provide "op" field')
     if not is_number(body["op"]):
         raise a.wrong_type("killOp.op", body["op"], "number")
-    number = to_decimal(body["op"])
+    # Exactly, unlike `to_decimal`, which keeps 15 digits of a double.
+    number = Decimal(body["op"]) if type(body["op"]) is float else to_decimal(body["op"])
     if not number.is_finite() or number != number.to_integral_value():
         raise CommandError(2, f"The op of killOp must be a whole number, not {body['op']}")
     if not INT32_MIN <= number <= INT32_MAX:

@@ -62,7 +62,9 @@ def _check(request: Request, tokens: dict[str, Any]) -> None:
     Raises:
         CommandError: 73 InvalidNamespace, 26 NamespaceNotFound, 166 CommandNotSupportedOnView, 6346807, 7294900.
     """
-    name = collection_name(request.name, request.db, request.body[request.name])
+    value = request.body[request.name]
+    # As in validate, a name with a leading dollar names no collection.
+    name = value if type(value) is str and value.startswith("$") else collection_name(request.name, request.db, value)
     collection = recall(request.services, request.db, name)
     if collection is None:
         raise CommandError(26, f"Collection '{request.db}.{name}' not found")

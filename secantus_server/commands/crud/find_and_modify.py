@@ -21,7 +21,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
 from secantus_server.mql.update import upsert_document
-from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query
+from secantus_server.query.canonical import CanonicalQuery, follow_metadata, parse_query, single_sort
 from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
@@ -227,7 +227,8 @@ class _Remove(_Job):
     nothing: Outcome = (None, {"n": 0})
 
     def __init__(self, request: Request, args: dict[str, Any], ctx: ParseContext) -> None:
-        super().__init__(request, args, parse_query(args["query"], ctx, sort=args["sort"], hint=args["hint"], limit=1))
+        sort = single_sort(args["query"], args["sort"], args["hint"], ctx)
+        super().__init__(request, args, parse_query(args["query"], ctx, sort=sort, hint=args["hint"], limit=1))
 
     def run(self, transaction: Transaction, collection: Collection) -> Outcome:
         """Remove the document and return it."""

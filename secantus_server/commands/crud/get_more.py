@@ -272,6 +272,8 @@ def kill_cursors(request: Request, args: dict[str, Any]) -> Reply:
                 14, f"BSON field 'killCursors.cursors.{index}' is the wrong type '{type_name(cursor_id)}', expected type 'long'"
             )
     # As in MongoDB, a null in the array has no effect.
-    for cursor_id in filter(None, args["cursors"]):
+    for cursor_id in args["cursors"]:
+        if cursor_id is None:
+            continue
         (killed if request.services.cursors.kill(cursor_id) else missing).append(cursor_id)
     return {"cursorsKilled": killed, "cursorsNotFound": missing, "cursorsAlive": [], "cursorsUnknown": []}

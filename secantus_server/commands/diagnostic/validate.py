@@ -74,6 +74,8 @@ def _check_options(body: dict[str, Any]) -> None:
         raise CommandError(72, "Running validate with { metadata: true } cannot be combined with another option")
     if _on(body, "background") and any(_on(body, option) for option in ("full", "repair", "enforceFastCount")):
         raise CommandError(72, "Running validate with { background: true } cannot be combined with full, repair or enforceFastCount")
+    if _on(body, "checkBSONConformance") and _on(body, "repair"):
+        raise CommandError(72, "Running validate with { checkBSONConformance: true } cannot be combined with repair")
     if _on(body, "repair"):
         raise not_supported("validate with repair", "run validate without it, then drop and recreate the invalid indexes")
 

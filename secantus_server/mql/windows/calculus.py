@@ -62,8 +62,10 @@ class Curve:
     def _window(self, points: Points) -> Any:
         if self.name == "$integral":
             points = [point for point in points if is_number(point[1])]
-        elif points and not (is_number(points[0][1]) and is_number(points[-1][1])):
-            return _no_rate(points)
+        else:
+            points = [points[0], points[-1]] if len(points) > 2 else points
+            if not all(is_number(y) for _, y in points):
+                return _no_rate(points)
         decimals = has_decimal([value for point in points for value in point])
         with decimal.localcontext(DECIMAL_CONTEXT):
             return self.compute_points([(numeric(x, decimals), numeric(y, decimals)) for x, y in points], self.unit or 1)

@@ -51,9 +51,11 @@ class Fill(Stage):
         for path, how in fields["output"].items():
             check_path(path)
             _sort_out(path, how, windows, values)
+        partition = _partition_spec(fields)
         steps: list[Stage] = []
         if windows:
-            steps.append(SetWindowFields.parse(_window_spec(fields, windows), ctx))
+            order = {"sortBy": fields["sortBy"]} if "sortBy" in fields else {}
+            steps.append(SetWindowFields.parse({"output": windows, **partition, **order}, ctx))
         if values:
             steps.append(AddFields.parse(values, ctx))
         return cls(steps)
@@ -79,27 +81,23 @@ def _sort_out(path: str, how: Any, windows: dict[str, Any], values: dict[str, An
         raise CommandError(40415, f"BSON field '$fill.output.{path}.{next(iter(how))}' is an unknown field.")
 
 
-def _window_spec(fields: dict[str, Any], windows: dict[str, Any]) -> dict[str, Any]:
-    spec: dict[str, Any] = {"output": windows}
+def _partition_spec(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the `partitionBy` of the equivalent `$setWindowFields`. It is checked even if only constant values are filled in."""
     if "partitionBy" in fields and "partitionByFields" in fields:
         raise CommandError(6050204, "Maximum one of 'partitionBy' and 'partitionByFields' can be specified in '$fill'")
-    if "partitionBy" in fields:
-        spec["partitionBy"] = fields["partitionBy"]
     if "partitionByFields" in fields:
-        spec["partitionBy"] = _partition(fields["partitionByFields"])
-    if "sortBy" in fields:
-        spec["sortBy"] = fields["sortBy"]
-    return spec
+        return {"partitionBy": _partition(fields["partitionByFields"])}
+    return {"partitionBy": fields["partitionBy"]} if "partitionBy" in fields else {}
 
 
 def _partition(paths: list[Any]) -> dict[str, Any]:
     """Return the `partitionBy` expression that is equivalent to a list of fields."""
     found = {}
-    for path in paths:
+    for number, path in enumerate(paths):
         if type(path) is not str:
             raise CommandError(14, f"BSON field '$fill.partitionByFields' is the wrong type '{type_name(path)}', expected type 'string'")
         if path.startswith("$"):
             raise CommandError(6050203, "Each field in 'partitionByFields' must not begin with '$'.")
         check_path(path)
-        found[path.replace(".", "_")] = f"${path}"
+        found[f"p{number}"] = f"${path}"
     return found

@@ -70,6 +70,10 @@ def test_the_name_of_the_collection_does_not_matter_to_kill_cursors(db: Database
     assert db.command("killCursors", "other", cursors=[cursor_id])["cursorsKilled"] == [cursor_id]
 
 
+def test_a_killed_cursor_with_the_id_zero(db: Database[Any]) -> None:
+    assert db.command("killCursors", "c", cursors=[Int64(0), None])["cursorsNotFound"] == [0]
+
+
 def test_a_reference_as_an_id(db: Database[Any]) -> None:
     assert db.command({"insert": "c", "documents": [{"_id": {"$ref": "c", "$id": 1}}]})["n"] == 1
     assert db.command({"insert": "c", "documents": [{"_id": {"$a": 1}}]})["writeErrors"][0]["code"] == 52

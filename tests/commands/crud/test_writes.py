@@ -146,6 +146,8 @@ def test_delete(db: Database, limit: Any, n: int, left: int) -> None:
         ({"findAndModify": "c", "remove": True, "update": {}}, 9),
         ({"findAndModify": "c", "remove": True, "new": True}, 9),
         ({"findAndModify": "c", "update": {}, "hint": 1}, 9),
+        ({"findAndModify": "c", "query": {"_id": {"$gt": 1}}, "remove": True, "sort": {"x": "invalid"}}, 15974),
+        ({"findAndModify": "c", "query": {"_id": 1}, "remove": True, "sort": {"x": "invalid"}, "hint": "_id_"}, 15974),
         ({"findAndModify": "v", "remove": True}, 166),
     ],
 )
@@ -161,6 +163,8 @@ def test_commands_that_cannot_be(db: Database, command: dict[str, Any], expected
         ({"update": {"$inc": {"x": 1}}, "new": True}, {"_id": 1, "x": 2}, {"n": 1, "updatedExisting": True}),
         ({"update": {"$inc": {"x": 1}}, "sort": {"_id": -1}, "fields": {"_id": 0}}, {"x": 5}, {"n": 1, "updatedExisting": True}),
         ({"remove": True, "query": {"_id": 2}}, {"_id": 2, "x": 5}, {"n": 1}),
+        ({"remove": True, "query": {"_id": 2}, "sort": {"x": "invalid"}}, {"_id": 2, "x": 5}, {"n": 1}),
+        ({"update": {"x": 2}, "query": {"_id": {"$eq": 2}}, "sort": {"x": 7}}, {"_id": 2, "x": 5}, {"n": 1, "updatedExisting": True}),
         ({"remove": True, "query": {"_id": 9}}, None, {"n": 0}),
         ({"query": {"_id": 9}, "update": {"x": 1}}, None, {"n": 0, "updatedExisting": False}),
         ({"query": {"_id": 9}, "update": {"x": 1}, "upsert": True}, None, {"n": 1, "updatedExisting": False, "upserted": 9}),

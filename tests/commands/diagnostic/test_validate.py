@@ -90,6 +90,7 @@ def _index(server: SecantusDBServer, db: Database, name: str) -> Any:
         ({"validate": "v"}, 166),
         ({"validate": "c", "metadata": True, "full": True}, 72),
         ({"validate": "c", "background": True, "full": True}, 72),
+        ({"validate": "c", "checkBSONConformance": True, "repair": True}, 72),
         ({"validate": "c", "repair": True}, 238),
     ],
 )

@@ -69,6 +69,7 @@ def code_of(name: str, argument: Any, values: list[Any]) -> int:
         ("$setUnion", [[1, 2], [2.0, 3]], [1, 2, 3]),
         ("$stdDevPop", [1, 3, "a"], 1.0),
         ("$stdDevSamp", [1], None),
+        ("$stdDevPop", [1e308, -1e308], math.nan),
     ],
 )
 def test_values(name: str, values: list[Any], expected: Any) -> None:

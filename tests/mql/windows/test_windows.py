@@ -105,6 +105,9 @@ def test_calculus() -> None:
     assert compute({"$integral": {"input": "$v", "unit": "second"}, "window": window}, rows) == [0.0, 150.0, 400.0]
     numbers = [{"t": 0, "v": 1}, {"t": 2, "v": 5}]
     assert compute({"$derivative": {"input": "$v"}, "window": {}}, numbers) == [2.0, 2.0]
+    # Only the first and the last document of a window count.
+    gap = [numbers[0], {"t": 1, "v": None}, numbers[1]]
+    assert compute({"$derivative": {"input": "$v"}, "window": {}}, gap) == [2.0, 2.0, 2.0]
     assert compute({"$integral": {"input": "$v"}}, numbers) == [6.0, 6.0]
 
 

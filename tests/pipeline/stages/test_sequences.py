@@ -73,6 +73,12 @@ def test_fill_by_partition() -> None:
         assert [document["v"] for document in found] == [5, None, 5]
 
 
+def test_fill_by_fields_with_similar_names() -> None:
+    documents = [{"t": 1, "p": {"q": 1}, "p_q": 1, "v": 5}, {"t": 2, "p": {"q": 2}, "p_q": 1}]
+    spec = {"partitionByFields": ["p.q", "p_q"], "sortBy": {"t": 1}, "output": {"v": {"method": "locf"}}}
+    assert [document["v"] for document in run([{"$fill": spec}, {"$sort": {"t": 1}}], documents)] == [5, None]
+
+
 @pytest.mark.parametrize(
     ("spec", "code"),
     [
@@ -83,6 +89,9 @@ def test_fill_by_partition() -> None:
         ({"output": {"a": {"method": "linear"}}}, 605001),
         ({"output": {"a": {"method": "locf"}}, "partitionBy": "$a", "partitionByFields": ["a"]}, 6050204),
         ({"output": {"a": {"method": "locf"}}, "partitionByFields": ["$a"]}, 6050203),
+        ({"output": {"a": {"value": 1}}, "partitionBy": "$a", "partitionByFields": ["a"]}, 6050204),
+        ({"output": {"a": {"value": 1}}, "partitionByFields": ["$a"]}, 6050203),
+        ({"output": {"a": {"value": 1}}, "partitionByFields": [1]}, 14),
         ({"output": {"a": {"method": "locf"}}, "partitionByFields": [1]}, 14),
     ],
 )

@@ -45,7 +45,10 @@ class Deviation:
     def result(self) -> float | None:
         """Return the standard deviation, or None if there are too few numbers."""
         divisor = self.count - 1 if self.sample else self.count
-        return math.sqrt(self.squares / divisor) if divisor > 0 else None
+        if divisor <= 0:
+            return None
+        # The squares of numbers whose differences overflow are -infinity.
+        return math.nan if self.squares < 0 else math.sqrt(self.squares / divisor)
 
 
 def percentiles(values: Iterable[Any], points: list[float], method: str) -> list[float | None]:

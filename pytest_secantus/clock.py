@@ -71,7 +71,7 @@ class ServerClock:
             delta: seconds, or a timedelta.
 
         Raises:
-            pytest.UsageError: `delta` is not a number or a timedelta, or is negative.
+            pytest.UsageError: `delta` is not a finite number or a timedelta, or is negative.
         """
         if isinstance(delta, timedelta):
             seconds = delta.total_seconds()
@@ -79,7 +79,9 @@ class ServerClock:
             seconds = delta
         else:
             raise pytest.UsageError(f"secantus_clock.tick({delta!r}): pass seconds or a timedelta")
-        if not 0 <= seconds < math.inf:
+        if not -math.inf < seconds < math.inf:
+            raise pytest.UsageError(f"secantus_clock.tick({delta!r}): pass a finite number of seconds")
+        if seconds < 0:
             raise pytest.UsageError(f"secantus_clock.tick({delta!r}): a tick goes forward; use set() to go back")
         now_ms = self._server.clock()[0]
         if now_ms + seconds * 1000 > as_ms("tick", LAST):

@@ -18,8 +18,8 @@ from pytest_secantus.isolation import RANKS, SEED_RANK
 from pytest_secantus.pausing import reason, shown_terminal
 from pytest_secantus.seeding import describe
 from secantus_server.bson import decode
-from secantus_server.bson.shell import document_text
 from secantus_server.console_process import ConsoleProcess
+from secantus_server.work.shell_values import typed
 
 if TYPE_CHECKING:
     from pytest_secantus.dumping import DumpableServer
@@ -146,7 +146,7 @@ def _differences(guard: Guard, node: pytest.Item | pytest.Collector) -> tuple[li
 
 def _difference(one: Difference) -> dict[str, Any]:
     def text(document: bytes) -> str:
-        return document_text(decode(document))
+        return typed(decode(document))
 
     kinds = (one.added, one.removed, one.changed)
     return {

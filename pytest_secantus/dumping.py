@@ -19,7 +19,7 @@ from urllib.parse import quote
 from pytest_secantus import extended_json
 from pytest_secantus.errors import ServerDied
 from secantus_server.bson import decode
-from secantus_server.bson.shell import document_text, shell_text
+from secantus_server.work.shell_values import typed
 
 if TYPE_CHECKING:
     from pytest_secantus.options import DumpFormat
@@ -134,9 +134,9 @@ def summary(differences: list[Difference]) -> Iterator[str]:
         what = [f"the collection was {one.fate}"] if one.fate else []
         what += [f"{len(found)} {word}" for word, found in counted if found]
         yield f"{one.db}.{one.name}: {', '.join(what)}"
-        yield from few("+", [document_text(decode(document)) for document in one.added[: SHOWN_DOCUMENTS + 1]], len(one.added))
+        yield from few("+", [typed(decode(document)) for document in one.added[: SHOWN_DOCUMENTS + 1]], len(one.added))
         yield from few("~", [change_text(*change) for change in one.changed[: SHOWN_DOCUMENTS + 1]], len(one.changed))
-        yield from few("-", [document_text(decode(document)) for document in one.removed[: SHOWN_DOCUMENTS + 1]], len(one.removed))
+        yield from few("-", [typed(decode(document)) for document in one.removed[: SHOWN_DOCUMENTS + 1]], len(one.removed))
     if len(differences) > SHOWN_COLLECTIONS:
         yield f"and {len(differences) - SHOWN_COLLECTIONS} more collections"
 
@@ -152,9 +152,9 @@ def few(sign: str, texts: list[str], count: int) -> Iterator[str]:
 def change_text(old: bytes, new: bytes) -> str:
     """Return one line that shows the changed fields of a document."""
     before, after = decode(old), decode(new)
-    texts = {name: [shell_text(one[name]) if name in one else "(none)" for one in (before, after)] for name in {**before, **after}}
+    texts = {name: [typed(one[name]) if name in one else "(none)" for one in (before, after)] for name in {**before, **after}}
     changes = [f"{name}: {old_text} -> {new_text}" for name, (old_text, new_text) in texts.items() if is_changed(before, after, name)]
-    return f"{{ _id: {shell_text(after['_id'])} }} {', '.join(changes) or 'the order of its fields'}"
+    return f"{{ _id: {typed(after['_id'])} }} {', '.join(changes) or 'the order of its fields'}"
 
 
 def is_changed(before: dict[str, Any], after: dict[str, Any], name: str) -> bool:

@@ -47,14 +47,15 @@ class ExternalServer:
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 
+        from secantus_server.tools.driver_errors import reason_of
+
         has_limit = "serverselectiontimeoutms=" in self.uri.lower()
         limit: dict[str, Any] = {} if has_limit else {"serverSelectionTimeoutMS": PATIENCE_MS}
         try:
             with MongoClient[dict[str, Any]](self.uri, **limit) as client:
                 client.admin.command("ping")
         except PyMongoError as error:
-            reason = str(error).partition(" (configured timeouts")[0].partition(", Timeout: ")[0]
-            raise CannotStart(f"secantus_uri: the server does not answer: {reason}") from error
+            raise CannotStart(f"secantus_uri: the server does not answer: {reason_of(error)}") from error
 
     def stop(self) -> None:
         """Do nothing, because the plugin did not start the server."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import TracebackType
@@ -27,6 +27,8 @@ OVERLOADED: Final = "SystemOverloadedError"
 RETRYABLE: Final = "RetryableError"
 TIMED_OUT: Final = "waiting for replication timed out"
 MAX_DELAY_S: Final = 1_000_000
+#: The largest code and the largest count of MongoDB's fail points, which are 32-bit integers.
+MAX_COUNT: Final = 2**31 - 1
 #: The former name of hello, which drivers use for the first message of a connection.
 LEGACY_HELLO: Final = "isMaster"
 #: The commands with which a driver connects, watches the server and disconnects. A fault that names no commands does not affect them.
@@ -105,7 +107,7 @@ def fail(
         pytest.UsageError: an argument is invalid.
     """
     check_count("fail", "code", code, 1)
-    data = {"errorCode": code, **given(errorLabels=as_list(labels), errorExtraInfo=info)}
+    data = {"errorCode": code, **given(errorLabels=read_labels("fail", labels), errorExtraInfo=read_info("fail", info))}
     return make("fail", f"fails-{code}", commands, given(code=code, labels=labels, info=info), data, limits)
 
 
@@ -155,7 +157,8 @@ def write_concern_error(
         pytest.UsageError: an argument is invalid.
     """
     check_count("write_concern_error", "code", code, 1)
-    data = {"writeConcernError": {"code": code, "errmsg": message}, **given(errorLabels=as_list(labels))}
+    check_text("write_concern_error", "message", message)
+    data = {"writeConcernError": {"code": code, "errmsg": message}, **given(errorLabels=read_labels("write_concern_error", labels))}
     title = f"reports-write-concern-error-{code}"
     return make("write_concern_error", title, commands, given(code=code, labels=labels), data, limits)
 
@@ -171,6 +174,8 @@ def overload(*commands: str, retryable: bool = True, **limits: Unpack[Limits]) -
     Raises:
         pytest.UsageError: an argument is invalid.
     """
+    if not isinstance(retryable, bool):
+        raise pytest.UsageError(f"overload: retryable is {retryable!r}; it must be True or False")
     data = {"errorCode": OVERLOAD_CODE, "errorLabels": [OVERLOADED, *([RETRYABLE] if retryable else [])]}
     title = "is-overloaded" if retryable else "is-overloaded-for-good"
     return make("overload", title, commands, {} if retryable else {"retryable": False}, data, limits)
@@ -194,7 +199,9 @@ def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], 
     check_count(name, "skip", skip, 0)
     if times is not None:
         check_count(name, "times", times, 1)
-    if namespace is not None and not re.fullmatch(r"[^.]+\..+", namespace):
+    if limits.get("client") is not None:
+        check_text(name, "client", limits["client"])
+    if namespace is not None and not (isinstance(namespace, str) and re.fullmatch(r"[^.]+\..+", namespace)):
         raise pytest.UsageError(f"{name}: namespace is {namespace!r}; it must be database.collection")
     names = [*commands, LEGACY_HELLO] if "hello" in commands else list(commands)
     concerned: dict[str, Any] = {"failCommands": names} if commands else {"failAllCommands": True, "exceptCommands": list(OF_CONNECTIONS)}
@@ -203,13 +210,25 @@ def make(name: str, title: str, commands: tuple[str, ...], own: dict[str, Any], 
 
 
 def check_count(name: str, argument: str, value: object, least: int) -> None:
-    """Check that an argument is a whole number and at least `least`.
+    """Check that an argument is a whole number from `least` to `MAX_COUNT`.
 
     Raises:
-        pytest.UsageError: the value is not a whole number, or is too small.
+        pytest.UsageError: the value is not a whole number, or is out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a whole number of at least {least}")
+    if value > MAX_COUNT:
+        raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be at most {MAX_COUNT}")
+
+
+def check_text(name: str, argument: str, value: object) -> None:
+    """Check that an argument is a text and not empty.
+
+    Raises:
+        pytest.UsageError: the value is not a text, or is empty.
+    """
+    if not isinstance(value, str) or not value:
+        raise pytest.UsageError(f"{name}: {argument} is {value!r}; it must be a text that is not empty")
 
 
 def given(**fields: object) -> dict[str, Any]:
@@ -217,9 +236,38 @@ def given(**fields: object) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def as_list(labels: Sequence[str] | None) -> list[str] | None:
-    """Return labels as the list that the server expects, or None."""
-    return None if labels is None else list(labels)
+def read_labels(name: str, labels: object) -> list[str] | None:
+    """Return labels as the list that the server expects, or None.
+
+    Raises:
+        pytest.UsageError: the labels are not a list of texts, for example because they are a single text.
+    """
+    if labels is None:
+        return None
+    if not isinstance(labels, Collection) or isinstance(labels, (str, bytes, Mapping)) or not all(isinstance(x, str) and x for x in labels):
+        raise pytest.UsageError(f"{name}: labels is {labels!r}; it must be a list of texts, such as ['{RETRYABLE}']")
+    return list(labels)
+
+
+def read_info(name: str, info: object) -> dict[str, Any] | None:
+    """Return the further fields of an error, with the values of the server's decoder, or None.
+
+    Raises:
+        pytest.UsageError: the value is not a document that BSON can hold.
+    """
+    if info is None:
+        return None
+    # Imported here, because few faults have further fields.
+    import bson
+
+    from secantus_server.bson import decode
+
+    if not isinstance(info, Mapping):
+        raise pytest.UsageError(f"{name}: info is {info!r}; it must be a document, such as {{'reason': 'on purpose'}}")
+    try:
+        return decode(bson.encode(info))
+    except (bson.errors.BSONError, OverflowError) as error:
+        raise pytest.UsageError(f"{name}: info is {info!r}, which BSON cannot hold: {error}") from None
 
 
 class FaultyServer(Protocol):

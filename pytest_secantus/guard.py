@@ -405,7 +405,10 @@ class Guard:
                 from pytest_secantus.users import create_users
 
                 self._has_users = item
-                create_users(self.worker.client, users)
+                try:
+                    create_users(self.worker.client, users)
+                except ValueError as error:
+                    raise pytest.UsageError(f"secantus_auth: {error}") from error
 
 
 def make_blocking(worker: Worker) -> Blocking:

@@ -6,7 +6,6 @@ would take a quarter of the plugin's import time, and every pytest run imports t
 
 from __future__ import annotations
 
-import os
 import re
 from argparse import Namespace
 from pathlib import Path
@@ -290,20 +289,11 @@ def read_report(text: str | None, config: pytest.Config, uri: str | None) -> Pat
     if path.suffix not in (".html", ".htm"):
         raise pytest.UsageError(f"--secantus-report: {text!r} does not end with .html; write --secantus-report={REPORT}")
     if not hasattr(config, "workerinput"):
+        from pytest_secantus.writable import check_file
+
         for file in (path, path.with_suffix(".json")):
-            check_writable(file)
+            check_file(file, "--secantus-report")
     return path
-
-
-def check_writable(path: Path) -> None:
-    """Raise pytest.UsageError unless a file can be written."""
-    existed = path.exists()
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise pytest.UsageError(f"--secantus-report: {path} cannot be written: {error.strerror}") from error
-    if not existed:
-        path.unlink()
 
 
 def read_settings(lines: list[str], compat: str, uri: str | None, given: Namespace) -> dict[str, Any]:
@@ -369,12 +359,12 @@ def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path 
         raise pytest.UsageError("--secantus-dump cannot be combined with secantus_uri")
     if not text:
         raise pytest.UsageError("--secantus-dump names no directory; write --secantus-dump=DIR")
+    from pytest_secantus.writable import probe
+
     path = config.invocation_params.dir / text
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".secantus-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        probe(path)
     except OSError as error:
         raise pytest.UsageError(f"--secantus-dump: {path} cannot be written: {error.strerror}") from error
     return path
@@ -557,9 +547,14 @@ def read_storage(text: str, config: pytest.Config, uri: str | None) -> str:
     path = config.rootpath / text
     if path.exists() and not path.is_dir():
         raise pytest.UsageError(f"secantus_storage: {path} is not a directory")
+    from pytest_secantus.writable import probe
+
     existing = next(one for one in (path, *path.parents) if one.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise pytest.UsageError(f"secantus_storage: {path} cannot be written: {existing} is not a directory that this user may write to")
+    try:
+        probe(existing)
+    except OSError as error:
+        where = f"{existing} is not a directory that this user may write to"
+        raise pytest.UsageError(f"secantus_storage: {path} cannot be written: {where}") from error
     return str(path)
 
 

@@ -72,6 +72,9 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = guard_of(config).worker
     if worker.options.active and not worker.running and not config.option.help:
         start_for_suite(worker)
+    # The controller of xdist collects no tests. An address in the ini file may belong to a run that does not use the server.
+    if getattr(config.option, "dist", "no") != "no" and (worker.options.active or config.option.secantus_uri) and not config.option.help:
+        check_external(config)
     check_shadow(config)
     # The option of pytest-forked. Without it the hook is not registered, since it would slow down every test.
     if hasattr(config.option, "forked"):
@@ -105,16 +108,36 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """With ``--secantus``, check the driver. This is late enough, because all code that patches the process has run (see
-    `pytest_secantus.imports`).
+    """With ``--secantus``, check the driver. Check an external server if any test needs it. This is late enough, because all code that
+    patches the process has run (see `pytest_secantus.imports`).
     """
     worker = guard_of(session.config).worker
     try:
         if worker.for_suite:
             check_driver()
-            worker.check_external()
     except CannotStart as error:
         raise pytest.UsageError(str(error)) from error
+    if worker.options.uri is not None and (worker.for_suite or any(map(needs_clients, session.items))):
+        check_external(session.config)
+
+
+def check_external(config: pytest.Config) -> None:
+    """Check that an external server responds. In an xdist worker, do nothing, because a usage error would crash it; the controller checks
+    instead.
+
+    Raises:
+        pytest.UsageError: the server does not respond.
+    """
+    if not hasattr(config, "workerinput"):
+        try:
+            guard_of(config).worker.check_external()
+        except CannotStart as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def needs_clients(item: pytest.Item) -> bool:
+    """Return whether a test requests a client of the server, or its address for a client."""
+    return not {"secantus_client", "secantus_db", "secantus_uri"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

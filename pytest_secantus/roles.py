@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from pymongo import MongoClient
 
 from pytest_secantus.users import User, create_users, make_user
@@ -32,6 +33,9 @@ class ClientsAs:
         Arguments:
             who: the name of a user of secantus_auth, or roles such as "read@shop", for which a user is created.
             options: further options of the client.
+
+        Raises:
+            pytest.UsageError: there is no such user or role.
         """
         client: MongoClient[dict[str, Any]] = MongoClient(self.uri(*who), **options)
         self._clients.append(client)
@@ -50,7 +54,20 @@ class ClientsAs:
         if len(who) == 1 and who[0] in self._users:
             return self._users[who[0]]
         if who not in self._made:
-            user = make_user([f"secantus {' '.join(who)}", secrets.token_urlsafe(), *who])
-            create_users(self._worker.client, [user])
-            self._made[who] = user
+            try:
+                self._made[who] = self._make(who)
+            except ValueError as error:
+                raise pytest.UsageError(f"secantus_client_as({', '.join(map(repr, who))}): {error}") from error
         return self._made[who]
+
+    def _make(self, who: tuple[str, ...]) -> User:
+        """Create a user with roles.
+
+        Raises:
+            ValueError: there is no such role.
+        """
+        if not who or not all(isinstance(word, str) and word for word in who):
+            raise ValueError('pass the name of a user of secantus_auth, or roles such as "read@shop"')
+        user = make_user([f"secantus {' '.join(who)}", secrets.token_urlsafe(), *who])
+        create_users(self._worker.client, [user])
+        return user

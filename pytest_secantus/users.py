@@ -59,6 +59,7 @@ def parse_users(lines: Iterable[str]) -> tuple[User, ...]:
             user = make_user(shlex.split(line))
         except ValueError as error:
             raise ValueError(f"{line!r}: {error}") from None
+        check_roles(line, user)
         if (user.name, user.db) in users:
             raise ValueError(f"the user {user.name!r} is listed twice")
         users[user.name, user.db] = user
@@ -82,6 +83,19 @@ def make_user(words: Sequence[object]) -> User:
     return User(texts[0], texts[1], tuple(parse_role(role, db) for role in roles), db)
 
 
+def check_roles(line: str, user: User) -> None:
+    """Check that the roles of a user of a new server are built in, because no other roles exist there.
+
+    Raises:
+        ValueError: there is no such role.
+    """
+    from secantus_server.auth.builtin_roles import builtin_roles, is_builtin
+
+    for role, db in user.roles:
+        if not is_builtin(role, db):
+            raise ValueError(f"{line!r}: the database {db} has no role {role!r}; its roles are {', '.join(builtin_roles(db))}")
+
+
 def parse_role(text: str, db: str) -> Role:
     """Parse `role@database`. Without a database, the role applies to the database in which the user authenticates."""
     role, _, given = text.partition("@")
@@ -92,15 +106,31 @@ def create_users(client: MongoClient[dict[str, Any]], users: Iterable[User]) -> 
     """Create users. Update users that already exist, which is possible only with an isolation mode other than `restore`.
 
     Raises:
-        OperationFailure: a role does not exist.
+        ValueError: the server refuses a user, for example because a role does not exist.
     """
     from pymongo.errors import OperationFailure
 
+    from secantus_server.tools.driver_errors import reason_of
+
     for user in users:
-        fields = {"pwd": user.password, "roles": [role._asdict() for role in user.roles]}
         try:
-            client[user.db].command({"createUser": user.name, **fields})
+            create_user(client, user)
         except OperationFailure as error:
-            if error.code != EXISTS:
-                raise
-            client[user.db].command({"updateUser": user.name, **fields})
+            raise ValueError(f"the user {user.name!r} cannot be created: {reason_of(error)}") from error
+
+
+def create_user(client: MongoClient[dict[str, Any]], user: User) -> None:
+    """Create a user, or update it if it already exists.
+
+    Raises:
+        OperationFailure: the server refuses the user.
+    """
+    from pymongo.errors import OperationFailure
+
+    fields = {"pwd": user.password, "roles": [role._asdict() for role in user.roles]}
+    try:
+        client[user.db].command({"createUser": user.name, **fields})
+    except OperationFailure as error:
+        if error.code != EXISTS:
+            raise
+        client[user.db].command({"updateUser": user.name, **fields})

@@ -118,7 +118,9 @@ class Worker:
             CannotStart: the server does not respond.
         """
         if self.options.uri is not None:
-            cast("ExternalServer", self.server).check()
+            from pytest_secantus.external import ExternalServer
+
+            ExternalServer(self.options.uri).check()
 
     def _start(self) -> None:
         from pytest_secantus.xdist import sweep_if_there
@@ -211,10 +213,9 @@ class Worker:
         """Create the users of secantus_auth. The first user has the role root, and is created without authentication.
 
         Raises:
-            CannotStart: a role does not exist, or the server refuses a user for a different reason.
+            CannotStart: the server refuses a user.
         """
         from pymongo import MongoClient
-        from pymongo.errors import OperationFailure
 
         from pytest_secantus.users import create_users
 
@@ -223,8 +224,8 @@ class Worker:
             with MongoClient[dict[str, Any]](self.uri_as(None)) as nobody:
                 create_users(nobody, [root])
             create_users(self.client, [user for user in self.options.auth if user is not root])
-        except OperationFailure as error:
-            raise CannotStart(f"secantus_auth: the users cannot be created: {error}") from error
+        except ValueError as error:
+            raise CannotStart(f"secantus_auth: {error}") from error
 
     @property
     def serves_forks(self) -> bool:

@@ -15,6 +15,7 @@ from pymongo.read_preferences import ReadPreference
 from pytest_secantus.driver import SHADOW_NAME
 from secantus_server.bson import decode, encode
 from secantus_server.clock import Clock
+from secantus_server.tools.driver_errors import reason_of
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 #: The client's time limits, unless the connection string sets its own. A shadow that does not answer must not delay the tests for long.
@@ -38,8 +39,7 @@ def check_shadow(uri: str) -> None:
         with connect(uri) as client:
             client["secantus_shadow"].command("listCollections")
     except (PyMongoError, ValueError) as error:
-        reason = str(error).partition(", Timeout: ")[0].partition(" (configured timeouts")[0]
-        raise pytest.UsageError(f"--secantus-shadow: the server at {places_of(uri)} cannot be used: {reason}") from error
+        raise pytest.UsageError(f"--secantus-shadow: the server at {places_of(uri)} cannot be used: {reason_of(error)}") from error
 
 
 def places_of(uri: str) -> str:

@@ -80,7 +80,7 @@ def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
     """Add the flag of a setting."""
     options: dict[str, Any] = {"dest": entry.name, "help": _help(entry)}
     if entry.name == "console":
-        options |= {"action": _Console, "nargs": "?", "type": int, "metavar": "PORT"}
+        options |= {"action": _Console, "nargs": "?", "type": _whole_number, "metavar": "PORT"}
     elif type(entry.default) is bool:
         options["action"] = argparse.BooleanOptionalAction
     elif entry.choices:
@@ -89,7 +89,7 @@ def _add(parser: argparse.ArgumentParser, entry: Entry) -> None:
         options |= {"type": _converter(entry), "metavar": _metavar(entry)}
     parser.add_argument(*entry.flags, **options)
     if entry.plain_flag is not None:
-        parser.add_argument(entry.plain_flag, dest=entry.name, type=int, help=argparse.SUPPRESS)
+        parser.add_argument(entry.plain_flag, dest=entry.name, type=_whole_number, help=argparse.SUPPRESS)
 
 
 def _metavar(entry: Entry) -> str:
@@ -101,7 +101,7 @@ def _metavar(entry: Entry) -> str:
 def _converter(entry: Entry) -> Callable[[str], Any]:
     """Return the function that converts a flag's text to the setting's value."""
     if entry.unit is None:
-        return type(entry.default)
+        return _whole_number if type(entry.default) is int else type(entry.default)
 
     def convert(text: str) -> Any:
         try:
@@ -110,6 +110,13 @@ def _converter(entry: Entry) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _help(entry: Entry) -> str:

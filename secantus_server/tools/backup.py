@@ -16,6 +16,7 @@ from secantus_server.clock import Clock
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.storage import Engine
+from secantus_server.tools.driver_errors import reason_of
 from secantus_server.tools.progress import ProgressBar
 
 _IN_USE = 98
@@ -62,7 +63,7 @@ def _back_up_server(uri: str, output: str, with_users: bool) -> int:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=10_000) as client:
             reply = client.admin.command("secantusAdmin.backupArchive", 1, outputPath=output, includeUsers=with_users)
     except (PyMongoError, ValueError) as error:
-        print(f"secantusdb backup: {error}", file=sys.stderr)
+        print(f"secantusdb backup: {reason_of(error)}", file=sys.stderr)
         return 1
     moment = f"{reply['timestamp'].time}:{reply['timestamp'].inc}"
     print(f"wrote {reply['outputPath']}, {reply['sizeBytes']} bytes, as of {moment}{_about_users(with_users)}")

@@ -37,7 +37,7 @@ def status(arguments: Sequence[str]) -> int:
 def stop(arguments: Sequence[str]) -> int:
     """Stop the daemon, wait until its process has ended, and return the exit code."""
     parser = _parser("stop", "Stop the daemon with a pid file, and wait until it has ended.")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="S", help="the seconds to wait (default: 60)")
+    parser.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="the seconds to wait (default: 60)")
     path = _pid_file(parser, arguments)
     if path is None:
         return EXIT_INVALID
@@ -59,6 +59,16 @@ def stop(arguments: Sequence[str]) -> int:
         pause.wait(_POLL_S)
     print(f"stopped, pid {pid}")
     return EXIT_DONE
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds from 0 on")
+    return seconds
 
 
 def _parser(name: str, description: str) -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import RawArray, RawDocument, decode
-from secantus_server.bson.values import Date, JavaScript, Regex
+from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
 Text = Callable[[Any], str]
 
@@ -118,7 +118,18 @@ def _rare(value: Any) -> str:
         return f"/{value.pattern.replace('/', chr(92) + '/')}/{value.options}"
     if kind in (MinKey, MaxKey):
         return f"{kind.__name__}()"
-    return f"Code({json.dumps(value.code)})" if kind is JavaScript else f"/* {kind.__name__} */ null"
+    if kind is JavaScript:
+        return f"Code({json.dumps(value.code)}{'' if value.scope is None else f', {typed(value.scope)}'})"
+    return _deprecated(value)
+
+
+def _deprecated(value: Any) -> str:
+    """Return a value of a deprecated type in mongosh syntax. The syntax for a dbPointer is that of a DBRef, because mongosh has none."""
+    if type(value) is Symbol:
+        return f"BSONSymbol({json.dumps(value.value, ensure_ascii=False)})"
+    if type(value) is DBPointer:
+        return f"DBRef({json.dumps(value.namespace)}, ObjectId('{value.id}'))"
+    return "undefined" if type(value) is Undefined else f"/* {type(value).__name__} */ null"
 
 
 def _double(number: float) -> str:
@@ -133,7 +144,7 @@ def _date(ms: int) -> str:
     if not _FIRST <= ms <= _LAST:
         return f"new Date({ms})"
     moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"ISODate('{moment.strftime('%Y-%m-%dT%H:%M:%S')}.{ms % 1000:03d}Z')"
+    return f"ISODate('{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z')"
 
 
 def _binary(value: bytes) -> str:

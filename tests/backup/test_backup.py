@@ -151,6 +151,11 @@ def test_each_changed_bit_is_found_before_anything_is_written(server: SecantusDB
             restore_archive(damaged, tmp_path / "target", ignore)
 
 
+def test_a_refusal_is_reported_in_a_sentence(server: SecantusDBServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backup", "--uri", server.uri, "--output", "/tmp/a.zip"]) == 1
+    assert capsys.readouterr().err == "secantusdb backup: The archive's name must end in .tar.gz or .tgz: /tmp/a.zip\n"
+
+
 def test_the_archive_is_a_plain_tar_file(server: SecantusDBServer, tmp_path: Path) -> None:
     with MongoClient(server.uri) as client:
         reply = back_up(client, tmp_path / "a.tar.gz")

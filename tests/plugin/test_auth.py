@@ -212,7 +212,38 @@ def test_a_role_that_does_not_exist(project: Project) -> None:
     project.write(test_it="def test_it(secantus_db): pass")
     result = project.run("--secantus")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: secantus_auth: the users cannot be created: *nothing*"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: secantus_auth: 'app p nothing@shop': the database shop has no role 'nothing'; its roles are *read, *"]
+    )
+
+
+ABSENT = """
+    import pytest
+
+    def test_a_client(secantus_client_as):
+        secantus_client_as("nothing@shop")
+
+    def test_no_name(secantus_client_as):
+        secantus_client_as()
+
+    @pytest.mark.secantus_auth("app", "p", "nothing@shop")
+    def test_a_marker(secantus_db): pass
+"""
+
+
+def test_a_role_of_one_test_that_does_not_exist(project: Project) -> None:
+    project.ini("secantus_auth = admin p root")
+    project.write(test_it=ABSENT)
+    result = project.run()
+    result.assert_outcomes(failed=2, errors=1)
+    refused = "cannot be created: Could not find role: nothing@shop"
+    result.stdout.fnmatch_lines_random(
+        [
+            f"E *UsageError: secantus_client_as('nothing@shop'): the user 'secantus nothing@shop' {refused}",
+            "E *UsageError: secantus_client_as(): pass the name of a user of secantus_auth, or roles such as *",
+            f"E *UsageError: secantus_auth: the user 'app' {refused}",
+        ]
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from tests.plugin.project import Project
 pytest_plugins = ["pytester"]
 
 KINDS = """
+    from datetime import datetime
+
     import pytest
     from pymongo import MongoClient
     from pymongo.errors import AutoReconnect, OperationFailure, WriteConcernError
@@ -32,10 +34,11 @@ KINDS = """
 
 
     def test_labels_and_fields(secantus_faults, client):
-        secantus_faults.fail("insert", code=8000, labels=["Mine"], info={"hint": 1})
+        secantus_faults.fail("insert", code=8000, labels=["Mine"], info={"hint": 1, "at": datetime(2030, 1, 1)})
         with pytest.raises(OperationFailure) as caught:
             client.shop.orders.insert_one({})
-        assert caught.value.has_error_label("Mine") and caught.value.details["hint"] == 1
+        assert caught.value.has_error_label("Mine")
+        assert (caught.value.details["hint"], caught.value.details["at"]) == (1, datetime(2030, 1, 1))
 
 
     def test_drop_connection(secantus_faults, client):
@@ -235,6 +238,21 @@ def test_names_in_a_table(project: Project) -> None:
         ("overload('insert', skip=-1)", "overload: skip is -1; it must be a whole number of at least 0"),
         ("delay('insert', seconds=-1)", "delay: seconds is -1; it must be a positive number below 1000000"),
         ("drop_connection('find', namespace='shop')", "drop_connection: namespace is 'shop'; it must be database.collection"),
+        ("fail(code=2**31)", "fail: code is 2147483648; it must be at most 2147483647"),
+        ("write_concern_error(code=2**31)", "write_concern_error: code is 2147483648; it must be at most 2147483647"),
+        ("overload(times=2**31)", "overload: times is 2147483648; it must be at most 2147483647"),
+        ("fail(code=1, labels='x')", "fail: labels is 'x'; it must be a list of texts, such as ['RetryableError']"),
+        ("write_concern_error(labels=5)", "write_concern_error: labels is 5; it must be a list of texts"),
+        ("fail(code=1, labels=[''])", "fail: labels is ['']; it must be a list of texts"),
+        ("fail(code=1, labels={'x': 1})", "fail: labels is {'x': 1}; it must be a list of texts"),
+        ("fail(code=1, info='x')", "fail: info is 'x'; it must be a document, such as {'reason': 'on purpose'}"),
+        ("fail(code=1, info={'n': 2**70})", "fail: info is {'n': 1180591620717411303424}, which BSON cannot hold: "),
+        ("fail(code=1, info={'x': int})", "fail: info is {'x': <class 'int'>}, which BSON cannot hold: "),
+        ("fail(code=1, client=5)", "fail: client is 5; it must be a text that is not empty"),
+        ("drop_connection(client='')", "drop_connection: client is ''; it must be a text that is not empty"),
+        ("drop_connection(namespace=5)", "drop_connection: namespace is 5; it must be database.collection"),
+        ("write_concern_error(message=None)", "write_concern_error: message is None; it must be a text that is not empty"),
+        ("overload(retryable='no')", "overload: retryable is 'no'; it must be True or False"),
         ("set('insert')", "secantus_faults.set: 'insert' is not a fault; make one with pytest_secantus.faults"),
     ],
 )

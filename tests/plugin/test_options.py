@@ -22,6 +22,11 @@ pytest_plugins = ["pytester"]
         ("", ["--secantus-uri=localhost"], "secantus_uri: Invalid URI scheme*"),
         ("", ["--secantus-uri=mongodb://"], "secantus_uri: Must provide at least one hostname or IP"),
         ("secantus_uri = mongodb://a:b:c", [], "secantus_uri: Reserved characters such as ':' must be escaped*"),
+        (
+            "secantus_auth = root pw root\n  app pw redWrite@shop",
+            [],
+            "secantus_auth: *the database shop has no role 'redWrite'; its roles are*",
+        ),
         ("secantus_env = A-B", [], "secantus_env: 'A-B' is not the name of an environment variable"),
         ("secantus_redirect = localhost:port", [], "secantus_redirect: 'localhost:port' is not a host:port such as localhost:27017"),
         ("secantus_redirect = localhost:99999", [], "secantus_redirect: 'localhost:99999' is not a host:port*"),
@@ -94,6 +99,9 @@ def test_a_driver_that_will_not_do(project: Project, monkeypatch: pytest.MonkeyP
         (["--secantus-dump=test_it.py"], "--secantus-dump: *test_it.py cannot be written: File exists"),
         (["--secantus-storage=test_it.py"], "secantus_storage: *test_it.py is not a directory"),
         (["--secantus-storage=test_it.py/in"], "secantus_storage: *test_it.py/in cannot be written: *test_it.py is not a directory that *"),
+        (["--secantus-storage=/proc/data"], "secantus_storage: /proc/data cannot be written: /proc is not a directory that *"),
+        (["--secantus-uri=mongodb://127.0.0.1:1"], "secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"),
+        (["-n", "1", "--secantus-uri=mongodb://127.0.0.1:1"], "secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"),
         (["--secantus", "--secantus-uri=mongodb://127.0.0.1:1"], "secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"),
     ],
 )
@@ -105,11 +113,14 @@ def test_bad_use_is_a_usage_error(project: Project, arguments: list[str], messag
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
 
 
-def test_an_external_server_that_is_down(project: Project) -> None:
-    project.write(test_it="def test_it(secantus_db): pass\ndef test_next(secantus_db): pass")
+@pytest.mark.parametrize(("body", "outcome"), [("pass", "passed"), ("request.getfixturevalue('secantus_db')", "failed")])
+def test_an_external_server_that_is_down(project: Project, body: str, outcome: str) -> None:
+    """A run in which no test names a fixture starts."""
+    project.write(test_it=f"def test_it(request): {body}")
     result = project.run("--secantus-uri=mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500")
-    result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["E *CannotStart: secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"])
+    result.assert_outcomes(**{outcome: 1})
+    if outcome == "failed":
+        result.stdout.fnmatch_lines(["E *CannotStart: secantus_uri: the server does not answer: 127.0.0.1:1: *refused*"])
 
 
 def test_the_command_line_wins(project: Project) -> None:

@@ -62,6 +62,13 @@ def test_without_a_pid_file(capsys: pytest.CaptureFixture[str], tmp_path: Path, 
     assert "the configuration has no pid_file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("timeout", ["soon", "nan", "-1"])
+def test_a_timeout_that_cannot_be(timeout: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["stop", "--pid-file", "absent", f"--timeout={timeout}"])
+    assert "is not a number of seconds" in capsys.readouterr().err
+
+
 def test_a_second_daemon_with_the_pid_file(tmp_path: Path) -> None:
     daemon = Daemon(":memory:", "--pid-file", str(tmp_path / "pid"))
     try:

@@ -264,7 +264,8 @@ def test_durations_that_cannot_be(text: Any) -> None:
     ("arguments", "expected"),
     [
         (["--prot", "5"], "unrecognized arguments: --prot 5; did you mean --port?\n"),
-        (["--port", "x"], "argument --port: invalid int value: 'x'"),
+        (["--port", "x"], "argument --port: 'x' is not a whole number"),
+        (["--console", "abc"], "argument --console: 'abc' is not a whole number"),
         (["--port"], "argument --port: expected one argument"),
         (["--log-level", "loud"], "argument --log-level: invalid choice: 'loud'"),
         (["--po", "5"], "unrecognized arguments: --po 5"),

@@ -94,6 +94,8 @@ def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Fi
 
 def remedy_of(record: CommandRecord, title: str) -> str:
     """Return the commands that create the missing indexes, one per line."""
+    if record.is_hinted:
+        return "Its hint keeps it from using another index: leave it out."
     if not record.advice:
         return "No index serves this command as it is written: change its filter."
     return f"{title}:\n" + "\n".join(f"    {line}" for line in record.advice)

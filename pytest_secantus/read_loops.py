@@ -13,45 +13,49 @@ if TYPE_CHECKING:
 _READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
 _POSITION: Final = re.compile(r"(?:\.(?:skip|limit)\([?\d]+\))+$")
+_RANGE: Final = frozenset(["$gt", "$gte", "$lt", "$lte"])
+_PAGE: Final = re.compile(r"\.limit\(|\$limit: ")
 
 
 class Loop(NamedTuple):
-    """Reads of the same shape that were sent from one source line.
+    """Reads of the same shape and with different values that were sent from one source line.
 
     Arguments:
         records: all of these reads.
         times: the largest number of these reads that a single thread has sent.
+        values: the largest number of different reads among those of a single thread.
         threads: the number of threads in which such a loop was found.
     """
 
     records: list[CommandRecord]
     times: int
+    values: int
     threads: int
 
     @property
     def what(self) -> str:
         """A description of the loop for a report."""
-        values = "the same" if self.repeats else "other"
+        values = "other values" if self.values == self.times else f"{self.values} different values"
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
-        return f"the same command {self.times} times from one line{where}, with {values} values"
-
-    @property
-    def repeats(self) -> bool:
-        """Whether all reads are identical, including their values."""
-        return len({record.text for record in self.records}) == 1
+        return f"the same command {self.times} times from one line{where}, with {values}"
 
     @property
     def remedy(self) -> str:
         """Advice on how to remove the loop."""
-        if self.repeats:
-            return "Read it once, before the loop."
-        if ".skip(" in self.records[0].shape:
+        shape = self.records[0].shape
+        if ".skip(" in shape:
             return "Read them with one command, without skip(): each skip() reads what it leaves out."
-        return "Read them together: with $in instead of a value, or with $lookup, before the loop."
+        if _changing(self.records) <= _RANGE:
+            return "Read them together: with one command for the whole range, before the loop."
+        if "$group: " in shape or self.records[0].name in ("count", "distinct"):
+            return "Read them together: with $in instead of a value, and $group by its field, before the loop."
+        if "{ $in: [?] }" in shape:
+            return "Read them together: with one $in of all values, or with $lookup, before the loop."
+        return "Read them together: with $in instead of a value, or with $lookup or $graphLookup, before the loop."
 
 
 def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
-    """Yield the loops of at least `threshold` reads that a single read could replace."""
+    """Yield the loops of at least `threshold` different reads that a single read could replace."""
     # Reads are grouped by all project lines on the stack, so that callers of one shared helper stay apart. They are also grouped by
     # thread, because threads that do the same at the same time stand for separate clients; and by example or subtest, because the loop
     # over these belongs to the test, not to the application.
@@ -62,10 +66,27 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
             of_line.setdefault((record.thread, record.part), []).append(record)
     writes = _Writes(records)
     for of_line in groups.values():
-        found = [independent for group in of_line.values() if len(independent := writes.without_dependent(group, threshold)) >= threshold]
+        independent = [writes.without_dependent(group, threshold) for group in of_line.values()]
+        # The same read again is a poll, a retry or a repeated request: reading it together with the others would not replace it.
+        found = [group for group in independent if len(group) >= threshold and _different(group) >= threshold and not _reads_pages(group)]
         if found:
             threads = {group[0].thread for group in found}
-            yield Loop([record for group in found for record in group], max(map(len, found)), len(threads))
+            yield Loop([record for group in found for record in group], max(map(len, found)), max(map(_different, found)), len(threads))
+
+
+def _different(reads: list[CommandRecord]) -> int:
+    return len({read.text for read in reads})
+
+
+def _reads_pages(reads: list[CommandRecord]) -> bool:
+    """Return whether reads differ only in the beginning of a page, which is a range of a key with a limit."""
+    return _PAGE.search(reads[0].shape) is not None and bool(changing := _changing(reads)) and changing <= _RANGE
+
+
+def _changing(reads: list[CommandRecord]) -> set[str]:
+    """Return the names of the fields and operators whose constants differ between reads of the same shape."""
+    constants = [constants_of(read) for read in reads]
+    return {of_name[0][0] for of_name in zip(*constants, strict=False) if len(set(of_name)) > 1}
 
 
 class _Writes:
@@ -118,10 +139,18 @@ class _Writes:
 
 def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
     """Return regular expressions that match the fields and constants in a read's query, in mongosh syntax."""
+    constants = constants_of(read)
+    if not all(name for name, _ in constants):
+        return []
+    return [re.compile(rf"{re.escape(name)}: {re.escape(value)}(?!\w)") for name, value in constants]
+
+
+def constants_of(read: CommandRecord) -> list[tuple[str, str]]:
+    """Return the constants in a read's query in mongosh syntax, each with the name of its field or operator or an empty name."""
     shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
     pieces = shape.split("?")
     match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)
-    names = [re.search(r"[\w$.]+: $", piece) for piece in pieces[:-1]]
-    if match is None or not all(names):
+    if match is None:
         return []
-    return [re.compile(rf"{re.escape(name[0])}{re.escape(value)}(?!\w)") for name, value in zip(names, match.groups(), strict=True) if name]
+    names = [re.search(r"([\w$.]+): $", piece) for piece in pieces[:-1]]
+    return [(name[1] if name else "", value) for name, value in zip(names, match.groups(), strict=True)]

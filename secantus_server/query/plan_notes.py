@@ -7,7 +7,7 @@ context. This includes queries in pipelines, because they share the command's pa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.mql.match import And
 from secantus_server.query.clustered import ClusteredScan
@@ -24,6 +24,8 @@ ScanName = tuple[str, dict[str, Any] | None]
 
 # A pipeline may run a sub-pipeline per document. Above this number of plans, finished plans are replaced by their totals.
 MOST_PLANS = 64
+#: The maximum number of plans, after the first one, whose queries are kept.
+_MOST_QUERIES = 8
 
 
 #: The counts of what plans have examined so far:
@@ -37,6 +39,22 @@ Examined = tuple[int, int, int, int, int]
 NONE_EXAMINED: Examined = (0, 0, 0, 0, 0)
 _ONE_FOUND: Examined = (1, 1, 0, 0, 0)
 WHOLE_SCAN: tuple[ScanName, ...] = (("COLLSCAN", None),)
+
+
+class Wanted(NamedTuple):
+    """A query that an index could have served.
+
+    Arguments:
+        collection: the name of the collection that was read, which for a view is its source.
+        filter: the filter of the plan, which includes what views and pipelines push down to it.
+        sort: the sort, or an empty document.
+        hinted: whether a hint chose the index or the scan.
+    """
+
+    collection: str
+    filter: dict[str, Any]
+    sort: dict[str, Any]
+    hinted: bool
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -55,6 +73,8 @@ class _Further:
     def __init__(self) -> None:
         #: The plans after the first one that may not be finished.
         self.plans: list[Any] = []
+        #: The first of these plans that have a query, each with its query.
+        self.queries: list[tuple[Any, Any]] = []
         #: The totals and the scans of the finished plans.
         self.seen = NONE_EXAMINED
         self.stages: dict[str, ScanName] = {}
@@ -101,6 +121,8 @@ class PlanNotes:
         further = self._further_plans()
         further.begun = _sum(further.begun, _begun(plan))
         further.plans.append(plan)
+        if query is not None and len(further.queries) < _MOST_QUERIES:
+            further.queries.append((plan, query))
         if len(further.plans) >= MOST_PLANS:
             further.fold()
 
@@ -152,6 +174,11 @@ class PlanNotes:
         """The scan stages of all plans, without duplicates."""
         return self.result()[1]
 
+    def wanted(self) -> tuple[Wanted, ...]:
+        """Return the queries whose plans scanned a collection with a filter or sorted in memory."""
+        noted = [(self.first, self.query), *([] if self._further is None else self._further.queries)]
+        return tuple(_wanted(plan, query) for plan, query in noted if query is not None and _is_slow(plan))
+
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""
         further = self._further
@@ -166,6 +193,19 @@ class PlanNotes:
             total = added(total, measure(plan))
             _note_stages(stages, plan)
         return total, tuple(stages.values())
+
+
+def _is_slow(plan: Any) -> bool:
+    examined = measure(plan)
+    return bool(examined[2] or examined[4])
+
+
+def _wanted(plan: Any, query: Any) -> Wanted:
+    while type(plan) in (Sort, ContestedSort):
+        plan = plan.child
+    plan = plan.children[0] if type(plan) is Union else plan
+    sort = {} if query.sort is None else query.sort.shown
+    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural))
 
 
 def _sorts(plan: Any) -> bool:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawArray, decode
 from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName
+from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName, Wanted
 from secantus_server.wire.op_msg import sections_of
-from secantus_server.work.index_advice import advice_text, advised_indexes
+from secantus_server.work.index_advice import advice_text, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
 from secantus_server.work.shell_commands import command_shape, command_text, plain_body
 from secantus_server.work.shell_values import plain
@@ -48,11 +48,13 @@ class CommandEntry:
         examined: the numbers of keys and documents that this command examined, without other commands of its cursor.
         stages: the scans of the command's plans.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
+        unread: whether the cursor had more documents after the command's own batch.
+        wanted: the command's queries that an index could have served.
     """
 
     __slots__ = (
         "_body", "_raw", "_statements", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
-        "seconds", "stages", "target",
+        "seconds", "stages", "target", "unread", "wanted",
     )  # fmt: skip
 
     def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None:
@@ -74,6 +76,10 @@ class CommandEntry:
         self.examined: Examined
         self.stages: tuple[ScanName, ...]
         self.examined, self.stages = _NO_PLANS if notes is None else (notes.latest, notes.stages)
+        self.wanted: tuple[Wanted, ...] = ()
+        if notes is not None and (self.examined[2] or self.examined[4]):
+            self.wanted = notes.wanted()
+        self.unread = False
         self.error: str | None = None
         self.n_returned = self.results = self.reply_bytes = 0
         if isinstance(outcome, CommandError):
@@ -111,6 +117,7 @@ class CommandEntry:
             documents = batch.documents if type(batch) is RawArray else batch or ()
             self.n_returned = len(documents)
             self.reply_bytes = sum(map(len, documents)) if type(batch) is RawArray else 0
+            self.unread = bool(cursor.get("id"))
         elif "values" in reply:
             self.n_returned = len(reply["values"])
         elif reply.get("value") is not None and self.name.lower() == "findandmodify":
@@ -128,6 +135,7 @@ def express_entry(call: ExpressCall) -> CommandEntry:
     entry.name, entry.db, entry.seconds = call.name, call.db, call.seconds
     entry.target = 1 if call.target is None else call.target
     entry.opener = entry.error = None
+    entry.unread, entry.wanted = False, ()
     entry._raw, entry._body, entry._statements = raw, None, None
     if len(raw) > LONGEST_KEPT:
         body, sequences = sections_of(raw)
@@ -183,7 +191,9 @@ class CommandRecord:
         n_returned: the number of documents in the reply.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         reply_bytes: the size of the documents in the reply, in bytes.
-        is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s.
+        is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s, and the client has read more than
+            the first batch or to the end.
+        is_hinted: whether a hint chose the index or the scan of a slow query.
         advice: the mongosh lines that create indexes for the command.
         duration_ms: the server's working time in milliseconds.
         error: the name of the command's error, or None if it succeeded.
@@ -210,6 +220,9 @@ class CommandRecord:
         self.results = entry.results
         self.reply_bytes = entry.reply_bytes
         self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not _names_documents(entry.body)
+        if entry.unread and entry.results == entry.n_returned:
+            self.is_unbounded = False
+        self.is_hinted = any(one.hinted for one in entry.wanted)
         self.duration_ms = entry.seconds * 1000
         self.error = entry.error
         self.source: str | None = None
@@ -263,6 +276,10 @@ class CommandRecord:
     def advice(self) -> tuple[str, ...]:
         """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
+        collation = entry.body.get("collation")
+        if self._of.wanted and entry.name not in ("update", "delete"):
+            found = [(one.collection, key) for one in self._of.wanted for key in keys_of(one.filter, one.sort) if list(key) != ["_id"]]
+            return () if self.is_hinted else tuple(dict.fromkeys(advice_text(*one, collation) for one in found))
         target = entry.body.get(entry.name)
         if type(target) is not str:
             return ()

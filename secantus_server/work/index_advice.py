@@ -13,7 +13,8 @@ from secantus_server.work.shell_commands import collection_text
 from secantus_server.work.shell_values import plain, typed
 
 _EQUAL = frozenset(["$eq", "$in", "$all"])
-_RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod"])
+_RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod", "$ne", "$nin", "$not"])
+_COMPARISONS = frozenset(["$gt", "$gte", "$lt", "$lte"])
 #: The maximum number of fields in a suggested index; larger indexes are rarely useful.
 MAX_FIELDS = 4
 
@@ -38,9 +39,10 @@ def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any
     return keys
 
 
-def advice_text(collection: str, key: Key) -> str:
-    """Return the mongosh command that creates an index."""
-    return f"{collection_text(collection)}.createIndex({typed(key)})"
+def advice_text(collection: str, key: Key, collation: Any = None) -> str:
+    """Return the mongosh command that creates an index, with a query's collation if it has one."""
+    options = f", {typed({'collation': plain(collation)})}" if collation else ""
+    return f"{collection_text(collection)}.createIndex({typed(key)}{options})"
 
 
 def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
@@ -49,7 +51,9 @@ def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
     ranges: dict[str, None] = {}
     either = _split(query, "", equal, ranges)
     if either and not equal and not ranges and not sort:
-        return [key for branch in either for key in keys_of(branch, {})]
+        of_branches = [keys_of(branch, {}) for branch in either]
+        # Unless an index serves each branch, the collection is scanned.
+        return [key for keys in of_branches for key in keys] if all(of_branches) else []
     order = {path: direction for path, direction in sort.items() if direction in (1, -1) and path not in equal}
     key: Key = dict.fromkeys(equal, 1)
     key |= {path: int(direction) for path, direction in order.items()}
@@ -66,9 +70,30 @@ def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: d
                 either += _split(part, prefix, equal, ranges)
         elif name == "$or" and type(value) is list:
             either = [part for part in value if type(part) is dict]
+        elif name == "$expr":
+            _sort_in_comparison(value, equal, ranges)
         elif not name.startswith("$"):
             _sort_in(prefix + name, value, equal, ranges)
     return either
+
+
+def _sort_in_comparison(expression: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:
+    """Add the path of a comparison between a field and a constant, which an index serves in `$expr` too."""
+    if type(expression) is not dict or len(expression) != 1:
+        return
+    ((operator, operands),) = expression.items()
+    if type(operands) is not list:
+        return
+    if operator == "$and":
+        for part in operands:
+            _sort_in_comparison(part, equal, ranges)
+        return
+    paths = [one[1:] for one in operands if type(one) is str and one.startswith("$") and not one.startswith("$$")]
+    if len(operands) == 2 and len(paths) == 1 and not any(type(one) in (dict, list) for one in operands):
+        if operator == "$eq":
+            equal[paths[0]] = None
+        elif operator in _COMPARISONS:
+            ranges[paths[0]] = None
 
 
 def _sort_in(path: str, value: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:

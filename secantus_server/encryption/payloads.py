@@ -93,7 +93,8 @@ class InsertPayload:
         if self.is_range:
             head += bytes([len(self.tokens)])
         blocks = b"".join(self._block(tokens, count, make_iv) for tokens, count in zip(self.tokens, counts, strict=True))
-        return Binary(head + encrypt(self.server_token, self.value, make_iv()) + blocks, SUBTYPE)
+        stored: Binary = Binary(head + encrypt(self.server_token, self.value, make_iv()) + blocks, SUBTYPE)
+        return stored
 
     def _block(self, tokens: WriteTokens, count: int, make_iv: Callable[[], bytes]) -> bytes:
         counted = encrypt_pair(derive(tokens.server, 1), count, self.contention, make_iv())
@@ -194,7 +195,7 @@ def stored_tags(value: Any) -> Iterator[bytes]:
     """Yield the tags in a stored value; none if the value has no index or is not encrypted."""
     if type(value) is not Binary or value.subtype != SUBTYPE or len(value) <= _EDGES_AT:
         return
-    count = {Kind.INDEXED_EQUALITY: 1, Kind.INDEXED_RANGE: value[_EDGES_AT]}.get(value[0], 0)
+    count = 1 if value[0] == Kind.INDEXED_EQUALITY else value[_EDGES_AT] if value[0] == Kind.INDEXED_RANGE else 0
     for number in range(count, 0, -1):
         start = len(value) - number * _BLOCK_BYTES + TOKEN_BYTES
         yield bytes(value[start : start + TOKEN_BYTES])

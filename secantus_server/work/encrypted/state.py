@@ -1,8 +1,8 @@
 """The state collections of an encrypted collection.
 
 The ESC counts how many documents have each value. For every insert of a value it has one document, whose `_id` is derived from the value's
-token and the count. A compaction replaces these with an anchor, which stores the count. A cleanup replaces the anchors with one null anchor,
-which also stores the number of anchors. The ECOC collects the values that the next compaction has to examine.
+token and the count. A compaction replaces these with an anchor, which stores the count. A cleanup replaces the anchors with one null
+anchor, which also stores the number of anchors. The ECOC collects the values that the next compaction has to examine.
 
 "Design and Analysis of a Stateless Document Database Encryption Scheme" (MongoDB, Inc.) describes the scheme.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from bson.binary import Binary
 
@@ -24,6 +23,7 @@ from secantus_server.encryption.payloads import FindPayload, InsertPayload
 from secantus_server.encryption.tokens import decrypt_pair, derive, derive_pair, encrypt_pair, tag_of
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
+from secantus_server.query.plan import Found
 from secantus_server.storage import RecoveryUnit
 from secantus_server.work.writers import Writer, open_writer
 
@@ -33,11 +33,13 @@ class Position:
     """The latest documents of a value in the ESC.
 
     Arguments:
+        first: the number of anchors that the null anchor replaces, or 0.
         anchor: the number of the latest anchor, or 0.
         anchored: the count in the latest anchor, or 0.
         count: how many documents have the value or had it.
     """
 
+    first: int
     anchor: int
     anchored: int
     count: int
@@ -61,8 +63,8 @@ class StateReader:
     def __init__(self, request: Request, unit: RecoveryUnit, catalog: CatalogView, collection: Collection) -> None:
         self._unit = unit
         self._check = request.operation.check
-        self._context = request.parse_context()
-        self._esc = catalog.find(collection.db, state_names(collection)[0])
+        self.context = request.parse_context()
+        self.esc = catalog.find(collection.db, state_names(collection)[0])
 
     def find_tags(self, payload: FindPayload) -> list[Binary]:
         """Return the tags of the documents that may have the searched value."""
@@ -80,23 +82,22 @@ class StateReader:
         Arguments:
             esc: the value's token for the ESC, derived with the contention factor.
         """
-        if self._esc is None:
-            return Position(0, 0, 0)
+        if self.esc is None:
+            return Position(0, 0, 0, 0)
         ids, values = derive(esc, 1), derive(esc, 2)
         null = self.find(derive_pair(ids, 0, 0))
-        first, anchored = (0, 0) if null is None else decrypt_pair(values, null["value"])
+        first, anchored = (0, 0) if null is None else decrypt_pair(values, decode(null[1])["value"])
         anchor = _last(first, lambda number: self.find(derive_pair(ids, 0, number)) is not None)
         if anchor > first:
             latest = self.find(derive_pair(ids, 0, anchor))
             assert latest is not None, "it was found before"
-            anchored = decrypt_pair(values, latest["value"])[1]
-        return Position(anchor, anchored, _last(anchored, lambda number: self.find(derive(ids, number)) is not None))
+            anchored = decrypt_pair(values, decode(latest[1])["value"])[1]
+        count = _last(anchored, lambda number: self.find(derive(ids, number)) is not None)
+        return Position(first, anchor, anchored, count)
 
-    def find(self, key: bytes) -> dict[str, Any] | None:
-        """Return the document of the ESC with this `_id`, or None."""
-        query = parse_query({"_id": Binary(key)}, self._context, limit=1)
-        found = plan_of(self._esc, query).first(self._unit, self._check)
-        return None if found is None else decode(found[1])
+    def find(self, key: bytes) -> Found | None:
+        """Return the RecordId and the document of the ESC with this `_id`, or None."""
+        return plan_of(self.esc, parse_query({"_id": Binary(key)}, self.context, limit=1)).first(self._unit, self._check)
 
 
 class StateWriter(StateReader):
@@ -120,32 +121,30 @@ class StateWriter(StateReader):
         counts = []
         for tokens in payload.tokens:
             count = self.position(tokens.esc).count + 1
-            self.writer_of_esc().insert(encode({"_id": Binary(derive(derive(tokens.esc, 1), count))}))
-            self._writer(self._names[1]).insert(
-                encode({"_id": clock.object_id(), "fieldName": path, "value": Binary(tokens.compaction)}),
-            )
+            self.esc_writer().insert(encode({"_id": Binary(derive(derive(tokens.esc, 1), count))}))
+            self.ecoc_writer().insert(encode({"_id": clock.object_id(), "fieldName": path, "value": Binary(tokens.compaction)}))
             counts.append(count)
         return payload.stored(counts, self._make_iv)
 
-    def insert_anchor(self, esc: bytes, anchor: int, count: int) -> None:
-        """Store an anchor.
+    def anchor(self, esc: bytes, number: int, replaced: int, count: int) -> bytes:
+        """Return an anchor.
 
         Arguments:
             esc: see `position`.
-            anchor: the anchor's number.
+            number: the anchor's number, or 0 for the null anchor.
+            replaced: the number of anchors that a null anchor replaces, else 0.
             count: how many documents have the value or had it.
         """
-        value = encrypt_pair(derive(esc, 2), 0, count, self._make_iv())
-        self.writer_of_esc().insert(encode({"_id": Binary(derive_pair(derive(esc, 1), 0, anchor)), "value": Binary(value)}))
+        value = encrypt_pair(derive(esc, 2), replaced, count, self._make_iv())
+        return encode({"_id": Binary(derive_pair(derive(esc, 1), 0, number)), "value": Binary(value)})
 
-    def null_anchor(self, esc: bytes, anchor: int, count: int) -> bytes:
-        """Return the null anchor that replaces the anchors up to a number; see `insert_anchor`."""
-        value = encrypt_pair(derive(esc, 2), anchor, count, self._make_iv())
-        return encode({"_id": Binary(derive_pair(derive(esc, 1), 0, 0)), "value": Binary(value)})
-
-    def writer_of_esc(self) -> Writer:
+    def esc_writer(self) -> Writer:
         """Return the writer of the ESC."""
         return self._writer(self._names[0])
+
+    def ecoc_writer(self) -> Writer:
+        """Return the writer of the ECOC."""
+        return self._writer(self._names[1])
 
     def _writer(self, name: str) -> Writer:
         writer = self._writers.get(name)

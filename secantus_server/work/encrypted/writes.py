@@ -175,7 +175,7 @@ class _EncryptedUpdate(OneUpdate):
     def _parse(self, transaction: Transaction, collection: Collection | None) -> UpdateStatement:
         rewriter = StatementRewriter(self._request, transaction, self._name, self._information)
         spec = {**self._spec, "q": rewriter.query(self._spec["q"]), "u": rewriter.update(self._spec["u"])}
-        check_rewritten(spec)
+        check_rewritten({"arrayFilters": spec["arrayFilters"], "let": self._let})
         statement = parse_statement(self._request, collection, spec, self._let)
         statement.update = rewriter.tagging(statement.update)
         return statement
@@ -208,9 +208,8 @@ def delete_encrypted(request: Request, name: str, spec: dict[str, Any], let: dic
         raise CommandError(2, "A multi-document delete is not possible with Queryable Encryption")
 
     def rewrite(transaction: Transaction) -> dict[str, Any]:
-        found = {**spec, "q": StatementRewriter(request, transaction, name, information).query(spec["q"])}
-        check_rewritten(found)
-        return found
+        check_rewritten({"let": let})
+        return {**spec, "q": StatementRewriter(request, transaction, name, information).query(spec["q"])}
 
     return run_delete(request, name, spec, let, rewrite)
 

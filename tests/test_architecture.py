@@ -62,7 +62,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backup": {"storage", "oplog", "auth", "catalog", "sessions"},
     "dispatch": {"wire", "auth", "sessions", "cursors", "oplog", "catalog", "mql", "javascript", "storage", "settings"},
     "encryption": set(),
-    "work": {"encryption", "dispatch", "auth", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
+    "work": {
+        *{"dispatch", "auth", "sessions", "wire", "cursors", "oplog"},
+        *{"pipeline", "query", "exec", "catalog", "index", "mql", "encryption", "storage"},
+    },
     "interceptors": {"dispatch", "work", "query"},
     "commands": {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog", "backup"},

@@ -18,7 +18,6 @@ TOKEN_BYTES = 32
 IV_BYTES = 16
 _NUMBER = struct.Struct("<Q")
 _PAIR = struct.Struct("<QQ")
-MISSING_CIPHER = "Queryable Encryption needs a cipher. Install it with: pip install 'pytest-secantus[encryption]'"
 
 
 def derive(token: bytes, number: int) -> bytes:
@@ -81,4 +80,4 @@ def _ciphers() -> Any:
     try:
         return importlib.import_module("cryptography.hazmat.primitives.ciphers")
     except ImportError:
-        raise CommandError(238, MISSING_CIPHER) from None
+        raise CommandError(238, "Queryable Encryption needs a cipher. Install it with: pip install 'pytest-secantus[encryption]'") from None

@@ -61,7 +61,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {"query", "exec", "mql"},
     "backup": {"storage", "oplog", "auth", "catalog", "sessions"},
     "dispatch": {"wire", "auth", "sessions", "cursors", "oplog", "catalog", "mql", "javascript", "storage", "settings"},
-    "work": {"dispatch", "auth", "sessions", "wire", "cursors", "oplog", "pipeline", "query", "exec", "catalog", "index", "mql", "storage"},
+    "encryption": set(),
+    "work": {
+        *{"dispatch", "auth", "sessions", "wire", "cursors", "oplog"},
+        *{"pipeline", "query", "exec", "catalog", "index", "mql", "encryption", "storage"},
+    },
     "interceptors": {"dispatch", "work", "query"},
     "commands": {
         *{"work", "dispatch", "wire", "auth", "sessions", "cursors", "oplog", "backup"},

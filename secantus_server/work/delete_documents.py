@@ -40,8 +40,17 @@ def parse_delete(request: Request, collection: Collection | None, spec: dict[str
     return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
 
 
-def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
+def run_delete(
+    request: Request,
+    name: str,
+    spec: dict[str, Any],
+    let: dict[str, Any],
+    rewrite: Callable[[Transaction], dict[str, Any]] | None = None,
+) -> int:
     """Parse and run a delete statement, and return the number of deleted documents.
+
+    Arguments:
+        rewrite: returns the statement to run instead in a transaction; None means `spec`.
 
     Raises:
         CommandError: if the statement is invalid or the operation was interrupted. Documents already deleted remain deleted.
@@ -56,7 +65,7 @@ def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         targets = None
         collection = transaction.catalog.find(request.db, name)
         check_stored(collection)
-        query = parse_delete(request, collection, spec, let)
+        query = parse_delete(request, collection, spec if rewrite is None else rewrite(transaction), let)
         if collection is None:
             return Deleted()
         if query.limit:

@@ -67,7 +67,7 @@ def _insert_run(
     total, position = 0, start
     errors: WriteErrors = []
     while position < stop and not (errors and ordered):
-        chunk = _Chunk(request, name, documents, position, stop, ordered, bypass_validation)
+        chunk = Chunk(request, name, documents, position, stop, ordered, bypass_validation)
         try:
             total += request.work.write(chunk.run, request.operation.check)
             errors += chunk.errors
@@ -82,20 +82,24 @@ def _insert_run(
     return total, errors
 
 
-class _Chunk:
-    """The documents to insert in one transaction. After `run`, `reached` is the index of the first document that was not processed."""
+class Chunk:
+    """The documents to insert in one transaction. After `run`, `reached` is the index of the first document that was not processed.
+
+    Arguments:
+        start, stop: the indexes in `documents` of the first document, and of the first document that does not belong to the chunk.
+    """
 
     __slots__ = (
-        "_bypass_validation", "_documents", "_ends_at_error", "_name", "_ordered", "_request", "_start", "_stop", "_timestamps", "errors",
-        "interruption", "reached",
+        "_bypass_validation", "_ends_at_error", "_ordered", "_request", "_start", "_stop", "_timestamps", "documents",
+        "errors", "interruption", "name", "reached",
     )  # fmt: skip
 
     def __init__(
         self, request: Request, name: str, documents: list[bytes], start: int, stop: int, ordered: bool, bypass_validation: bool
     ) -> None:
         self._request = request
-        self._name = name
-        self._documents = documents
+        self.name = name
+        self.documents = documents
         self._start = self.reached = start
         # A retryable write ends its transaction after a failed document, because one record of the log of retryable writes covers only
         # consecutive statements.
@@ -112,7 +116,7 @@ class _Chunk:
     def run(self, transaction: Transaction) -> int:
         """Insert the documents, and return the number of inserted documents."""
         services = self._request.services
-        collection = writable(transaction, self._request.db, self._name)
+        collection = writable(transaction, self._request.db, self.name)
         writer = open_writer(services, transaction, collection, bypass_validation=self._bypass_validation)
         self.errors = []
         position, stop, count = self._start, self._stop, 0
@@ -122,7 +126,7 @@ class _Chunk:
                 self.interruption = interruption
                 break
             end = min(position + writer.run_length, stop)
-            reached, error = writer.insert_run(self._documents, position, end, self._timestamp, operation.check)
+            reached, error = writer.insert_run(self.documents, position, end, self._timestamp, operation.check)
             count += reached - position
             position = reached
             if error is not None:

@@ -113,6 +113,8 @@ def prepare_pipeline(
     Raises:
         CommandError: if the pipeline is invalid.
     """
+    if name is not None and args.get("encryptionInformation") is not None:
+        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
     if collection is not None and collection.is_timeseries:

@@ -107,14 +107,14 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
         before = executed_before(request, request.statement, "update")
         if before is not None:
             return UpdateOutcome.of_record(before.result)
-    kind = _ManyUpdates if spec["multi"] else _OneUpdate
+    kind = _ManyUpdates if spec["multi"] else OneUpdate
     try:
         return kind(request, name, spec, let, bypass_validation).run()
     except OverBuckets:
         return _SeriesUpdates(request, name, spec, let, True).run()
 
 
-class _OneUpdate:
+class OneUpdate:
     """The execution of a statement that updates at most one document."""
 
     __slots__ = ("_bypass_validation", "_let", "_name", "_request", "_spec")
@@ -132,7 +132,7 @@ class _OneUpdate:
 
     def _body(self, transaction: Transaction) -> UpdateOutcome:
         collection = transaction.catalog.find(self._request.db, self._name)
-        statement = parse_statement(self._request, collection, self._spec, self._let)
+        statement = self._parse(transaction, collection)
         if collection is None:
             return self._without_collection(statement)
         check_stored(collection)
@@ -150,6 +150,10 @@ class _OneUpdate:
             stage_retried(self._request, transaction, "update", outcome.recorded())
         return outcome
 
+    def _parse(self, transaction: Transaction, collection: Collection | None) -> UpdateStatement:
+        """Parse the statement; see `parse_statement`."""
+        return parse_statement(self._request, collection, self._spec, self._let)
+
     def _without_collection(self, statement: UpdateStatement) -> UpdateOutcome:
         """Return the outcome of a statement whose collection does not exist, so that no document matches.
 
@@ -164,7 +168,7 @@ class _OneUpdate:
         return open_writer(self._request.services, transaction, collection, bypass_validation=self._bypass_validation)
 
 
-class _ManyUpdates(_OneUpdate):
+class _ManyUpdates(OneUpdate):
     """The execution of a statement that updates all matching documents in batches, with one transaction per batch."""
 
     __slots__ = ("_collection", "_matched", "_statement", "_targets")

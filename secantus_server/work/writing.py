@@ -13,7 +13,7 @@ from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
-from secantus_server.errors import CommandError
+from secantus_server.errors import CommandError, not_supported
 from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
@@ -48,6 +48,16 @@ def check_not_view(collection: Collection | None) -> None:
     """
     if collection is not None and collection.is_view:
         raise CommandError(ON_VIEW, f"Namespace {collection.namespace} is a view, not a collection")
+
+
+def check_explains(args: dict[str, Any]) -> None:
+    """Raise if explain is requested for a write with Queryable Encryption, which would have to write the state collections.
+
+    Raises:
+        CommandError: 238.
+    """
+    if args["encryptionInformation"] is not None:
+        raise not_supported("explain of a write with encryptionInformation", "explain a find with the same query")
 
 
 class OverBuckets(Exception):

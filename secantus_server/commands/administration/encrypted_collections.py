@@ -1,24 +1,25 @@
 """compactStructuredEncryptionData and cleanupStructuredEncryptionData.
 
 https://www.mongodb.com/docs/manual/reference/command/compactStructuredEncryptionData/
-
-In this server, writes never add to the metadata of encrypted collections. The commands therefore check their arguments and change
-nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bson.int64 import Int64
 
+from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.work.collections import recall
+from secantus_server.work.encrypted.compaction import CompactionCounts, clean_up, compact
 from secantus_server.work.writing import check_not_view
 
 _NOT_ENCRYPTED = 6346807
@@ -35,9 +36,8 @@ _NOT_ENCRYPTED = 6346807
     privileges=on_collection("compactStructuredEncryptionData"),
 )
 def compact_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
-    """Check the arguments of a compaction of an encrypted collection's metadata, and report that nothing had to be compacted."""
-    _check(request, args["compactionTokens"])
-    return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
+    """Compact the state collections of an encrypted collection."""
+    return _run(request, args["compactionTokens"], compact)
 
 
 @command(
@@ -47,27 +47,34 @@ def compact_structured_encryption_data(request: Request, args: dict[str, Any]) -
     privileges=on_collection("cleanupStructuredEncryptionData"),
 )
 def cleanup_structured_encryption_data(request: Request, args: dict[str, Any]) -> Reply:
-    """Check the arguments of a cleanup of an encrypted collection's metadata, and report that nothing had to be removed."""
-    _check(request, args["cleanupTokens"])
-    return {"stats": {"ecoc": _counts("read", "deleted"), "esc": _counts("read", "inserted", "updated", "deleted")}}
+    """Compact the state collections of an encrypted collection, and remove their anchors."""
+    return _run(request, args["cleanupTokens"], clean_up)
 
 
-def _counts(*names: str) -> dict[str, Int64]:
-    return dict.fromkeys(names, Int64(0))
+def _run(request: Request, tokens: dict[str, Any], work: Callable[..., CompactionCounts]) -> Reply:
+    """Run a compaction or a cleanup, and return the reply."""
+    value = request.body[request.name]
+    # As in validate, a name with a leading dollar names no collection.
+    name = value if type(value) is str and value.startswith("$") else collection_name(request.name, request.db, value)
+    recall(request.services, request.db, name)
+
+    def body(transaction: Transaction) -> CompactionCounts:
+        return work(request, transaction, _checked(transaction, request.db, name, tokens), tokens)
+
+    counts = request.work.write(body, request.operation.check)
+    ecoc = {"read": Int64(counts.examined), "deleted": Int64(counts.examined)}
+    return {"stats": {"ecoc": ecoc, "esc": {name: Int64(getattr(counts, name)) for name in ("read", "inserted", "updated", "deleted")}}}
 
 
-def _check(request: Request, tokens: dict[str, Any]) -> None:
-    """Check that the collection is encrypted and that each of its encrypted fields has a token.
+def _checked(transaction: Transaction, db: str, name: str, tokens: dict[str, Any]) -> Collection:
+    """Return the encrypted collection, after checking that each of its encrypted fields has a token.
 
     Raises:
         CommandError: 73 InvalidNamespace, 26 NamespaceNotFound, 166 CommandNotSupportedOnView, 6346807, 7294900.
     """
-    value = request.body[request.name]
-    # As in validate, a name with a leading dollar names no collection.
-    name = value if type(value) is str and value.startswith("$") else collection_name(request.name, request.db, value)
-    collection = recall(request.services, request.db, name)
+    collection = transaction.catalog.find(db, name)
     if collection is None:
-        raise CommandError(26, f"Collection '{request.db}.{name}' not found")
+        raise CommandError(26, f"Collection '{db}.{name}' not found")
     check_not_view(collection)
     encrypted = collection.options.get("encryptedFields")
     if encrypted is None:
@@ -75,3 +82,4 @@ def _check(request: Request, tokens: dict[str, Any]) -> None:
     for field in encrypted["fields"]:
         if field["path"] not in tokens:
             raise CommandError(7294900, f"There is no token for the encrypted field {field['path']}")
+    return collection

@@ -39,6 +39,7 @@ FIELDS = {
     "requestReshardingResumeToken": a.anything(),
     "unwrappedReadPref": a.anything(),
     "isMapReduceCommand": a.anything(),
+    "encryptionInformation": a.document(),
 }
 
 

@@ -43,6 +43,7 @@ FIELDS = {
     "hint": a.hint(),
     "collation": a.document(),
     "fields": a.anything(),
+    "encryptionInformation": a.document(),
 }
 
 
@@ -51,6 +52,8 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
     with request.work.reading() as transaction:
+        if args["encryptionInformation"] is not None:
+            args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             scope = ReadScope(transaction.unit, request.operation.check)
@@ -64,6 +67,8 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
 @explains("count")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     name = collection_name("count", request.db, request.body[request.name])
+    if args["encryptionInformation"] is not None:
+        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         stages = [{"$match": args["query"]}, {"$count": "count"}]

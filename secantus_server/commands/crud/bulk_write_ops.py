@@ -15,7 +15,7 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.names import check_collection_uuid, check_database_name
 from secantus_server.dispatch.raw_data import FIELD, buckets_of
 from secantus_server.dispatch.request import Request
-from secantus_server.errors import CommandError, not_supported
+from secantus_server.errors import CommandError
 
 
 def _update_mods(name: str, value: Any) -> Any:
@@ -80,11 +80,13 @@ class Target:
         request: the bulkWrite command, but with the collection's database as its database.
         name: the collection's name in that database.
         uuid: the UUID that the client expects the collection to have, or None.
+        encryption: the entry's `encryptionInformation`, or None.
     """
 
     request: Request
     name: str
     uuid: Binary | None = None
+    encryption: dict[str, Any] | None = None
 
     def check(self) -> None:
         """Check that the collection has the UUID that the client expects.
@@ -122,8 +124,6 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
     raw = bool(request.body.get(FIELD))
     for entry in entries:
         parsed = _NAMESPACE.parse(entry)
-        if parsed["encryptionInformation"] is not None:
-            raise not_supported("a command with encryptionInformation", "encrypt in the client explicitly, or not at all")
         namespace: str = parsed["ns"]
         db, dot, name = namespace.partition(".")
         check_database_name(db)
@@ -131,7 +131,9 @@ def parse_targets(request: Request, entries: list[dict[str, Any]]) -> list[Targe
             raise CommandError(73, f"Invalid namespace specified for bulkWrite: '{namespace}'")
         if raw:
             name = buckets_of(request.services, db, name) or name
-        targets.append(Target(requests.setdefault(db, request.in_database(db)), name, parsed["collectionUUID"]))
+        targets.append(
+            Target(requests.setdefault(db, request.in_database(db)), name, parsed["collectionUUID"], parsed["encryptionInformation"])
+        )
     return targets
 
 
@@ -141,7 +143,22 @@ def parse_operations(entries: list[dict[str, Any]], targets: list[Target]) -> li
     Raises:
         CommandError: 2 for an index out of the range of `nsInfo`, 40415, 40414, 14, 9.
     """
-    return [_parse(index, entry, targets) for index, entry in enumerate(entries)]
+    operations = [_parse(index, entry, targets) for index, entry in enumerate(entries)]
+    if any(target.encryption is not None for target in targets):
+        _check_encrypted(operations, targets)
+    return operations
+
+
+def _check_encrypted(operations: list[BulkOperation], targets: list[Target]) -> None:
+    """Check that a command with Queryable Encryption has one collection, and only inserts or a single update or delete.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    if len(targets) > 1:
+        raise CommandError(2, "BulkWrite with Queryable Encryption supports only a single namespace.")
+    if len(operations) > 1 and any(operation.kind != "insert" for operation in operations):
+        raise CommandError(2, "A command with Queryable Encryption can have only one update or delete")
 
 
 def _parse(index: int, entry: dict[str, Any], targets: list[Target]) -> BulkOperation:

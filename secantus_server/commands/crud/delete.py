@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch import arguments as a
@@ -13,12 +15,18 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.work.delete_documents import parse_delete, run_delete
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
+from secantus_server.work.writing import WriteErrors, check_explains, check_not_view, finish_write, note_failure, statements, stops_at_error
 
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
 
-FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
+FIELDS = {
+    "deletes": a.documents(),
+    "ordered": a.strict_boolean(True),
+    "let": a.document({}),
+    "bypassDocumentValidation": a.boolean(),
+    "encryptionInformation": a.document(),
+}
 
 _STATEMENT = a.Arguments(
     "delete.deletes",
@@ -39,12 +47,13 @@ _STATEMENT = a.Arguments(
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name, specs = _prepare(request, args)
+    run = run_delete if args["encryptionInformation"] is None else _encrypted(args, specs)
     count = 0
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         request.statement = index
         try:
-            count += run_delete(request, name, spec, args["let"])
+            count += run(request, name, spec, args["let"])
         except CommandError as error:
             note_failure(request, errors, index, error)
             if stops_at_error(request, args["ordered"]):
@@ -53,8 +62,16 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, {"n": count}, errors)
 
 
+def _encrypted(args: dict[str, Any], specs: list[dict[str, Any]]) -> Callable[..., int]:
+    """Return the function that runs a statement on an encrypted collection."""
+    writes = import_late("secantus_server.work.encrypted.writes")
+    writes.check_one_statement(specs)
+    return partial(writes.delete_encrypted, information=args["encryptionInformation"])
+
+
 @explains("delete")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    check_explains(args)
     explain_writes = import_late("secantus_server.work.explain_writes")
     name, specs = _prepare(request, args)
     spec = explain_writes.only_statement(specs, "delete")

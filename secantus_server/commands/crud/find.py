@@ -57,6 +57,7 @@ FIELDS = {
     "min": a.document({}),
     "let": a.document({}),
     "collation": a.document(),
+    "encryptionInformation": a.document(),
 }
 
 
@@ -73,6 +74,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     if request.services.fail_points.active:
         enter_find(request, f"{request.db}.{name}")
     with request.work.reading() as transaction:
+        if args["encryptionInformation"] is not None:
+            args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
         collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             plan = source_of(request.services, request.db, name, collection, query)
@@ -89,6 +92,8 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
 @explains("find")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     name = collection_name("find", request.db, request.body[request.name])
+    if args["encryptionInformation"] is not None:
+        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         explain_view = import_late("secantus_server.work.explain_pipeline").explain_view

@@ -17,6 +17,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
 from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransaction, Transaction
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.projection import Projection, parse_projection
@@ -33,7 +34,7 @@ from secantus_server.work.retried import stage_retried
 from secantus_server.work.timeseries_deletes import MeasurementDeletion
 from secantus_server.work.update_documents import UpdateStatement, make_statement
 from secantus_server.work.writers import Writer, open_writer
-from secantus_server.work.writing import check_not_view, finish_write
+from secantus_server.work.writing import check_explains, check_not_view, finish_write
 
 FIELDS = {
     "query": a.document({}),
@@ -49,6 +50,7 @@ FIELDS = {
     "arrayFilters": a.array([]),
     "hint": a.hint(),
     "let": a.document({}),
+    "encryptionInformation": a.document(),
     "sampleId": a.anything(),
 }
 
@@ -81,7 +83,7 @@ def find_and_modify(request: Request, args: dict[str, Any]) -> Reply:
         return finish_write(request, dict(before.result), [], silent=False)
 
     def body(transaction: Transaction) -> Reply:
-        collection, job = _prepare(request, args, name, transaction.catalog)
+        collection, job = _job(request, args, name, transaction)
         if collection is not None:
             shown = _shown(job.run(transaction, collection))
             if request.retry is not None:
@@ -111,6 +113,7 @@ def _count(request: Request, last: dict[str, Any]) -> None:
 
 @explains("findAndModify")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    check_explains(args)
     name = collection_name("findAndModify", request.db, request.body[request.name])
     _check_arguments(args)
     collection, job = _prepare(request, args, name, transaction.catalog)
@@ -127,6 +130,19 @@ def _check_same_kind(request: Request, args: dict[str, Any], last: dict[str, Any
         number = request.body["txnNumber"]
         text = f"findAndModify retry request is not compatible with previous write of type delete under txnNumber {number}"
         raise CommandError(40606, text)
+
+
+def _job(
+    request: Request, args: dict[str, Any], name: str, transaction: Transaction
+) -> tuple[Collection | None, _Remove | _Modify | _RemoveMeasurement]:
+    """Return the collection and the parsed command, with its encrypted values replaced."""
+    if args["encryptionInformation"] is None:
+        return _prepare(request, args, name, transaction.catalog)
+    args, rewriter = import_late("secantus_server.work.encrypted.writes").modify_arguments(request, transaction, name, args)
+    collection, job = _prepare(request, args, name, transaction.catalog)
+    if isinstance(job, _Modify):
+        job.statement.update = rewriter.tagging(job.statement.update)
+    return collection, job
 
 
 def _prepare(

@@ -11,6 +11,7 @@ from secantus_server.dispatch.privileges import may_bypass_validation, on_collec
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.work.insert_documents import insert_documents
 from secantus_server.work.writing import check_statement_count, finish_write, stops_at_error
 
@@ -19,6 +20,7 @@ FIELDS = {
     "ordered": a.strict_boolean(True),
     "bypassDocumentValidation": a.boolean(),
     "bypassEmptyTsReplacement": a.boolean(),
+    "encryptionInformation": a.document(),
     "$_isTimeseriesUpsert": a.anything(),
 }
 
@@ -41,8 +43,12 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(40414, "BSON field 'insert.documents' is missing but a required field")
         documents = [encode(document) for document in args["documents"]]
     check_statement_count(len(documents))
-    count, errors = insert_documents(
-        request, name, documents, ordered=stops_at_error(request, args["ordered"]), bypass_validation=args["bypassDocumentValidation"]
-    )
+    ordered, bypass = stops_at_error(request, args["ordered"]), args["bypassDocumentValidation"]
+    information = args["encryptionInformation"]
+    if information is None:
+        count, errors = insert_documents(request, name, documents, ordered=ordered, bypass_validation=bypass)
+    else:
+        insert_encrypted = import_late("secantus_server.work.encrypted.writes").insert_encrypted
+        count, errors = insert_encrypted(request, name, documents, information, ordered=ordered, bypass_validation=bypass)
     request.client.usage.inserted += count
     return finish_write(request, {"n": count}, errors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.auth.privileges import Grants
@@ -16,8 +18,8 @@ from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.work.timeseries_updates import update_of_buckets
-from secantus_server.work.update_documents import parse_statement, run_update
-from secantus_server.work.writing import WriteErrors, check_not_view, finish_write, note_failure, statements, stops_at_error
+from secantus_server.work.update_documents import UpdateOutcome, parse_statement, run_update
+from secantus_server.work.writing import WriteErrors, check_explains, check_not_view, finish_write, note_failure, statements, stops_at_error
 
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
@@ -28,6 +30,7 @@ FIELDS = {
     "bypassDocumentValidation": a.boolean(),
     "bypassEmptyTsReplacement": a.boolean(),
     "let": a.document({}),
+    "encryptionInformation": a.document(),
     "sampleId": a.anything(),
 }
 
@@ -70,13 +73,14 @@ def _may_upsert(call: Authorized, grants: Grants) -> bool:
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name, specs = _prepare(request, args)
+    run = run_update if args["encryptionInformation"] is None else _encrypted(args, specs)
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
         request.statement = index
         try:
-            outcome = run_update(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
+            outcome = run(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
             note_failure(request, errors, index, error)
             if stops_at_error(request, args["ordered"]):
@@ -96,8 +100,16 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, reply, errors)
 
 
+def _encrypted(args: dict[str, Any], specs: list[dict[str, Any]]) -> Callable[..., UpdateOutcome]:
+    """Return the function that runs a statement on an encrypted collection."""
+    writes = import_late("secantus_server.work.encrypted.writes")
+    writes.check_one_statement(specs)
+    return partial(writes.update_encrypted, information=args["encryptionInformation"])
+
+
 @explains("update")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
+    check_explains(args)
     explain_writes = import_late("secantus_server.work.explain_writes")
     name, specs = _prepare(request, args)
     spec = explain_writes.only_statement(specs, "update")

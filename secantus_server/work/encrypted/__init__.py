@@ -1,0 +1,1 @@
+"""Commands with `encryptionInformation`, which Queryable Encryption sends: their queries, their writes and the state collections."""

@@ -144,13 +144,20 @@ class PlanNotes:
     @property
     def latest(self) -> Examined:
         """The number of keys and documents that the current command has examined, without the cursor's earlier commands."""
-        total = self.result()[0]
-        return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
+        return self.latest_result()[0]
 
     @property
     def stages(self) -> tuple[ScanName, ...]:
         """The scan stages of all plans, without duplicates."""
         return self.result()[1]
+
+    def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:
+        """Return the counts of the current command, without the cursor's earlier commands, and the scan stages of all plans."""
+        further = self._further
+        if further is None:
+            return _result_of(self.first)
+        total, stages = self.result()
+        return total if further.before is NONE_EXAMINED else subtracted(total, further.before), stages
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""

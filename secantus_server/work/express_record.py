@@ -16,7 +16,6 @@ from secantus_server.query.point import MeasuredLookup
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
 
-
 Counts = tuple[int, int, int, int]
 # Creates a named tuple from a tuple of its values, without running Python code.
 _new_tuple = tuple.__new__

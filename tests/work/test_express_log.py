@@ -45,7 +45,9 @@ def test_both_paths_log_the_same_in_transactions(sides: tuple[Side, Side]) -> No
 def test_both_paths_log_the_plan_of_a_write_conflict(sides: tuple[Side, Side]) -> None:
     one, other = Numbered(), Numbered(OTHER)
     own, general = logs_of(
-        sides, [one.update({"_id": 1}, {"$set": {"n": 1}}), other.find({"_id": 2}), other.update({"_id": 1}, {"$set": {"n": 2}})], failing=2
+        sides,
+        [one.update({"_id": 1}, {"$set": {"n": "one"}}), other.find({"_id": 2}), other.update({"_id": 1}, {"$set": {"n": "other"}})],
+        failing=2,
     )
     assert own == general
     assert (own[2]["error"], own[2]["plan_summary"], own[2]["docs_examined"]) == ("WriteConflict", "EXPRESS_IXSCAN { _id: 1 }", 1)

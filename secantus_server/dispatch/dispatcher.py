@@ -179,6 +179,8 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
     if unfinished is not None and unfinished.error is not None:
+        if unfinished.lookup is not None:
+            operation.note_plan(unfinished.lookup)
         raise unfinished.error
 
 

@@ -57,28 +57,22 @@ class ExpressCall(NamedTuple):
     """A command that the express lane (the fast path for simple commands) has run.
 
     Arguments:
-        client: the connection.
         raw: the command's message.
-        name: the command's name.
+        names: the names of the command and of its collection, which is empty for a command without one.
         db: the command's database.
-        target: the name of the command's collection, or None.
         seconds: the command's working time.
         index: the index in which the command looked its document up, or None.
-        is_scan: whether the command read the whole collection.
-        examined: the numbers of index keys and documents that the command examined.
+        examined: the numbers of index keys and documents that the command examined, and of whole collections that it read.
         returned: the number of documents in the reply.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
 
-    client: ClientInfo
     raw: bytes
-    name: str
+    names: tuple[str, str]
     db: str
-    target: str | None
     seconds: float
     index: Any
-    is_scan: bool
-    examined: tuple[int, int]
+    examined: tuple[int, int, int]
     returned: int
     batch_bytes: int
 
@@ -110,10 +104,13 @@ class Interceptor:
             outcome: the command's reply or its error.
         """
 
-    def after_express(self, call: ExpressCall) -> None:
+    def after_express(self, client: ClientInfo, call: ExpressCall) -> None:
         """Run after a command of the express lane (the fast path), which calls neither `before` nor `after`.
 
         An active interceptor that acts on every command disables the express lane, unless it overrides this method.
+
+        Arguments:
+            client: the connection.
         """
 
 
@@ -130,7 +127,7 @@ class Lane(NamedTuple):
     is_open: bool
     threshold_s: float
     late: tuple[Callable[[Call, Outcome], None], ...]
-    logs: tuple[Callable[[ExpressCall], None], ...]
+    logs: tuple[Callable[[ClientInfo, ExpressCall], None], ...]
 
 
 def _is_overridden(interceptor: Interceptor, name: str) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.interceptors import Call, ExpressCall, Interceptor, Outcome
 from secantus_server.errors import CommandError
-from secantus_server.work.command_records import CommandEntry, CommandRecord, express_entry
+from secantus_server.work.command_records import LONGEST_KEPT, CommandEntry, CommandRecord, express_entry
 
 # The commands that drivers send on their own: heartbeats, logins and ends of sessions.
 OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
@@ -17,11 +15,8 @@ _PLANNED = frozenset(
 )
 #: The maximum number of commands in the log. Commands beyond it are only counted.
 MOST_ENTRIES = 100_000
-
-
-def _notes(call: Call) -> Any:
-    """Return the plan notes (the recorded query plans) of a command, or None if absent."""
-    return call.operation.notes if call.name in _PLANNED else None
+#: The maximum size in bytes of the logged messages. Commands beyond it are only counted.
+MOST_BYTES = 256 * 1024 * 1024
 
 
 class CommandLog(Interceptor):
@@ -30,12 +25,16 @@ class CommandLog(Interceptor):
     Arguments:
         ignored: commands with this application name or comment are not logged.
 
-    Threads: appending to a list and single operations on a dict are atomic. Only one command at a time uses a cursor.
+    A command of the express lane (the fast path) is logged as the lane reports it. Its entry is made when the log is read.
+
+    Threads: appending to a list, replacing its items and single operations on a dict are atomic. Only one command at a time uses a cursor.
     """
 
     def __init__(self, ignored: str = "") -> None:
         self._ignored = ignored
-        self._entries: list[CommandEntry] = []
+        self._entries: list[CommandEntry | ExpressCall] = []
+        # The size of the logged messages. The commands of several threads may make it inexact.
+        self._bytes = 0
         #: The number of entries that `clear` has dropped. Positions include this number, so that they stay valid.
         self._first = 0
         #: The number of commands that were not logged because the log was full.
@@ -53,24 +52,35 @@ class CommandLog(Interceptor):
 
     def after(self, call: Call, outcome: Outcome) -> None:
         """Log a finished command."""
-        if call.name in OF_DRIVERS or self._is_ignored(call):
+        name = call.name
+        if name in OF_DRIVERS or (self._ignored and self._is_ignored(call)):
             return
-        if call.name == "getMore":
-            entry = self._continued(call, outcome)
+        notes = call.operation.notes if name in _PLANNED else None
+        if name == "getMore":
+            opener = self._cursors.pop(call.body["getMore"], None)
+            entry = CommandEntry(call, outcome, None if opener is None else notes, opener)
         else:
-            entry = CommandEntry(call, outcome, _notes(call), None)
-            if call.name == "killCursors" and entry.error is None:
+            entry = CommandEntry(call, outcome, notes, None)
+        if not isinstance(outcome, CommandError):
+            cursor = outcome.get("cursor")
+            if name == "killCursors":
                 self._forget(call.body["cursors"])
-        self._note_cursor(call, outcome, entry)
-        self._add(entry)
+            elif name in _PLANNED and type(cursor) is dict and cursor.get("id"):
+                # A later getMore on the cursor refers to the entry of the command that opened the cursor.
+                self._cursors[cursor["id"]] = entry.opener or entry
+        raw = call.message.raw
+        self._add(entry, 0 if raw is None else len(raw))
 
-    def after_express(self, call: ExpressCall) -> None:
-        """Log a command of the express lane (the fast path). Such a command never opens a cursor or has a comment."""
-        if not self._ignored or not self._is_own(call.client):
-            self._add(express_entry(call))
+    def after_express(self, client: ClientInfo, call: ExpressCall) -> None:
+        """Log a command of the express lane. Such a command never opens a cursor or has a comment."""
+        if not self._ignored or not self._is_own(client):
+            size = len(call.raw)
+            self._add(call if size <= LONGEST_KEPT else express_entry(call), size)
 
-    def _add(self, entry: CommandEntry) -> None:
-        if len(self._entries) < MOST_ENTRIES:
+    def _add(self, entry: CommandEntry | ExpressCall, size: int) -> None:
+        """Add an entry for a message of the given size, if the log is not full."""
+        if len(self._entries) < MOST_ENTRIES and self._bytes + size <= MOST_BYTES:
+            self._bytes += size
             self._entries.append(entry)
         else:
             self.left_out += 1
@@ -88,20 +98,6 @@ class CommandLog(Interceptor):
             known = self._clients[client.connection_id] = client.application == self._ignored
         return known
 
-    def _continued(self, call: Call, outcome: Outcome) -> CommandEntry:
-        """Return the log entry of a getMore, which refers to the entry of the command that opened the cursor."""
-        opener = self._cursors.pop(call.body["getMore"], None)
-        return CommandEntry(call, outcome, None if opener is None else _notes(call), opener)
-
-    def _note_cursor(self, call: Call, outcome: Outcome, entry: CommandEntry) -> None:
-        """Record which entry opened a cursor, so that later getMore commands on the cursor can refer to the entry."""
-        if call.name not in _PLANNED or isinstance(outcome, CommandError):
-            return
-        cursor = outcome.get("cursor")
-        cursor_id = cursor.get("id") if type(cursor) is dict else 0
-        if cursor_id:
-            self._cursors[cursor_id] = entry.opener or entry
-
     def _forget(self, cursors: list[int]) -> None:
         for cursor in cursors:
             self._cursors.pop(cursor, None)
@@ -112,17 +108,27 @@ class CommandLog(Interceptor):
 
     def records(self, start: int = 0) -> list[CommandRecord]:
         """Return the logged commands from position `start` on."""
-        offset = max(start - self._first, 0)
-        return [CommandRecord(self._first + offset + number, entry) for number, entry in enumerate(self._entries[offset:])]
+        entries, offset = self._entries, max(start - self._first, 0)
+        found = []
+        for position in range(offset, len(entries)):
+            entry = entries[position]
+            if type(entry) is ExpressCall:
+                entry = entries[position] = express_entry(entry)
+            found.append(CommandRecord(self._first + position, entry))
+        return found
 
     def namespaces(self, start: int = 0) -> set[str]:
         """Return the names of the collections in the logged commands from position `start` on."""
-        found = ((entry.db, entry.target) for entry in self._entries[max(start - self._first, 0) :])
-        return {f"{db}.{target}" for db, target in found if type(target) is str}
+        found = set()
+        for entry in self._entries[max(start - self._first, 0) :]:
+            target = (entry.names[1] or 1) if type(entry) is ExpressCall else entry.target
+            if type(target) is str:
+                found.add((entry.db, target))
+        return {f"{db}.{target}" for db, target in found}
 
     def clear(self) -> None:
         """Remove the commands logged so far."""
         self._first += len(self._entries)
         self.left_out = 0
-        self._entries = []
+        self._entries, self._bytes = [], 0
         self._cursors = {}

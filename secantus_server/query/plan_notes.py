@@ -166,8 +166,7 @@ class PlanNotes:
     @property
     def latest(self) -> Examined:
         """The number of keys and documents that the current command has examined, without the cursor's earlier commands."""
-        total = self.result()[0]
-        return total if self._further is None or self._further.before is NONE_EXAMINED else subtracted(total, self._further.before)
+        return self.latest_result()[0]
 
     @property
     def stages(self) -> tuple[ScanName, ...]:
@@ -178,6 +177,14 @@ class PlanNotes:
         """Return the queries whose plans scanned a collection with a filter or sorted in memory."""
         noted = [(self.first, self.query), *([] if self._further is None else self._further.queries)]
         return tuple(_wanted(plan, query) for plan, query in noted if query is not None and _is_slow(plan))
+
+    def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:
+        """Return the counts of the current command, without the cursor's earlier commands, and the scan stages of all plans."""
+        further = self._further
+        if further is None:
+            return _result_of(self.first)
+        total, stages = self.result()
+        return total if further.before is NONE_EXAMINED else subtracted(total, further.before), stages
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""

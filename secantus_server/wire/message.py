@@ -14,10 +14,12 @@ class Unfinished(NamedTuple):
     Arguments:
         error: the error with which the command has failed, so that it must not run again; or None.
         transaction: the session's transaction that the command has begun, or None.
+        lookup: the plan with which the failed command has looked its document up, or None.
     """
 
     error: CommandError | None
     transaction: Any
+    lookup: Any
 
 
 @dataclass(slots=True)

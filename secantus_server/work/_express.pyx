@@ -40,7 +40,7 @@ from secantus_server.storage.tables import RECORDS
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
 from secantus_server.work.collections import create_collection
-from secantus_server.work.express_record import counts_of, log_call, record_slow
+from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_work import failure_of
@@ -171,9 +171,10 @@ cdef class Express:
     cdef int pass_on(self, Operation operation) except -1:
         """Leave the running command to the general path."""
         error = operation.killed if self.failure is None else self.failure
+        lookup = None if self.index is None or self.failure is None else looked_up(self.index)
         if error is not None or self.begun is not None:
-            self.unfinished = Unfinished(error, self.begun)
-        if self.index is not None:
+            self.unfinished = Unfinished(error, self.begun, lookup)
+        if self.index is not None and lookup is None:
             self.index.uses -= 1
         return 0
 

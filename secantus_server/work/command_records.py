@@ -59,23 +59,25 @@ class CommandEntry:
 
     def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None:
         message = call.message
+        raw = message.raw
         self.request_id = message.request_id
         self.name = call.name
         self.db = call.db
         self.target = call.body.get(call.name)
         self.seconds = call.seconds
         self.opener = opener
-        self._raw = message.raw
         self._body: dict[str, Any] | None = None
         self._statements: tuple[list[Any], int] | None = None
         if call.is_concealed:
             self._raw, self._body, self._statements = None, call.operation.body, _NO_STATEMENTS
-        elif self._raw is None or len(self._raw) > LONGEST_KEPT:
+        elif raw is None or len(raw) > LONGEST_KEPT:
             self._raw, self._body = None, call.body
             self._statements = _statements_of(call.name, call.body, message.sequences)
+        else:
+            self._raw = raw
         self.examined: Examined
         self.stages: tuple[ScanName, ...]
-        self.examined, self.stages = _NO_PLANS if notes is None else (notes.latest, notes.stages)
+        self.examined, self.stages = _NO_PLANS if notes is None else notes.latest_result()
         self.wanted: tuple[Wanted, ...] = ()
         if notes is not None and (self.examined[2] or self.examined[4]):
             self.wanted = notes.wanted()
@@ -130,21 +132,22 @@ class CommandEntry:
 def express_entry(call: ExpressCall) -> CommandEntry:
     """Return the entry for a command of the express lane."""
     entry = CommandEntry.__new__(CommandEntry)
-    raw = call.raw
+    raw, (name, target) = call.raw, call.names
     entry.request_id = int.from_bytes(raw[4:8], "little", signed=True)
-    entry.name, entry.db, entry.seconds = call.name, call.db, call.seconds
-    entry.target = 1 if call.target is None else call.target
+    entry.name, entry.db, entry.seconds = name, call.db, call.seconds
+    entry.target = target or 1
     entry.opener = entry.error = None
     entry.unread, entry.wanted = False, ()
     entry._raw, entry._body, entry._statements = raw, None, None
     if len(raw) > LONGEST_KEPT:
         body, sequences = sections_of(raw)
-        entry._raw, entry._body, entry._statements = None, body, _statements_of(call.name, body, sequences)
-    entry.examined, entry.stages = (*call.examined, 0, 0, 0), ()
-    if call.is_scan:
+        entry._raw, entry._body, entry._statements = None, body, _statements_of(name, body, sequences)
+    keys, documents, whole_scans = call.examined
+    entry.examined, entry.stages = (keys, documents, 0, 0, 0), ()
+    if whole_scans:
         entry.stages = WHOLE_SCAN
     elif call.index is not None:
-        entry.stages = (("IXSCAN" if call.name == "aggregate" else "EXPRESS_IXSCAN", call.index.spec["key"]),)
+        entry.stages = (("IXSCAN" if name == "aggregate" else "EXPRESS_IXSCAN", call.index.spec["key"]),)
     entry.n_returned = entry.results = returned = call.returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
     entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0

@@ -11,10 +11,14 @@ from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.usage import Usage
+from secantus_server.index._index import Index
+from secantus_server.query.point import MeasuredLookup
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
 
 Counts = tuple[int, int, int, int]
+# Creates a named tuple from a tuple of its values, without running Python code.
+_new_tuple = tuple.__new__
 
 
 def counts_of(usage: Usage) -> Counts:
@@ -44,14 +48,12 @@ def log_call(
         before: the connection's counts at the command's begin.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
-    name, target = names
     usage = client.usage
-    examined = usage.keys - before[0], usage.documents - before[1]
-    returned = 1 if name == "findAndModify" else usage.returned - before[2]
-    is_scan = usage.whole_scans != before[3]
-    call = ExpressCall(client, raw, name, operation.db, target or None, seconds, index, is_scan, examined, returned, batch_bytes)
+    returned = 1 if names[0] == "findAndModify" else usage.returned - before[2]
+    examined = usage.keys - before[0], usage.documents - before[1], usage.whole_scans - before[3]
+    call = _new_tuple(ExpressCall, (raw, names, operation.db, seconds, index, examined, returned, batch_bytes))
     for log in services.interceptors.lane.logs:
-        log(call)
+        log(client, call)
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
@@ -74,3 +76,13 @@ def record_slow(services: Services, client: ClientInfo, operation: Operation, ra
         outcome["cursor"]["firstBatch"] = RawArray([encode(document) for document in outcome["cursor"]["firstBatch"]])
     for after in services.interceptors.lane.late:
         after(request, outcome)
+
+
+def looked_up(index: Index) -> MeasuredLookup:
+    """Return the plan of a command that has found its document in an index and failed afterwards, for the command's plan notes.
+
+    A lookup that finds nothing does not fail. The plan has neither a collection nor a key, because it has already been executed.
+    """
+    plan = MeasuredLookup.__new__(MeasuredLookup)
+    plan.index, plan.found = index, 1
+    return plan

@@ -34,6 +34,9 @@ class Watch(Protocol):
     def wake(self) -> None:
         """End the `wait` call of another thread early."""
 
+    def settle(self) -> None:
+        """Note that the next command reads all changes itself, so that none need be kept for it."""
+
     def close(self) -> None:
         """Stop watching for commits."""
 

@@ -44,6 +44,15 @@ if TYPE_CHECKING:
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
 
 
+class LaneWait(Protocol):
+    """A getMore in the express lane that waits for data."""
+
+    def wait(self) -> bytes | None:
+        """Wait for the reply, which another thread may send. Return the bytes that are still to be sent; None if the general path must
+        continue the command.
+        """
+
+
 class ExpressLane(Protocol):
     """The interface of the express lane, which is the fast path for the simplest commands of one connection.
 
@@ -53,11 +62,12 @@ class ExpressLane(Protocol):
 
     unfinished: Unfinished | None
 
-    def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
+    def answer(self, raw: bytes, request_ids: Iterator[int], push: Callable[[bytes], int] | None = None) -> bytes | LaneWait | None:
         """Run the command of a message and return the reply. Return None if the general path must run the command.
 
         Arguments:
             request_ids: the message ids for the connection's replies.
+            push: the transport's `push`; None if the command must not wait for data.
         """
 
 

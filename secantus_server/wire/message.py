@@ -14,10 +14,12 @@ class Unfinished(NamedTuple):
     Arguments:
         error: the error with which the command has failed, so that it must not run again; or None.
         transaction: the session's transaction that the command has begun, or None.
+        began: when the command began to wait for data, on the monotonic clock; None if it has not waited.
     """
 
     error: CommandError | None
     transaction: Any
+    began: float | None = None
 
 
 @dataclass(slots=True)

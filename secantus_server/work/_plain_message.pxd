@@ -29,6 +29,7 @@ cdef enum Kind:
     MODIFY
     COUNT
     COMMIT
+    GET_MORE
 
 
 # The parts of a command. An element whose start is NULL is absent.
@@ -49,6 +50,8 @@ cdef struct Parts:
     bint is_whole
     # The limit of a find; 0 for none.
     int32_t limit
+    # How long a getMore waits for documents.
+    int64_t wait_ms
     # One bit for each field that was read and has no Element in this struct.
     uint32_t seen
     # The document sequence.
@@ -69,6 +72,7 @@ cdef class PlainMessage:
     cdef bint read_own(self, const Element* element) noexcept
     cdef bint read_find(self, const Element* element) noexcept
     cdef bint read_modify(self, const Element* element) noexcept
+    cdef bint read_get_more(self, const Element* element) noexcept
     cdef bint read_count(self, const Element* element) noexcept
     cdef bint read_pipeline(self, const Element* pipeline) noexcept
     cdef bint is_complete(self) noexcept

@@ -13,9 +13,6 @@ does when one thread (an event loop) uses many connections.
 
 Clients without sockets (see `net/direct`) take the same turns, but their threads never spin. If the holder of the turn does not call again
 within the patience, the turn is idle; the waiting threads check that themselves.
-
-A getMore of a client in another process does not take the turn, because most such messages only begin to wait for a change stream's next
-event. The writer of that event may be spinning already, and should not have to block.
 """
 
 import os
@@ -27,7 +24,6 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pythread cimport PyThread_type_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
-from libc.string cimport memcmp
 
 from secantus_server.system._clock cimport monotonic_ns
 
@@ -63,11 +59,6 @@ cdef enum:
     # turn changes.
     DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
-    # The position of a command's first element in an OP_MSG: header 16, flags 4, kind 1, document length 4.
-    FIRST_AT = 25
-
-# The type (a 64-bit integer) and the name of the first element of a getMore.
-cdef const char* GET_MORE = b"\x12getMore"
 
 
 cdef class Turn:
@@ -269,11 +260,6 @@ cdef class DirectCaller(Caller):
         self._turn.leave(self)
 
 
-cdef inline bint is_get_more(const char* message, ssize_t size) noexcept nogil:
-    """Return whether a message begins like a getMore. The first bytes of other data may look like that too, which is harmless."""
-    return size > FIRST_AT + 8 and memcmp(message + FIRST_AT, GET_MORE, 9) == 0
-
-
 cdef class Receiver(Caller):
     """The receiving end of one connection. Only the connection's thread may call `receive`.
 
@@ -336,8 +322,7 @@ cdef class Receiver(Caller):
             return b""
         now = monotonic_ns()
         undisturbed = turn.holder is None or turn.holder is self
-        if self.is_own or not is_get_more(self._buffer, got):
-            turn.take(self, now)
+        turn.take(self, now)
         if turn.takes_turns(self, now):
             self.eager = now - began < turn.patience_ns * (LENIENCE if turn.waiting else 1)
         else:

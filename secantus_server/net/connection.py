@@ -157,8 +157,9 @@ class Connection:
         Raises:
             OSError: the connection is broken.
         """
+        express = self._express
         try:
-            data = self._express.answer(raw, self._request_ids, push)
+            data = express.answer(raw, self._request_ids, push)
             if data is not None and type(data) is not bytes:
                 data = data.wait()
         except Exception as error:  # noqa: BLE001 - as in _run.
@@ -169,9 +170,13 @@ class Connection:
         client = self.client
         client.bytes_in += len(raw)
         client.requests += 1
-        if data:
-            self._transport.send(data)
-            client.bytes_out += len(data)
+        try:
+            if data:
+                self._transport.send(data)
+                client.bytes_out += len(data)
+        finally:
+            if express.claims.waiters:
+                express.send_event()
         return True
 
     def answer(self, message: Message, size: int) -> None:

@@ -113,6 +113,10 @@ class Watch:
         """
         return self._signal.leave_waiter(self, waiter)
 
+    def keep(self) -> None:
+        """Begin to keep changes, unless there may have been one since `arm`."""
+        self._signal.keep(self)
+
     def settle(self) -> None:
         """Stop keeping changes. If there were any, the watch has been notified of a commit."""
         self._signal.settle(self)
@@ -190,6 +194,12 @@ class WriteSignal:
                 return kept
             watch.waiter = waiter
         return []
+
+    def keep(self, watch: Watch) -> None:
+        """Begin to keep changes for a watch; see `Watch.keep`."""
+        with self._lock:
+            if not watch.stale:
+                watch.kept = []
 
     def settle(self, watch: Watch) -> None:
         """Stop keeping changes for a watch; see `Watch.settle`."""

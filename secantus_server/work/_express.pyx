@@ -23,10 +23,10 @@ from secantus_server.index._index cimport Index
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait
 
-from secantus_server.bson import RawDocument, decode_unique, encode
+from secantus_server.bson import RawDocument
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.session_statements import begin_transaction, commit_transaction, continue_transaction
 from secantus_server.dispatch.unit_of_work import concerns_store
@@ -71,10 +71,6 @@ def _never():
     raise Unusual()
 
 
-cdef inline str text_of(const Element* element):
-    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
-
-
 cdef class Express:
     """The express lane of one connection. One thread at a time uses it.
 
@@ -115,8 +111,8 @@ cdef class Express:
     # The running statement of a session's transaction, and the transaction's unit of work.
     cdef object statement
     cdef object work
-    # The waiting readers that the running command's commit has found.
-    cdef object claims
+    # The waiting readers that the last command's commit has found; see `send_event`.
+    cdef readonly object claims
     # The error with which the running command has failed, so that the general path must not run it again.
     cdef object failure
 
@@ -176,10 +172,12 @@ cdef class Express:
         finally:
             del self.running[operation.opid]
             self.operation = self.begun = self.failure = None
-            if self.claims.waiters:
-                send_event(self.claims)
         self.finish(operation, name, raw, counts)
         return self.reply.framed(raw, next(request_ids))
+
+    def send_event(self):
+        """Send the event of the last command's change to `claims.waiters`. The caller of `answer` must do so after it has sent the reply."""
+        send_event(self.claims)
 
     cdef object begin_wait(self, bytes raw, request_ids, push):
         cdef StreamWait wait = begin_wait(self, self.reply, self.services, self.client, &self.message.parts, raw, request_ids, push)
@@ -371,7 +369,7 @@ cdef class Express:
         return write
 
     cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
-        cdef list documents = self.documents()
+        cdef list documents = self.message.documents()
         cdef list changes = []
         cdef int count = <int>len(documents)
         self.statements = count
@@ -383,22 +381,6 @@ cdef class Express:
         self.reply.put_int32(b"n", 1, count)
         self.reply.put_optime(self.own_time)
         return self.reply.end()
-
-    cdef list documents(self):
-        """Return the documents of an insert, in the form in which the general path passes them to the writer."""
-        cdef list documents = []
-        cdef Element element
-        cdef const uint8_t* p = self.message.parts.documents
-        if self.message.parts.query.start == NULL:
-            while p < self.message.parts.documents_end:
-                documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
-                p += read_int32(p)
-            return documents
-        p = first_element(self.message.parts.query.value)
-        while next_element(&p, &element):
-            # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
-            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
-        return documents
 
     cdef Index point_index(self, collection):
         """Return the unique index that the query uses, like `query.point.point_index`. Write the lookup key to `self.key`."""
@@ -558,9 +540,7 @@ cdef class Express:
             if write is not None:
                 chain = self.chain_of(unit, write, executed)
             claims = self.claims if len(changes) == 1 and self.oplog.signal.is_watched else None
-            time = self.oplog.commit(
-                unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,), claims=claims
-            )
+            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,), claims=claims)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()

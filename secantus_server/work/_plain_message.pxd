@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from secantus_server.bson._raw cimport Element
+from secantus_server.bson._raw cimport Element, read_int32
 
 cdef enum:
     OP_MSG = 2013
@@ -61,11 +61,18 @@ cdef struct Parts:
     const uint8_t* documents_end
 
 
+cdef inline str text_of(const Element* element):
+    """Return the value of a string that consists of ASCII characters."""
+    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
+
+
 cdef class PlainMessage:
     cdef Parts parts
 
     # Read a message; return 0 unless it is a plain command whose cluster time is not later than `newest`.
     cdef bint read(self, bytes raw, uint64_t newest) except -1
+    # Return the documents of an insert, in the form in which the general path passes them to the writer.
+    cdef list documents(self)
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1
     cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept
     cdef bint read_general(self, const Element* element, uint64_t newest) noexcept

@@ -6,14 +6,14 @@ documents, the commit of a transaction, and a getMore. In a transaction, an inse
 documents and the aggregation with which drivers count documents.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._validate cimport check_whole
 
-from secantus_server.bson import encode
+from secantus_server.bson import decode_unique, encode
 from secantus_server.errors import CommandError
 
 # The second stage of the aggregation that drivers send for count_documents.
@@ -202,6 +202,21 @@ cdef class PlainMessage:
         except CommandError:
             return False
         return self.read_body(p, newest) and self.is_complete()
+
+    cdef list documents(self):
+        cdef list documents = []
+        cdef Element element
+        cdef const uint8_t* p = self.parts.documents
+        if self.parts.query.start == NULL:
+            while p < self.parts.documents_end:
+                documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
+                p += read_int32(p)
+            return documents
+        p = first_element(self.parts.query.value)
+        while next_element(&p, &element):
+            # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
+            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
+        return documents
 
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1:
         """Read the message's only document sequence; return 0 if it is unusual."""

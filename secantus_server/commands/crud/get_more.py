@@ -195,6 +195,9 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
             _check_killed(request, cursor)
             batch = _batch_if_any(request, cursor, watch, args["batchSize"])
             if batch or cursor.exhausted:
+                if cursor.is_plain:
+                    # The express lane can answer the next getMore.
+                    watch.keep()
                 return batch
             left = deadline - clock.monotonic()
             if left <= 0 or not watch.wait(left):

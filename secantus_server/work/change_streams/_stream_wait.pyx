@@ -14,10 +14,10 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int32_t, int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._raw cimport Element, read_int32, read_int64
+from secantus_server.bson._raw cimport read_int64
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts
+from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch.error_labels import label_change_stream_error
@@ -30,10 +30,6 @@ from secantus_server.work.change_streams.cursor import ChangeStreamCursor
 cdef enum:
     # The maximum size of the events that are sent without being read.
     MOST_BYTES = 4194304
-
-
-cdef inline str text_of(const Element* element):
-    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
 
 
 cdef int put_text(Writer out, const char* name, size_t length, str text) except -1:
@@ -186,6 +182,7 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
     if kept is None or (kept and not one.answer(kept)):
+        # The general path reads the events.
         one.watch.wake()
         one.unregister(False)
         return None
@@ -213,8 +210,8 @@ def send_event(claims):
                 sent = one.push(one.rest)
                 one.client.bytes_out += sent
                 one.rest = one.rest[sent:]
-            else:
+        finally:
+            if not one.is_answered:
                 # The general path reads the event.
                 one.watch.wake()
-        finally:
             one.woken.release()

@@ -34,6 +34,12 @@ class Watch(Protocol):
     def wake(self) -> None:
         """End the `wait` call of another thread early."""
 
+    def keep(self) -> None:
+        """Keep the following changes for the next command."""
+
+    def settle(self) -> None:
+        """Note that the next command reads all changes itself, so that none need be kept for it."""
+
     def close(self) -> None:
         """Stop watching for commits."""
 
@@ -59,6 +65,8 @@ class Cursor:
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
+    #: Whether the express lane (the fast path) can answer the cursor's next getMore; see `ChangeStreamCursor.is_plain`.
+    is_plain = False
     #: Whether the node was the primary when the cursor opened a change stream.
     opened_on_primary = True
     exhausted = False

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.topology import Topology
     from secantus_server.dispatch.unit_of_work import HeldStates, SessionWork, UnitOfWork
     from secantus_server.oplog.oplog import Oplog
-    from secantus_server.oplog.write_signal import WriteSignal
+    from secantus_server.oplog.write_signal import Claims, WriteSignal
     from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
@@ -44,20 +44,37 @@ if TYPE_CHECKING:
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
 
 
+class LaneWait(Protocol):
+    """A getMore in the express lane that waits for data."""
+
+    def wait(self) -> bytes | None:
+        """Wait for the reply, which another thread may send. Return the bytes that are still to be sent; None if the general path must
+        continue the command.
+        """
+
+
 class ExpressLane(Protocol):
     """The interface of the express lane, which is the fast path for the simplest commands of one connection.
 
     Attributes:
         unfinished: the state of a command that the express lane started but did not finish, for the general path; or None.
+        claims: the waiting readers that the last command's commit has found.
     """
 
     unfinished: Unfinished | None
 
-    def answer(self, raw: bytes, request_ids: Iterator[int]) -> bytes | None:
+    @property
+    def claims(self) -> Claims: ...
+
+    def send_event(self) -> None:
+        """Answer the waiting readers in `claims`. The caller of `answer` must call this method after it has sent the reply."""
+
+    def answer(self, raw: bytes, request_ids: Iterator[int], push: Callable[[bytes], int] | None = None) -> bytes | LaneWait | None:
         """Run the command of a message and return the reply. Return None if the general path must run the command.
 
         Arguments:
             request_ids: the message ids for the connection's replies.
+            push: the transport's `push`; None if the command must not wait for data.
         """
 
 

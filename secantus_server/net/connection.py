@@ -6,6 +6,7 @@ This is the only place where an exception becomes a reply.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.dispatcher import dispatch, error_reply
@@ -49,10 +50,11 @@ class Connection:
         # Only a server with access control limits the length of messages; other servers use the receiver without that check,
         # which is faster.
         receive = self._receive if self._services.access is None else self._receive_checked
+        push = self._transport.push
         try:
             while (received := receive()) is not None:
                 header, raw = received
-                if not self.answer_express(raw):
+                if not self.answer_express(raw, push):
                     self.answer(parse_message(header, raw), header.length)
         except ENDING as error:
             self.note_end(error)
@@ -146,14 +148,20 @@ class Connection:
                 raise ProtocolError(f"received a message of {size} bytes, once decompressed, before authentication")
         return received
 
-    def answer_express(self, raw: bytes) -> bool:
+    def answer_express(self, raw: bytes, push: Callable[[bytes], int] | None = None) -> bool:
         """Answer a message on the express lane, the fast path for simple commands. Return False if the general path must run the command.
+
+        Arguments:
+            push: the transport's `push` if the command may wait for data and another thread may send its reply, otherwise None.
 
         Raises:
             OSError: the connection is broken.
         """
+        express = self._express
         try:
-            data = self._express.answer(raw, self._request_ids)
+            data = express.answer(raw, self._request_ids, push)
+            if data is not None and type(data) is not bytes:
+                data = data.wait()
         except Exception as error:  # noqa: BLE001 - as in _run.
             message = parse_message(parse_header(raw), raw)
             data = build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
@@ -162,8 +170,13 @@ class Connection:
         client = self.client
         client.bytes_in += len(raw)
         client.requests += 1
-        self._transport.send(data)
-        client.bytes_out += len(data)
+        try:
+            if data:
+                self._transport.send(data)
+                client.bytes_out += len(data)
+        finally:
+            if express.claims.waiters:
+                express.send_event()
         return True
 
     def answer(self, message: Message, size: int) -> None:

@@ -65,6 +65,7 @@ class DirectTransport:
         self._output_ended = False
         #: Called in any thread after each reply and at the end of the connection, or None.
         self.on_reply: Callable[[], None] | None = None
+        self.push: Callable[[bytes], int] | None = self._push
 
     @property
     def is_busy(self) -> bool:
@@ -132,6 +133,16 @@ class DirectTransport:
                 self._changed.notify_all()
                 self._tell()
                 self._changed.wait_for(lambda: len(self._replies) < MOST_UNREAD or self._output_ended)
+
+    def _push(self, data: bytes) -> int:
+        """Append a reply without waiting, as `Transport.push` does."""
+        if self._output_ended:
+            return 0
+        self._replies.append(data)
+        with self._changed:
+            self._changed.notify_all()
+            self._tell()
+        return len(data)
 
     def _tell(self) -> None:
         told = self.on_reply

@@ -46,6 +46,14 @@ class PlainTransport:
         # The client's end of a Unix domain socket has no address by which it could be found in this process.
         self.receive = Receiver(sock, turn, not sock.is_unix and is_own_process(sock.fileno())).receive
         self.send = sock.sendall
+        self.push: Callable[[bytes], int] | None = self._push
+
+    def _push(self, data: bytes) -> int:
+        """Send as many bytes as possible without waiting, as `Transport.push` does."""
+        try:
+            return self._sock.send(data, _socket.MSG_DONTWAIT)
+        except OSError:
+            return 0
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
         """Wait for `size` bytes and return them, as `Transport.receive_exactly` does."""

@@ -59,6 +59,7 @@ class TlsTransport:
         self._start = b""
         self.receive = self._receive_first
         self.send = below.send
+        self.push: Callable[[bytes], int] | None = None
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
         """Wait for `size` bytes and return them, as `Transport.receive_exactly` does."""

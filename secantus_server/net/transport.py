@@ -6,6 +6,7 @@ implementation for a connection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -18,6 +19,11 @@ class Transport(Protocol):
     the descriptor for another connection. The constructor runs in the accept thread and must not block, so the first `receive`
     or `receive_exactly` performs the TLS handshake.
     """
+
+    #: Send as many bytes as possible without waiting, and return their number. A broken connection counts as full, so no error is raised.
+    #: Any thread may call this function while the serving thread uses neither the transport nor this function. None if the transport
+    #: cannot do this.
+    push: Callable[[bytes], int] | None
 
     def receive(self) -> bytes:
         """Wait for at least one byte, then return all available bytes. At the end of the stream, return an empty value.

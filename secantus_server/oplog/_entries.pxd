@@ -11,5 +11,6 @@ cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1
 cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1
 cdef uint8_t letter_of(str op) except 0
 cdef int put_op(Writer out, uint8_t letter) except -1
+cdef int put_change(Writer out, tuple change) except -1
 cdef int put_id(Writer out, const uint8_t* document) except -1
 cdef int put_previous(Writer out, uint64_t stamp) except -1

@@ -26,7 +26,7 @@ from secantus_server.oplog.retention import (
     retention_of,
     saved_retention,
 )
-from secantus_server.oplog.write_signal import WriteSignal
+from secantus_server.oplog.write_signal import Claims, WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.storage.lifetime import Lifetime, check_alive, end_all
 from secantus_server.system._threads import Lock
@@ -188,6 +188,7 @@ class Oplog:
         *,
         written: Iterable[Lifetime] = (),
         ended: Iterable[Lifetime] = (),
+        claims: Claims | None = None,
     ) -> Timestamp:
         """Write oplog entries and commit the transaction of a recovery unit.
 
@@ -197,6 +198,7 @@ class Oplog:
             chain: the additional fields of a retryable write's entries, or None for any other write.
             written: the lifetimes of the collections whose documents the transaction has changed.
             ended: the lifetimes of the collections that the transaction drops.
+            claims: collects the waiting readers that the caller answers; only for a commit of one change.
 
         Returns:
             the timestamp of the last entry.
@@ -210,14 +212,22 @@ class Oplog:
         with self._lock:
             check_alive(written)
             if self._enabled and count:
-                self._commit_logged(unit, entries, writes, chain, count)
+                self._commit_logged(unit, entries, writes, chain, count, claims)
             else:
                 unit.commit()
                 self.signal.publish(entries, writes)
             end_all(ended)
             return self.newest
 
-    def _commit_logged(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], chain: Chain | None, count: int) -> None:
+    def _commit_logged(
+        self,
+        unit: RecoveryUnit,
+        entries: list[Entry],
+        writes: Sequence[Writes],
+        chain: Chain | None,
+        count: int,
+        claims: Claims | None,
+    ) -> None:
         """Write oplog entries and commit. The caller must hold `_lock`.
 
         Arguments:
@@ -235,7 +245,10 @@ class Oplog:
                 written += append_changes(unit, identity, changes, stamp, now_ms, chain)
                 stamp += len(changes)
         unit.commit()
-        self.signal.publish(entries, writes)
+        if claims is not None:
+            identity, changes = writes[0]
+            claims.change = seconds << 32 | increment, now_ms, identity, changes[0]
+        self.signal.publish(entries, writes, claims)
         self._untrimmed_bytes += written
         self._publish_time(seconds, increment + count - 1)
 

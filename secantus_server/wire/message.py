@@ -15,11 +15,13 @@ class Unfinished(NamedTuple):
         error: the error with which the command has failed, so that it must not run again; or None.
         transaction: the session's transaction that the command has begun, or None.
         lookup: the plan with which the failed command has looked its document up, or None.
+        began: when the command began to wait for data, on the monotonic clock; None if it has not waited.
     """
 
     error: CommandError | None
     transaction: Any
-    lookup: Any
+    lookup: Any = None
+    began: float | None = None
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. It
 also does so in a session's transaction, and commits such transactions. Outside transactions, it also finds or counts all documents of a
-small collection. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
+small collection, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
 than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
@@ -23,9 +23,10 @@ from secantus_server.index._index cimport Index
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
+from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait
 
-from secantus_server.bson import RawDocument, decode_unique, encode
+from secantus_server.bson import RawDocument
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.session_statements import begin_transaction, commit_transaction, continue_transaction
 from secantus_server.dispatch.unit_of_work import concerns_store
@@ -34,11 +35,13 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index._index import ident_prefix
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog._rows import Chain
+from secantus_server.oplog.write_signal import Claims
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
 from secantus_server.storage.tables import RECORDS
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
+from secantus_server.work.change_streams._stream_wait import send_event
 from secantus_server.work.collections import create_collection
 from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
 from secantus_server.work.express_update import parse_operators
@@ -66,10 +69,6 @@ class Unusual(Exception):
 def _never():
     """Raise Unusual. A stand-in for functions that only the general path may call: a new timestamp, the newest RecordId."""
     raise Unusual()
-
-
-cdef inline str text_of(const Element* element):
-    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
 
 
 cdef class Express:
@@ -112,6 +111,8 @@ cdef class Express:
     # The running statement of a session's transaction, and the transaction's unit of work.
     cdef object statement
     cdef object work
+    # The waiting readers that the last command's commit has found; see `send_event`.
+    cdef readonly object claims
     # The error with which the running command has failed, so that the general path must not run it again.
     cdef object failure
 
@@ -132,17 +133,23 @@ cdef class Express:
         self.message = PlainMessage.__new__(PlainMessage)
         self.reply = ReplyWriter(services.oplog, services.topology)
         self.key = Writer.__new__(Writer)
+        self.claims = Claims()
 
-    def answer(self, bytes raw not None, request_ids):
+    def answer(self, bytes raw not None, request_ids, push=None):
         """Run the command of a message; return the reply, or None if the general path must run the command.
+
+        A getMore has no reply yet. Its result is a `StreamWait`, whose method `wait` returns the reply.
 
         Arguments:
             request_ids: the iterator of ids for the connection's replies.
+            push: sends the reply of a getMore (see `net.transport.Transport`); None if the lane must not wait.
         """
         cdef Operation operation
         cdef str db, name
         if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
             return None
+        if self.message.parts.kind == GET_MORE:
+            return None if push is None else self.begin_wait(raw, request_ids, push)
         if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
             return None
         db, name = text_of(&self.message.parts.db), "" if self.message.parts.kind == COMMIT else text_of(&self.message.parts.name)
@@ -168,6 +175,16 @@ cdef class Express:
         self.finish(operation, name, raw, counts)
         return self.reply.framed(raw, next(request_ids))
 
+    def send_event(self):
+        """Send the event of the last command's change to `claims.waiters`. The caller of `answer` must do so after it has sent the reply."""
+        send_event(self.claims)
+
+    cdef object begin_wait(self, bytes raw, request_ids, push):
+        cdef StreamWait wait = begin_wait(self, self.reply, self.services, self.client, &self.message.parts, raw, request_ids, push)
+        if wait is None or wait.is_answered:
+            return None if wait is None else wait.rest
+        return None if not self.is_clear() and wait.end() else wait
+
     cdef int pass_on(self, Operation operation) except -1:
         """Leave the running command to the general path."""
         error = operation.killed if self.failure is None else self.failure
@@ -187,7 +204,7 @@ cdef class Express:
         settings = services.settings
         if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
             return False
-        return self.message.parts.kind in (FIND, COUNT) or self.message.parts.in_transaction or not self.transactions.open
+        return self.message.parts.kind in (FIND, COUNT, GET_MORE) or self.message.parts.in_transaction or not self.transactions.open
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -353,7 +370,7 @@ cdef class Express:
         return write
 
     cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
-        cdef list documents = self.documents()
+        cdef list documents = self.message.documents()
         cdef list changes = []
         cdef int count = <int>len(documents)
         self.statements = count
@@ -365,22 +382,6 @@ cdef class Express:
         self.reply.put_int32(b"n", 1, count)
         self.reply.put_optime(self.own_time)
         return self.reply.end()
-
-    cdef list documents(self):
-        """Return the documents of an insert, in the form in which the general path passes them to the writer."""
-        cdef list documents = []
-        cdef Element element
-        cdef const uint8_t* p = self.message.parts.documents
-        if self.message.parts.query.start == NULL:
-            while p < self.message.parts.documents_end:
-                documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
-                p += read_int32(p)
-            return documents
-        p = first_element(self.message.parts.query.value)
-        while next_element(&p, &element):
-            # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
-            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
-        return documents
 
     cdef Index point_index(self, collection):
         """Return the unique index that the query uses, like `query.point.point_index`. Write the lookup key to `self.key`."""
@@ -539,7 +540,8 @@ cdef class Express:
         try:
             if write is not None:
                 chain = self.chain_of(unit, write, executed)
-            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,))
+            claims = self.claims if len(changes) == 1 and self.oplog.signal.is_watched else None
+            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,), claims=claims)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()

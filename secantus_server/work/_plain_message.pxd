@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from secantus_server.bson._raw cimport Element
+from secantus_server.bson._raw cimport Element, read_int32
 
 cdef enum:
     OP_MSG = 2013
@@ -29,6 +29,7 @@ cdef enum Kind:
     MODIFY
     COUNT
     COMMIT
+    GET_MORE
 
 
 # The parts of a command. An element whose start is NULL is absent.
@@ -49,6 +50,8 @@ cdef struct Parts:
     bint is_whole
     # The limit of a find; 0 for none.
     int32_t limit
+    # How long a getMore waits for documents.
+    int64_t wait_ms
     # One bit for each field that was read and has no Element in this struct.
     uint32_t seen
     # The document sequence.
@@ -58,17 +61,25 @@ cdef struct Parts:
     const uint8_t* documents_end
 
 
+cdef inline str text_of(const Element* element):
+    """Return the value of a string that consists of ASCII characters."""
+    return (<const char*>element.value + 4)[: read_int32(element.value) - 1].decode("ascii")
+
+
 cdef class PlainMessage:
     cdef Parts parts
 
     # Read a message; return 0 unless it is a plain command whose cluster time is not later than `newest`.
     cdef bint read(self, bytes raw, uint64_t newest) except -1
+    # Return the documents of an insert, in the form in which the general path passes them to the writer.
+    cdef list documents(self)
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1
     cdef bint read_body(self, const uint8_t* body, uint64_t newest) noexcept
     cdef bint read_general(self, const Element* element, uint64_t newest) noexcept
     cdef bint read_own(self, const Element* element) noexcept
     cdef bint read_find(self, const Element* element) noexcept
     cdef bint read_modify(self, const Element* element) noexcept
+    cdef bint read_get_more(self, const Element* element) noexcept
     cdef bint read_count(self, const Element* element) noexcept
     cdef bint read_pipeline(self, const Element* pipeline) noexcept
     cdef bint is_complete(self) noexcept

@@ -2,18 +2,18 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, and the commit of a transaction. In a transaction, an insert has one document. Outside transactions, it also accepts a find of all
+documents, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside transactions, it also accepts a find of all
 documents and the aggregation with which drivers count documents.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memset
 
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._validate cimport check_whole
 
-from secantus_server.bson import encode
+from secantus_server.bson import decode_unique, encode
 from secantus_server.errors import CommandError
 
 # The second stage of the aggregation that drivers send for count_documents.
@@ -37,6 +37,10 @@ cdef enum:
     AUTOCOMMIT = 512
     STARTS = 1024
     CURSOR = 2048
+    MAX_TIME = 4096
+    BATCH_SIZE = 8192
+    # How long a getMore waits if it has no time limit; see `commands.crud.get_more`.
+    AWAIT_DATA_MS = 1000
 
 
 cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
@@ -183,7 +187,9 @@ cdef class PlainMessage:
         cdef int32_t size
         if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0:
             return False
-        if p[5] not in (97, 99, 100, 102, 105, 117) or p[4] != (INT32 if p[5] == 99 else STRING):  # a, c, d, f, i, u
+        if p[5] not in (97, 99, 100, 102, 103, 105, 117):  # a, c, d, f, g, i, u
+            return False
+        if p[4] != (INT32 if p[5] == 99 else INT64 if p[5] == 103 else STRING):
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -196,6 +202,21 @@ cdef class PlainMessage:
         except CommandError:
             return False
         return self.read_body(p, newest) and self.is_complete()
+
+    cdef list documents(self):
+        cdef list documents = []
+        cdef Element element
+        cdef const uint8_t* p = self.parts.documents
+        if self.parts.query.start == NULL:
+            while p < self.parts.documents_end:
+                documents.append(PyBytes_FromStringAndSize(<const char*>p, read_int32(p)))
+                p += read_int32(p)
+            return documents
+        p = first_element(self.parts.query.value)
+        while next_element(&p, &element):
+            # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
+            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
+        return documents
 
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1:
         """Read the message's only document sequence; return 0 if it is unusual."""
@@ -243,6 +264,8 @@ cdef class PlainMessage:
             parts.kind = COUNT
         elif named(&parts.name, b"commitTransaction", 17):
             parts.kind = COMMIT
+        elif named(&parts.name, b"getMore", 7):
+            parts.kind, parts.wait_ms = GET_MORE, AWAIT_DATA_MS
         else:
             return False
         while next_element(&cursor, &element):
@@ -282,6 +305,8 @@ cdef class PlainMessage:
             return self.read_modify(element)
         if parts.kind == COUNT:
             return self.read_count(element)
+        if parts.kind == GET_MORE:
+            return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, ARRAY)
         return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
@@ -307,6 +332,20 @@ cdef class PlainMessage:
         if named(element, b"upsert", 6):
             return is_first(parts, UPSERT) and is_false(element)
         return named(element, b"remove", 6) and is_first(parts, REMOVE) and is_false(element)
+
+    cdef bint read_get_more(self, const Element* element) noexcept:
+        cdef Parts* parts = &self.parts
+        if named(element, b"collection", 10):
+            return keep(&parts.query, element, STRING)
+        if named(element, b"maxTimeMS", 9) and (element.type == INT32 or element.type == INT64):
+            parts.wait_ms = read_int32(element.value) if element.type == INT32 else read_int64(element.value)
+            return is_first(parts, MAX_TIME) and 0 < parts.wait_ms <= 2147483647
+        return (
+            named(element, b"batchSize", 9)
+            and is_first(parts, BATCH_SIZE)
+            and element.type == INT32
+            and read_int32(element.value) > 0
+        )
 
     cdef bint read_count(self, const Element* element) noexcept:
         if named(element, b"pipeline", 8):
@@ -344,6 +383,10 @@ cdef class PlainMessage:
             return False
         if parts.kind == COMMIT:
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+        if parts.kind == GET_MORE:
+            if parts.documents != NULL or parts.number.start != NULL:
+                return False
+            return is_own_database(&parts.db) and is_plain_name(&parts.query)
         if not is_own_database(&parts.db) or not is_plain_name(&parts.name):
             return False
         if parts.kind == INSERT:

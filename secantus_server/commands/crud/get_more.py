@@ -184,14 +184,20 @@ def _read(request: Request, cursor: Cursor, args: dict[str, Any]) -> list[bytes]
     if watch is None:
         return _next_batch(request, cursor, args["batchSize"])
     operation, clock = request.operation, request.services.clock
-    began = clock.monotonic()
-    deadline = began + (AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]) / 1000
+    began, unfinished = clock.monotonic(), request.message.unfinished
+    # The command may already have waited in the express lane (the fast path).
+    waits_since = began if unfinished is None or unfinished.began is None else unfinished.began
+    deadline = waits_since + (AWAIT_DATA_MS if args["maxTimeMS"] is None else args["maxTimeMS"]) / 1000
     operation.wake = watch.wake
+    watch.settle()
     try:
         while True:
             _check_killed(request, cursor)
             batch = _batch_if_any(request, cursor, watch, args["batchSize"])
             if batch or cursor.exhausted:
+                if cursor.is_plain:
+                    # The express lane can answer the next getMore.
+                    watch.keep()
                 return batch
             left = deadline - clock.monotonic()
             if left <= 0 or not watch.wait(left):

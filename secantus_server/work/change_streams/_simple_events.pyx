@@ -10,6 +10,7 @@ from libc.string cimport memchr, memcmp, memset
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32, read_int64
+from secantus_server.oplog._entries cimport letter_of, put_change, put_op, put_times
 
 from secantus_server.oplog.resume_tokens import identity_head
 
@@ -82,6 +83,25 @@ def simple_event(bytes entry not None, uint64_t stamp):
         return None
     text = token_text(stamp, identity)
     return document_of(&fields, stamp, kind, text, key), text, identity
+
+
+def entry_of(bytes identity not None, tuple change not None, uint64_t stamp, int64_t wall_ms):
+    """Return the oplog entry of a change as BSON bytes, without the fields of a retryable write.
+
+    Arguments:
+        identity: a BSON document of the collection's `ns` and `ui`.
+        change: see `oplog.Change`.
+        stamp: the entry's timestamp as a 64-bit number.
+        wall_ms: the wall clock time in milliseconds since the epoch.
+    """
+    cdef Writer out = Writer.__new__(Writer)
+    cdef size_t mark = out.open()
+    put_op(out, letter_of(change[0]))
+    out.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
+    put_change(out, change)
+    put_times(out, stamp, wall_ms)
+    out.close(mark)
+    return out.finish()
 
 
 cdef int read_fields(const uint8_t* entry, Fields* fields) except -1:

@@ -51,9 +51,48 @@ class ChangeStreamCursor(Cursor):
 
     def reply_fields(self) -> dict[str, Any]:
         """Return `postBatchResumeToken`, from which a client can resume after this batch."""
+        return {"postBatchResumeToken": {"_data": self.resume_text}}
+
+    @property
+    def resume_text(self) -> str:
+        """The digits of `postBatchResumeToken`."""
         if self._resume_token is None:
             self._resume_token = self._reader.high_water_mark
-        return {"postBatchResumeToken": {"_data": self._resume_token}}
+        return self._resume_token
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether all earlier events were returned, and the next event is the unchanged result of `simple_event`.
+
+        The cursor also belongs to no transaction or snapshot, and its commands have no comment.
+        """
+        return (
+            self.at_end
+            and not self._pipeline.stages
+            and self._left_over is None
+            and not self._split
+            and self._reader.is_plain
+            and self.comment is None
+            and self.transaction is None
+            and self.snapshot is None
+        )
+
+    def expects(self, stamp: int) -> bool:
+        """Return whether the event of the change with this time is still to be returned, and the cursor was not killed."""
+        return self.killed is None and self._reader.expects(stamp)
+
+    def note_event(self, stamp: int, text: str, identity: bytes) -> None:
+        """Record that an event of a plain stream is sent without being read from the oplog; see `is_plain`.
+
+        Arguments:
+            stamp: the time of the event's commit, which consists of one change, as a 64-bit number.
+            text: the event's token as hexadecimal digits.
+            identity: the identity in the token.
+        """
+        self._reader.note_event(Token(stamp, True, 0, False, identity), text)
+        self._resume_token = text
+        self.given += 1
+        self.batches += 1
 
     def pass_over(self, newest: int) -> None:
         """Advance the resume token to the cluster time `newest`. The oplog must contain no events for the stream up to that time."""

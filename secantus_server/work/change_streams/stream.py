@@ -74,6 +74,20 @@ class ChangeStreamReader:
         """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
         self._rows.position = max(self._rows.position, newest)
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether no read operation is left, and `simple_event` may convert the next entry."""
+        return self._is_simple and self._resume is None and not (self._pending or self._events or self.ended)
+
+    def expects(self, stamp: int) -> bool:
+        """Return whether the change with this time is after the position, and was not undone."""
+        return self._rows.position < stamp and not self._services.oplog.is_undone(stamp)
+
+    def note_event(self, token: Token, text: str) -> None:
+        """Advance the position to an event that is the only one of its oplog row, and that was not read; see `is_plain`."""
+        self._rows.position = token.stamp
+        self.token, self.token_text = token, text
+
     def is_undone(self, token: Token) -> bool:
         """Return whether a restore of a snapshot has undone the change of the event with this token."""
         return self._services.oplog.is_undone(token.stamp)

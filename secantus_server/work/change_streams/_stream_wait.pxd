@@ -1,0 +1,39 @@
+# The wait of a change stream's getMore in the express lane: see _stream_wait.pyx.
+
+from secantus_server.dispatch._operation cimport Operation
+from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport Parts
+
+
+cdef class StreamWait:
+    cdef object services
+    cdef object client
+    cdef object lane
+    cdef ReplyWriter reply
+    cdef bytes raw
+    cdef object request_ids
+    cdef object push
+    cdef object cursor
+    cdef object watch
+    cdef Operation operation
+    cdef double began
+    cdef double deadline
+    cdef double seconds
+    # A lock that is held until the wait ends.
+    cdef object woken
+    # Whether the reply was built, and the part of it that could not be sent at once.
+    cdef bint is_answered
+    cdef bytes rest
+
+    # End the wait if no other thread has claimed it; return whether it was ended.
+    cdef bint end(self) except -1
+    cdef object pass_on(self)
+    cdef bytes empty_reply(self, object newest)
+    cdef bytes reply_with(self, list events)
+    cdef int unregister(self, bint done) except -1
+    cdef int finish(self) except -1
+    cdef int answer(self, list kept) except -1
+
+
+# Begin the wait of a getMore, or answer it if there are kept changes; return None, without any effect, if the general path must run the command.
+cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push)

@@ -1,0 +1,217 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The wait of a change stream's getMore in the express lane. The thread that commits the next change sends its event to the client.
+
+Waking a thread takes longer than committing a change, and so does the general path of a getMore. So the committing thread builds the reply
+and sends it over the waiting connection, whose thread wakes up afterwards. This requires a stream without options and stages that has
+returned all earlier events, and a commit of one change that `simple_event` supports. In all other cases, and when the command or its cursor
+is killed, the connection's thread wakes up and runs the command in the general path.
+
+The waiter at the cursor's watch decides who may use the cursor and the transport: whoever takes it from there. The connection's thread uses
+neither until `woken` is released.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport read_int64
+from secantus_server.dispatch._operation cimport Operation
+from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
+
+from secantus_server.differences import CHANGE_STREAM_ROLE
+from secantus_server.dispatch.error_labels import label_change_stream_error
+from secantus_server.errors import CommandError
+from secantus_server.system._threads import Lock
+from secantus_server.wire.message import Unfinished
+from secantus_server.work.change_streams._simple_events import entry_of, simple_event
+from secantus_server.work.change_streams.cursor import ChangeStreamCursor
+
+cdef enum:
+    # The maximum size of the events that are sent without being read.
+    MOST_BYTES = 4194304
+
+
+cdef int put_text(Writer out, const char* name, size_t length, str text) except -1:
+    cdef bytes data = text.encode("ascii")
+    out.put_name(STRING, name, length)
+    out.put_int32(<int32_t>PyBytes_GET_SIZE(data) + 1)
+    return out.put_bytes(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data) + 1)
+
+
+cdef class StreamWait:
+    """A getMore that waits for an event; implements `oplog.write_signal.Waiter`."""
+
+    def wake(self):
+        """Wake the connection's thread, which then continues the command."""
+        self.woken.release()
+
+    def wait(self):
+        """Wait for the reply. The connection's thread calls this method.
+
+        Returns:
+            the bytes that are still to be sent; or None if the general path must continue the command, see `Express.unfinished`.
+        """
+        cdef double left = self.deadline - self.services.clock.monotonic()
+        if not self.woken.acquire(timeout=max(left, 0.0)):
+            # Every commit up to this time has notified the watch.
+            newest = self.services.oplog.newest_stamp
+            if self.watch.withdraw(self):
+                return self.empty_reply(newest)
+            self.woken.acquire()
+        return self.rest if self.is_answered else self.pass_on()
+
+    cdef bint end(self) except -1:
+        if not self.watch.withdraw(self):
+            return False
+        self.unregister(False)
+        return True
+
+    cdef object pass_on(self):
+        """Leave the command to the general path, which waits until the same deadline."""
+        error = self.operation.killed if self.operation.killed is not None else self.cursor.killed
+        if error is not None:
+            label_change_stream_error(error)
+        self.unregister(error is not None)
+        self.lane.unfinished = Unfinished(error, None, began=self.began)
+        return None
+
+    cdef bytes empty_reply(self, newest):
+        """Return the reply at the deadline; None if the general path must continue the command."""
+        cdef bytes data
+        if self.watch.stale or self.operation.killed is not None or self.cursor.killed is not None:
+            return self.pass_on()
+        self.cursor.pass_over(newest)
+        data = self.reply_with([])
+        self.finish()
+        return data
+
+    cdef bytes reply_with(self, list events):
+        """Return the reply with some events, fewer than 100."""
+        cdef ReplyWriter reply = self.reply
+        cdef Writer out = reply.out
+        cdef size_t cursor, inner
+        cdef bytes event
+        cdef int position = 0
+        reply.begin()
+        out.put_name(DOCUMENT, b"cursor", 6)
+        cursor = out.open()
+        out.put_name(ARRAY, b"nextBatch", 9)
+        inner = out.open()
+        for event in events:
+            reply.put_document(position, <const uint8_t*>PyBytes_AS_STRING(event), PyBytes_GET_SIZE(event))
+            position += 1
+        out.close(inner)
+        out.put_name(INT64, b"id", 2)
+        out.put_int64(<int64_t>self.cursor.id)
+        put_text(out, b"ns", 2, self.cursor.namespace)
+        out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
+        inner = out.open()
+        put_text(out, b"_data", 5, self.cursor.resume_text)
+        out.close(inner)
+        out.close(cursor)
+        reply.end()
+        return reply.framed(self.raw, next(self.request_ids))
+
+    cdef int unregister(self, bint done) except -1:
+        """Remove the operation and check the cursor in; close the cursor if `done` is set."""
+        self.operation.wake = self.operation.notes = None
+        self.services.operations.running.pop(self.operation.opid, None)
+        self.services.cursors.give_back(self.cursor, done=done)
+        return 0
+
+    cdef int finish(self) except -1:
+        """End and count the command."""
+        self.unregister(False)
+        db, _, name = self.cursor.namespace.partition(".")
+        self.client.usage.record((db, name, "getMore"), "getmore", self.seconds)
+        return 0
+
+    cdef int answer(self, list kept) except -1:
+        """Build the reply with the events of some changes; return 0 if the general path must read the events."""
+        cdef list events = []
+        cdef int64_t room = MOST_BYTES
+        if self.operation.killed is not None:
+            return 0
+        made = [event_of(change) if self.cursor.expects(change[0]) else None for change in kept]
+        for event in made:
+            room -= 0 if event is None else PyBytes_GET_SIZE(<bytes>event[0])
+            if event is None or room < 0:
+                return 0
+        for (stamp, _, _, _), (document, text, identity) in zip(kept, made):
+            self.cursor.note_event(stamp, text, identity)
+            events.append(document)
+        self.rest = self.reply_with(events)
+        self.client.usage.returned += len(events)
+        self.finish()
+        self.is_answered = True
+        return 1
+
+
+cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
+    cdef StreamWait one
+    cdef Operation operation
+    cdef str db = text_of(&parts.db)
+    interceptors = services.interceptors.lane
+    cursor = services.cursors.peek(read_int64(parts.name.value))
+    if type(cursor) is not ChangeStreamCursor or interceptors.logs or interceptors.threshold_s <= 0:
+        return None
+    if services.release.has(CHANGE_STREAM_ROLE) or not cursor.is_plain or cursor.namespace != f"{db}.{text_of(&parts.query)}":
+        return None
+    operation = Operation(services.clock, services.operations.new_id(), client.connection_id, db, None, (), services.operations.new_notes, raw)
+    if parts.lsid.start != NULL:
+        operation.session = PyBytes_FromStringAndSize(<const char*>parts.lsid.value + 13, 16)
+        services.sessions.use(operation.session)
+    if cursor.session != operation.session:
+        return None
+    try:
+        services.cursors.borrow(cursor.id)
+    except CommandError:
+        return None
+    one = StreamWait.__new__(StreamWait)
+    one.services, one.client, one.lane, one.reply, one.raw = services, client, lane, reply, raw
+    one.request_ids, one.push, one.cursor, one.watch, one.operation = request_ids, push, cursor, cursor.watch, operation
+    one.woken = Lock()
+    one.woken.acquire()
+    one.began = operation.started
+    one.deadline = one.began + parts.wait_ms / 1000.0
+    operation.take_over(cursor.operation)
+    operation.wake = one.watch.wake
+    cursor.last_operation = operation
+    services.operations.running[operation.opid] = operation
+    one.seconds = services.clock.monotonic() - one.began
+    kept = one.watch.leave_waiter(one)
+    if kept is None or (kept and not one.answer(kept)):
+        # The general path reads the events.
+        one.watch.wake()
+        one.unregister(False)
+        return None
+    return one
+
+
+cdef object event_of(tuple kept):
+    """Return the result of `simple_event` for a change."""
+    stamp, wall_ms, identity, change = kept
+    return simple_event(entry_of(identity, change, stamp, wall_ms), stamp)
+
+
+def send_event(claims):
+    """Send the event of a committed change to the waiters that its commit has claimed.
+
+    Arguments:
+        claims: the `oplog.write_signal.Claims` of the commit.
+    """
+    cdef StreamWait one
+    cdef Py_ssize_t sent
+    waiters, claims.waiters = claims.waiters, []
+    for one in waiters:
+        try:
+            if one.answer([claims.change]):
+                sent = one.push(one.rest)
+                one.client.bytes_out += sent
+                one.rest = one.rest[sent:]
+        finally:
+            if not one.is_answered:
+                # The general path reads the event.
+                one.watch.wake()
+            one.woken.release()

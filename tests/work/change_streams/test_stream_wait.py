@@ -1,0 +1,251 @@
+"""A getMore of a change stream that waits in the express lane: who answers it, and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Thread
+from typing import Any
+
+import bson
+import pytest
+from bson import Int64
+from pymongo import MongoClient
+
+from secantus_server.server import SecantusDBServer
+from tests.work.test_express import Document, Side, message
+
+SECOND = 1000
+
+
+class Stream:
+    """A change stream on a connection with the express lane, whose first getMore was answered."""
+
+    def __init__(self, server: SecantusDBServer, writer: Side, pipeline: list[Document] | None = None) -> None:
+        self.side = Side(server, True)
+        self.pushed: list[bytes] = []
+        #: The number of bytes that the transport accepts at once.
+        self.room = 1 << 20
+        stages = [{"$changeStream": {}}, *(pipeline or [])]
+        self.id = self.side.run(message({"aggregate": "c", "pipeline": stages, "cursor": {}}))["cursor"]["id"]
+        writer.run(message({"insert": "c", "documents": [{"first": self.id}]}))
+        assert len(self.side.run(self.get_more())["cursor"]["nextBatch"]) == 1
+
+    def get_more(self, **fields: Any) -> bytes:
+        return message({"getMore": Int64(self.id), "collection": "c", "maxTimeMS": 60 * SECOND, **fields})
+
+    def push(self, data: bytes) -> int:
+        self.pushed.append(data[: self.room])
+        return min(len(data), self.room)
+
+    def ask(self, **fields: Any) -> Any:
+        """Send a getMore. Return its reply, its wait, or None if the general path must run it."""
+        assert self.side.lane is not None
+        return self.side.lane.answer(self.get_more(**fields), self.side.ids, self.push)
+
+
+@pytest.fixture
+def server() -> Iterator[SecantusDBServer]:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server:
+        yield server
+
+
+@pytest.fixture
+def writer(server: SecantusDBServer) -> Side:
+    side = Side(server, True)
+    for name in ("c", "other"):
+        side.run(message({"insert": name, "documents": [{"_id": "zero"}]}))
+        side.run(message({"insert": name, "documents": [{"_id": "one"}]}))
+    return side
+
+
+def write(writer: Side, body: Document, **sequences: list[Document]) -> None:
+    """Run a write, and then send its event, as a connection does."""
+    assert writer.run(message(body, sequences))["ok"] == 1
+    assert writer.lane is not None
+    writer.lane.send_event()
+
+
+def document(data: bytes) -> Document:
+    return bson.decode(data[21:])
+
+
+def batch(data: bytes) -> list[Document]:
+    events: list[Document] = document(data)["cursor"]["nextBatch"]
+    return events
+
+
+WRITES: list[tuple[Document, dict[str, list[Document]]]] = [
+    ({"insert": "c", "documents": [{"_id": 1, "n": 1}]}, {}),
+    ({"insert": "c"}, {"documents": [{"_id": "text", "n": 1}]}),
+    ({"delete": "c"}, {"deletes": [{"q": {"_id": "one"}, "limit": 1}]}),
+]
+
+
+@pytest.mark.parametrize(("body", "sequences"), WRITES)
+def test_the_committing_thread_sends_the_event(
+    server: SecantusDBServer, writer: Side, body: Document, sequences: dict[str, list[Document]]
+) -> None:
+    stream, other = Stream(server, writer), Stream(server, writer, [{"$match": {}}])
+    stream.side.run(stream.get_more())
+    wait = stream.ask()
+    write(writer, body, **sequences)
+    assert wait.wait() == b""
+    general = other.side.run(other.get_more())
+    (sent,) = map(document, stream.pushed)
+    assert sent["cursor"]["nextBatch"] == general["cursor"]["nextBatch"]
+    assert sent["cursor"]["postBatchResumeToken"] == general["cursor"]["postBatchResumeToken"]
+    assert list(sent) == list(general)
+    assert list(sent["cursor"]) == list(general["cursor"])
+
+
+def test_an_event_is_sent_once(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    for number in range(5):
+        wait = stream.ask()
+        write(writer, {"insert": "c", "documents": [{"_id": number}]})
+        assert wait.wait() == b""
+    # An update has no plain event, so the general path reads it.
+    wait = stream.ask()
+    write(writer, {"update": "c"}, updates=[{"q": {"_id": 1}, "u": {"$set": {"n": 2}}}])
+    assert wait.wait() is None
+    (event,) = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+    assert event["operationType"] == "update"
+    assert [one["documentKey"]["_id"] for data in stream.pushed for one in batch(data)] == [0, 1, 2, 3, 4]
+    assert stream.pushed[-1] != b""
+    assert stream.ask() is not None
+
+
+def test_the_connection_sends_what_did_not_fit(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    stream.room = 30
+    wait = stream.ask()
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    assert batch(stream.pushed[0] + wait.wait())[0]["documentKey"] == {"_id": 1}
+
+
+def test_changes_between_two_commands_are_kept(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    for number in range(3):
+        write(writer, {"insert": "c", "documents": [{"_id": number}]})
+    assert [event["documentKey"]["_id"] for event in batch(stream.ask())] == [0, 1, 2]
+    # More changes than are kept.
+    for number in range(3, 40):
+        write(writer, {"insert": "c", "documents": [{"_id": number}]})
+    assert stream.ask() is None
+    events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+    assert [event["documentKey"]["_id"] for event in events] == list(range(3, 40))
+
+
+def test_the_general_path_reads_kept_changes(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    (event,) = stream.side.run(stream.get_more(batchSize=1))["cursor"]["nextBatch"]
+    assert event["documentKey"] == {"_id": 1}
+
+
+def test_an_undone_change_is_not_sent(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    kept = server.services.oplog.newest_stamp
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    server.services.oplog.note_restore(kept)
+    assert stream.ask() is None
+
+
+def test_the_wait_ends_at_its_time_limit(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    before = server.services.oplog.newest_stamp
+    write(writer, {"insert": "other", "documents": [{"_id": 1}]})
+    reply = document(stream.ask(maxTimeMS=1).wait())
+    assert reply["cursor"]["nextBatch"] == []
+    assert reply["cursor"]["id"] == stream.id
+    assert int(reply["cursor"]["postBatchResumeToken"]["_data"][2:18], 16) > before
+    assert server.services.operations.all() == []
+
+
+def test_a_killed_cursor_ends_the_wait(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    writer.run(message({"killCursors": "c", "cursors": [Int64(stream.id)]}))
+    assert wait.wait() is None
+    assert stream.side.run(stream.get_more())["code"] == 237
+    assert stream.side.run(stream.get_more())["code"] == 43
+
+
+def test_a_killed_operation_ends_the_wait(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    (operation,) = server.services.operations.all()
+    assert operation.body["getMore"] == stream.id
+    server.services.operations.kill(operation.opid)
+    assert wait.wait() is None
+    assert stream.side.run(stream.get_more())["code"] == 11601
+    assert server.services.operations.all() == []
+
+
+def test_a_killed_operation_gets_no_event(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    writer.run(message({"insert": "c", "documents": [{"_id": 1}]}))
+    server.services.operations.kill(server.services.operations.all()[0].opid)
+    assert writer.lane is not None
+    writer.lane.send_event()
+    assert wait.wait() is None
+    assert stream.pushed == []
+
+
+def test_a_dropped_collection_ends_the_wait(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    writer.run(message({"drop": "c"}))
+    assert wait.wait() is None
+    events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+    assert [event["operationType"] for event in events] == ["drop", "invalidate"]
+
+
+def test_another_command_cannot_use_the_cursor_meanwhile(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    assert writer.run(stream.get_more())["code"] == 12051
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    assert wait.wait() == b""
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "fields"),
+    [
+        ([{"$match": {}}], {}),
+        ([], {"batchSize": 0}),
+        ([], {"maxTimeMS": 0}),
+        ([], {"collection": "other"}),
+        ([], {"lsid": {"id": bson.Binary(bytes(16), 4)}}),
+        ([], {"comment": "x"}),
+    ],
+)
+def test_other_commands_take_the_general_path(
+    server: SecantusDBServer, writer: Side, pipeline: list[Document], fields: dict[str, Any]
+) -> None:
+    stream = Stream(server, writer, pipeline)
+    assert stream.ask(**fields) is None
+    assert server.services.operations.all() == []
+
+
+def test_a_client_of_a_socket_gets_each_event_once(server: SecantusDBServer) -> None:
+    client: MongoClient[Document]
+    with MongoClient(server.uri) as client, client.shop.c.watch(max_await_time_ms=20 * SECOND) as stream:
+        found: list[tuple[str, Any]] = []
+
+        def read() -> None:
+            while len(found) < 420:
+                event = next(stream)
+                found.append((event["operationType"], event["documentKey"]["_id"]))
+
+        reader = Thread(target=read)
+        reader.start()
+        for number in range(300):
+            client.shop.c.insert_one({"_id": number})
+            if number % 5 == 0:
+                client.shop.c.update_one({"_id": number}, {"$set": {"n": 1}})
+                client.shop.c.delete_one({"_id": number})
+        reader.join(60)
+    kinds = {True: ["insert", "update", "delete"], False: ["insert"]}
+    assert found == [(kind, number) for number in range(300) for kind in kinds[number % 5 == 0]]

@@ -40,17 +40,8 @@ def parse_delete(request: Request, collection: Collection | None, spec: dict[str
     return parse_query(spec["q"], ctx, hint=spec["hint"], limit=limit)
 
 
-def run_delete(
-    request: Request,
-    name: str,
-    spec: dict[str, Any],
-    let: dict[str, Any],
-    rewrite: Callable[[Transaction], dict[str, Any]] | None = None,
-) -> int:
+def run_delete(request: Request, name: str, spec: dict[str, Any], let: dict[str, Any]) -> int:
     """Parse and run a delete statement, and return the number of deleted documents.
-
-    Arguments:
-        rewrite: returns the statement to run instead in a transaction; None means `spec`.
 
     Raises:
         CommandError: if the statement is invalid or the operation was interrupted. Documents already deleted remain deleted.
@@ -65,11 +56,11 @@ def run_delete(
         targets = None
         collection = transaction.catalog.find(request.db, name)
         check_stored(collection)
-        query = parse_delete(request, collection, spec if rewrite is None else rewrite(transaction), let)
+        query = parse_delete(request, collection, spec, let)
         if collection is None:
             return Deleted()
         if query.limit:
-            found = _first(request, transaction, collection, query)
+            found = first_match(request, transaction, collection, query)
         else:
             # Read the first batch in this transaction, because the statement was parsed for the collection of this transaction.
             targets = Targets(services, request.db, name, query, check, stay=False)
@@ -90,7 +81,7 @@ def run_delete(
     return outcome.deleted
 
 
-def _first(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
+def first_match(request: Request, transaction: Transaction, collection: Collection, query: CanonicalQuery) -> list[Found]:
     """Return the first matching document as a list of one item, or an empty list if no document matches."""
     source = plan_of(collection, query)
     first = source.first(transaction.unit, request.operation.check)

@@ -115,6 +115,13 @@ def prepare_pipeline(
     """
     if name is not None and args.get("encryptionInformation") is not None:
         args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+    return _prepare(request, name, args, scope, transaction)
+
+
+def _prepare(
+    request: Request, name: str | None, args: dict[str, Any], scope: ReadScope, transaction: ReadTransaction
+) -> tuple[PipelineContext, Pipeline, str | None]:
+    """Parse a pipeline without encrypted values; see `prepare_pipeline`."""
     collection = transaction.catalog.find(request.db, name) if name is not None else None
     ctx = make_context(request, name, collection, args, scope, transaction)
     if collection is not None and collection.is_timeseries:

@@ -14,10 +14,11 @@ from secantus_server.encryption.payloads import contains_payload
 from secantus_server.encryption.queries import QueryRewriter
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.update import Update, smallest_entry
-from secantus_server.work.delete_documents import run_delete
+from secantus_server.work.delete_documents import Deleted, delete_documents, first_match, parse_delete
 from secantus_server.work.encrypted.reads import NOT_ENCRYPTED, check_information, check_rewritten
 from secantus_server.work.encrypted.state import StateWriter
 from secantus_server.work.insert_documents import Chunk
+from secantus_server.work.retried import stage_retried
 from secantus_server.work.update_documents import OneUpdate, UpdateOutcome, UpdateStatement, parse_statement
 from secantus_server.work.writing import WriteErrors
 
@@ -44,6 +45,7 @@ class StatementRewriter:
         check_information(request.db, name, information, collection)
         if collection is None:
             raise CommandError(NOT_ENCRYPTED, f"The collection {request.db}.{name} does not exist: create it with encryptedFields")
+        self.collection: Collection = collection
         self._state = StateWriter(request, transaction, collection)
         self._fields = EncryptedFields(collection.options["encryptedFields"])
 
@@ -202,16 +204,28 @@ def delete_encrypted(request: Request, name: str, spec: dict[str, Any], let: dic
     """Run a delete statement on an encrypted collection; see `run_delete`.
 
     Raises:
-        CommandError: 2 BadValue for a delete of several documents, and the errors of `run_delete` and `StatementRewriter`.
+        CommandError: 2 BadValue for a delete of several documents, and the errors of `parse_delete` and `StatementRewriter`.
     """
     if spec["limit"] == 0:
         raise CommandError(2, "A multi-document delete is not possible with Queryable Encryption")
 
-    def rewrite(transaction: Transaction) -> dict[str, Any]:
-        check_rewritten({"let": let})
-        return {**spec, "q": StatementRewriter(request, transaction, name, information).query(spec["q"])}
+    check_rewritten({"let": let})
+    if executed_before(request, request.statement, "delete") is not None:
+        return 1
 
-    return run_delete(request, name, spec, let, rewrite)
+    def body(transaction: Transaction) -> Deleted:
+        rewriter = StatementRewriter(request, transaction, name, information)
+        query = parse_delete(request, rewriter.collection, {**spec, "q": rewriter.query(spec["q"])}, let)
+        found = first_match(request, transaction, rewriter.collection, query)
+        outcome = delete_documents(request.services, transaction, rewriter.collection, found, request.operation.check)
+        if request.retry is not None:
+            stage_retried(request, transaction, "delete", outcome.deleted)
+        return outcome
+
+    outcome = request.work.write(body, request.operation.check)
+    if outcome.failure is not None:
+        raise outcome.failure
+    return outcome.deleted
 
 
 def modify_arguments(

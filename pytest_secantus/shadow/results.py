@@ -13,6 +13,9 @@ from secantus_server.bson.values import MISSING, Date
 
 #: Stages that preserve the order of the documents, and the fields by which they are sorted.
 _KEEPING: Final = frozenset(["$limit", "$skip", "$match"])
+#: Stages that return one document for each document that they receive, whichever others they receive. They may follow a limit that is
+#: removed.
+_SINGLY: Final = frozenset(["$limit", "$skip", "$project", "$addFields", "$set", "$unset", "$replaceRoot", "$replaceWith", "$lookup"])
 #: Operators that return arrays without a defined order.
 _LOOSE: Final = (b"$addToSet\x00", b"$setUnion\x00", b"$setIntersection\x00", b"$setDifference\x00")
 
@@ -55,11 +58,12 @@ def without_cut(name: str, command: dict[str, Any]) -> dict[str, Any] | None:
     if name == "find":
         return {key: value for key, value in command.items() if key not in ("limit", "skip", "singleBatch", "batchSize")}
     pipeline = list(command.get("pipeline", ()))
-    while pipeline and next(iter(pipeline[-1]), "") in ("$limit", "$skip"):
-        del pipeline[-1]
-    if any(next(iter(stage), "") in ("$limit", "$skip") for stage in pipeline):
+    names = [next(iter(stage), "") for stage in pipeline]
+    first = next((place for place, stage in enumerate(names) if stage in ("$limit", "$skip")), len(names))
+    if not _SINGLY.issuperset(names[first:]):
         return None
-    return {**command, "pipeline": pipeline, "cursor": {}}
+    whole = [stage for stage, stage_name in zip(pipeline, names, strict=True) if stage_name not in ("$limit", "$skip")]
+    return {**command, "pipeline": whole, "cursor": {}}
 
 
 def _order_of_pipeline(body: dict[str, Any], pipeline: list[dict[str, Any]], loose: bool) -> Order:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 def lines_up_to(

@@ -11,11 +11,10 @@ import struct
 import sys
 import sysconfig
 from _thread import get_ident
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pytest_secantus.driver import messages_noted
 from secantus_server.system._stack import lines_up_to
@@ -28,6 +27,8 @@ MAX_DEPTH: Final = 400
 MAX_LINES: Final = 8
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 9
+#: The number of values before the places in what is noted for a message: the thread, the task and whether the last line is the test's.
+FIXED: Final = 3
 
 Place = tuple[CodeType, int]
 _request_id = struct.Struct("<I").unpack_from
@@ -87,8 +88,9 @@ class Sources:
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
-        # For each message id: the project's lines on the stack, innermost first; whether the last line is the test's; the thread; the task.
-        self._found: dict[int, tuple[Sequence[Place], bool, int, int]] = {}
+        # For each message id: the thread, the task, whether the last line is the test's, and the project's lines on the stack, innermost
+        # first, each as a code object and a line number.
+        self._found: dict[int, tuple[Any, ...]] = {}
 
     def begin(self, test_file: str) -> None:
         """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""
@@ -109,15 +111,15 @@ class Sources:
             frame = sys._getframe(DRIVER_DEPTH)
         except ValueError:
             frame = sys._getframe(2)
-        places, is_test = lines_up_to(frame, self._kinds, _kind_of, TEST, MAX_LINES, MAX_DEPTH)
-        if not places and (place := self._awaiting()) is not None:
-            places, is_test = (place,), True
-        self._found[_request_id(message, 4)[0]] = places, is_test, get_ident(), _task()
+        found = lines_up_to(frame, self._kinds, _kind_of, TEST, MAX_LINES, MAX_DEPTH, get_ident(), _task())
+        if len(found) == FIXED and (place := self._awaiting()) is not None:
+            found = *found[:2], True, *place
+        self._found[_request_id(message, 4)[0]] = found
 
     def of(self, request_id: int) -> Lines:
         """Return the project's source lines that sent a message, each as `file:line`. Return no lines if they are unknown."""
-        places, is_test, thread, task = self._found.get(request_id & 0xFFFFFFFF, ((), False, 0, 0))
-        shown = tuple(self._shown(*place) for place in places)
+        thread, task, is_test, *places = self._found.get(request_id & 0xFFFFFFFF, (0, 0, False))
+        shown = tuple(map(self._shown, places[::2], places[1::2]))
         return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
 
     def _awaiting(self) -> Place | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secantus_server.dispatch.client import ClientInfo
-from secantus_server.dispatch.interceptors import Call, ExpressCall, Interceptor, Outcome
+from secantus_server.dispatch.interceptors import Call, ExpressCall, ExpressValues, Interceptor, Outcome
 from secantus_server.errors import CommandError
 from secantus_server.work.command_records import LONGEST_KEPT, CommandEntry, CommandRecord, express_entry
 
@@ -32,7 +32,7 @@ class CommandLog(Interceptor):
 
     def __init__(self, ignored: str = "") -> None:
         self._ignored = ignored
-        self._entries: list[CommandEntry | ExpressCall] = []
+        self._entries: list[CommandEntry | ExpressValues] = []
         # The size of the logged messages. The commands of several threads may make it inexact.
         self._bytes = 0
         #: The number of entries that `clear` has dropped. Positions include this number, so that they stay valid.
@@ -71,13 +71,13 @@ class CommandLog(Interceptor):
         raw = call.message.raw
         self._add(entry, 0 if raw is None else len(raw))
 
-    def after_express(self, client: ClientInfo, call: ExpressCall) -> None:
+    def after_express(self, client: ClientInfo, call: ExpressValues) -> None:
         """Log a command of the express lane. Such a command never opens a cursor or has a comment."""
         if not self._ignored or not self._is_own(client):
-            size = len(call.raw)
-            self._add(call if size <= LONGEST_KEPT else express_entry(call), size)
+            size = len(call[0])
+            self._add(call if size <= LONGEST_KEPT else express_entry(ExpressCall(*call)), size)
 
-    def _add(self, entry: CommandEntry | ExpressCall, size: int) -> None:
+    def _add(self, entry: CommandEntry | ExpressValues, size: int) -> None:
         """Add an entry for a message of the given size, if the log is not full."""
         if len(self._entries) < MOST_ENTRIES and self._bytes + size <= MOST_BYTES:
             self._bytes += size
@@ -112,8 +112,8 @@ class CommandLog(Interceptor):
         found = []
         for position in range(offset, len(entries)):
             entry = entries[position]
-            if type(entry) is ExpressCall:
-                entry = entries[position] = express_entry(entry)
+            if isinstance(entry, tuple):
+                entry = entries[position] = express_entry(ExpressCall(*entry))
             found.append(CommandRecord(self._first + position, entry))
         return found
 
@@ -121,9 +121,9 @@ class CommandLog(Interceptor):
         """Return the names of the collections in the logged commands from position `start` on."""
         found = set()
         for entry in self._entries[max(start - self._first, 0) :]:
-            target = (entry.names[1] or 1) if type(entry) is ExpressCall else entry.target
+            db, target = (entry[2], entry[3] or 1) if isinstance(entry, tuple) else (entry.db, entry.target)
             if type(target) is str:
-                found.add((entry.db, target))
+                found.add((db, target))
         return {f"{db}.{target}" for db, target in found}
 
     def clear(self) -> None:

@@ -12,8 +12,10 @@ cdef extern from "Python.h":
     int PyFrame_GetLineNumber(PyFrameObject* frame)
 
 
-def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssize_t longest, int deepest):
+def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssize_t longest, int deepest, object thread, object task):
     """Return the places on a stack whose files are of some kind, innermost first, and whether a file of the last kind ended the search.
+
+    The result is one flat tuple, because it is kept for each message: each object that is kept makes the garbage collector run sooner.
 
     Arguments:
         frame: the innermost frame to look at.
@@ -22,13 +24,14 @@ def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssi
         last_kind: the search ends at a file of this kind.
         longest: how many places are returned if there is none.
         deepest: how many frames are looked at.
+        thread, task: values to include in the result.
 
     Returns:
-        the places, each a code object and a line number, in a tuple.
+        the thread, the task, whether a file of the last kind ended the search, and each place's code object and line number.
     """
     cdef PyFrameObject* current = <PyFrameObject*><PyObject*>frame
     cdef PyFrameObject* back
-    cdef list places = []
+    cdef list places = [thread, task, False]
     cdef object code, name, kind
     cdef int left = deepest
     cdef object held = frame
@@ -41,13 +44,15 @@ def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssi
         if kind is None:
             kind = kinds[name] = classify(name)
         if kind:
-            places.append((code, PyFrame_GetLineNumber(current)))
+            places.append(code)
+            places.append(PyFrame_GetLineNumber(current))
             if kind == last_kind:
-                return tuple(places), True
+                places[2] = True
+                return tuple(places)
         back = PyFrame_GetBack(current)
         if back == NULL:
             break
         held = <object><PyObject*>back
         Py_DECREF(held)
         current = back
-    return tuple(places[:longest]), False
+    return tuple(places[: 3 + 2 * longest])

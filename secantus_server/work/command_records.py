@@ -132,22 +132,21 @@ class CommandEntry:
 def express_entry(call: ExpressCall) -> CommandEntry:
     """Return the entry for a command of the express lane."""
     entry = CommandEntry.__new__(CommandEntry)
-    raw, (name, target) = call.raw, call.names
+    raw = call.raw
     entry.request_id = int.from_bytes(raw[4:8], "little", signed=True)
-    entry.name, entry.db, entry.seconds = name, call.db, call.seconds
-    entry.target = target or 1
+    entry.name, entry.db, entry.seconds = call.name, call.db, call.seconds
+    entry.target = call.target or 1
     entry.opener = entry.error = None
     entry.unread, entry.wanted = False, ()
     entry._raw, entry._body, entry._statements = raw, None, None
     if len(raw) > LONGEST_KEPT:
         body, sequences = sections_of(raw)
-        entry._raw, entry._body, entry._statements = None, body, _statements_of(name, body, sequences)
-    keys, documents, whole_scans = call.examined
-    entry.examined, entry.stages = (keys, documents, 0, 0, 0), ()
-    if whole_scans:
+        entry._raw, entry._body, entry._statements = None, body, _statements_of(call.name, body, sequences)
+    entry.examined, entry.stages = (call.keys, call.documents, 0, 0, 0), ()
+    if call.whole_scans:
         entry.stages = WHOLE_SCAN
-    elif call.index is not None:
-        entry.stages = (("IXSCAN" if name == "aggregate" else "EXPRESS_IXSCAN", call.index.spec["key"]),)
+    elif call.key is not None:
+        entry.stages = (("IXSCAN" if call.name == "aggregate" else "EXPRESS_IXSCAN", call.key),)
     entry.n_returned = entry.results = returned = call.returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
     entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0

@@ -6,7 +6,6 @@ from typing import Any
 
 from secantus_server.bson import RawArray, decode, encode
 from secantus_server.dispatch.client import ClientInfo
-from secantus_server.dispatch.interceptors import ExpressCall
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
@@ -17,8 +16,6 @@ from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
 
 Counts = tuple[int, int, int, int]
-# Creates a named tuple from a tuple of its values, without running Python code.
-_new_tuple = tuple.__new__
 
 
 def counts_of(usage: Usage) -> Counts:
@@ -48,10 +45,12 @@ def log_call(
         before: the connection's counts at the command's begin.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
-    usage = client.usage
-    returned = 1 if names[0] == "findAndModify" else usage.returned - before[2]
-    examined = usage.keys - before[0], usage.documents - before[1], usage.whole_scans - before[3]
-    call = _new_tuple(ExpressCall, (raw, names, operation.db, seconds, index, examined, returned, batch_bytes))
+    usage, (name, target) = client.usage, names
+    keys, documents, returned, whole_scans = before
+    keys, documents, whole_scans = usage.keys - keys, usage.documents - documents, usage.whole_scans - whole_scans
+    returned = 1 if name == "findAndModify" else usage.returned - returned
+    key = None if index is None else index.spec["key"]
+    call = raw, name, operation.db, target, seconds, key, keys, documents, whole_scans, returned, batch_bytes
     for log in services.interceptors.lane.logs:
         log(client, call)
 

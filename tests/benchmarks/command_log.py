@@ -1,37 +1,62 @@
-"""The cost of the command log: the processor time of a command in the client's process, measured alternately with and without the log."""
+"""The cost of the command log: the processor time of a command in the client's process, measured alternately with and without the log.
+
+    python -m tests.benchmarks.command_log [--turns N] [--sockets]
+
+The program prints, for each kind of command, its time without the log and the time that the log adds: the difference of the minima, and the
+median of the differences of consecutive turns. On a machine with other load, the minima depend less on that load. With `--sockets`, the
+client is connected through a socket, as in `inprocess`; otherwise directly, as the plugin's clients are.
+
+For the cost of the report, and of the plugin with everything off against an earlier build, see `suites`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pytest_secantus.direct_driver import clients_connected
+from pytest_secantus.driver import OWN_NAME
 from pytest_secantus.sources import Sources
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 
 CALLS = 200
 TURNS = 60
+#: The maximum time that the log may add to a command, in microseconds.
+BAR_US = 10
+
+Call = Callable[[], Any]
+#: The times of a command in microseconds: in turns without and with the log.
+Pairs = list[tuple[float, float]]
 
 
-def added_us(call: Callable[[], Any], server: Any) -> float:
-    """Return the median time in microseconds that the log adds to a call."""
+def times_of(call: Call, server: Any, turns: int) -> Pairs:
+    """Measure a command alternately without and with the log."""
     sources = Sources(Path(__file__).parent)
-    differences = []
-    for _ in range(TURNS):
+    processor_us(call)
+    pairs = []
+    for _ in range(turns):
         plain = processor_us(call)
         sources.begin(__file__)
-        server.log_commands()
+        server.log_commands(OWN_NAME)
         with sources.noted():
             logged = processor_us(call)
         server.stop_logging_commands()
-        differences.append(logged - plain)
-    return statistics.median(differences)
+        pairs.append((plain, logged))
+    return pairs
 
 
-def processor_us(call: Callable[[], Any]) -> float:
+def added_us(pairs: Pairs) -> float:
+    """Return the median time in microseconds that the log adds to a command."""
+    return statistics.median(logged - plain for plain, logged in pairs)
+
+
+def processor_us(call: Call) -> float:
     """Return the processor time per call in microseconds, for client and server together."""
     started = time.process_time()
     for _ in range(CALLS):
@@ -39,17 +64,54 @@ def processor_us(call: Callable[[], Any]) -> float:
     return (time.process_time() - started) / CALLS * 1e6
 
 
-def measure() -> dict[str, float]:
-    """Measure a read by `_id`, a read through a cursor with an index, and an insert."""
+def calls_of(client: Any) -> dict[str, Call]:
+    """Fill the server, and return the measured commands by the names of their figures."""
+    collection, small, other = client.bench.bench, client.bench.small, client.bench.other
+    collection.insert_many(documents(1000))
+    collection.create_index("rank")
+    small.insert_many(documents(20))
+    return {
+        "log_find_one": lambda: collection.find_one({"_id": 5}),
+        "log_find": lambda: list(collection.find({"rank": 5})),
+        "log_find_all": lambda: list(small.find()),
+        "log_count": lambda: small.count_documents({}),
+        "log_aggregate": lambda: list(small.aggregate([{"$match": {"age": {"$gt": 0}}}])),
+        "log_insert": lambda: other.insert_one({"a": 1}),
+        "log_update": lambda: collection.update_one({"_id": 5}, {"$inc": {"age": 1}}),
+        "log_modify": lambda: collection.find_one_and_update({"_id": 6}, {"$inc": {"age": 1}}),
+    }
+
+
+def all_times(turns: int, *, direct: bool) -> dict[str, Pairs]:
+    """Measure all commands, through a socket or with a direct connection."""
     from secantus_server.server import SecantusDBServer
 
-    with SecantusDBServer(port=0, storage_path=":memory:") as server, connect(server.port) as client:
-        collection = client.bench.bench
-        collection.insert_many(documents(1000))
-        collection.create_index("n")
-        calls: dict[str, Callable[[], Any]] = {
-            "log_find_one": lambda: collection.find_one({"_id": 5}),
-            "log_find": lambda: list(collection.find({"n": 5})),
-            "log_insert": lambda: client.bench.other.insert_one({"a": 1}),
-        }
-        return {name: added_us(call, server) for name, call in calls.items()}
+    with ExitStack() as stack:
+        server = stack.enter_context(SecantusDBServer(port=0, storage_path=":memory:"))
+        if direct:
+            stack.enter_context(clients_connected(lambda _address, _options: server.connect_directly(), server.interrupt_thread))
+        client = stack.enter_context(connect(server.port))
+        return {name: times_of(call, server, turns) for name, call in calls_of(client).items()}
+
+
+def measure() -> dict[str, float]:
+    """Return the median time that the log adds to each command of a client that uses a socket."""
+    return {name: added_us(pairs) for name, pairs in all_times(TURNS, direct=False).items()}
+
+
+def main() -> None:
+    """Print the times of all commands."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--sockets", action="store_true")
+    options = parser.parse_args()
+    print(f"{'microseconds':<16} {'without':>9} {'median':>9} {'added':>9} {'median':>9}   (at most {BAR_US})")
+    for name, pairs in all_times(options.turns, direct=not options.sockets).items():
+        without, logged = (min(times) for times in zip(*pairs, strict=True))
+        median, added = statistics.median(plain for plain, _ in pairs), logged - without
+        verdict = "ok" if max(added, added_us(pairs)) <= BAR_US else "MISSED"
+        print(f"{name:<16} {without:9.1f} {median:9.1f} {added:9.1f} {added_us(pairs):9.1f}   {verdict}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,8 +4,6 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
 from secantus_server.wire.message import Unfinished
 
-class Unusual(Exception): ...
-
 class Express:
     unfinished: Unfinished | None
     def __init__(self, services: Services, client: ClientInfo) -> None: ...

@@ -136,7 +136,9 @@ def express_entry(call: ExpressCall) -> CommandEntry:
     if call.is_scan:
         entry.stages = WHOLE_SCAN
     elif call.index is not None:
-        entry.stages = (("IXSCAN" if call.name == "aggregate" else "EXPRESS_IXSCAN", call.index.spec["key"]),)
+        # A unique index on a path with dots is scanned like an index that is not unique.
+        is_lookup = call.name != "aggregate" and call.index.point_path is not None and "." not in call.index.point_path
+        entry.stages = (("EXPRESS_IXSCAN" if is_lookup else "IXSCAN", call.index.spec["key"]),)
     entry.n_returned = entry.results = returned = call.returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
     entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -18,7 +18,13 @@ from secantus_server.work.writing import WriteErrors, check_not_view, finish_wri
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
 
-FIELDS = {"deletes": a.documents(), "ordered": a.strict_boolean(True), "let": a.document({}), "bypassDocumentValidation": a.boolean()}
+FIELDS = {
+    "deletes": a.documents(),
+    "ordered": a.strict_boolean(True),
+    "let": a.document({}),
+    "bypassDocumentValidation": a.boolean(),
+    "collectionUUID": a.uuid(),
+}
 
 _STATEMENT = a.Arguments(
     "delete.deletes",
@@ -44,6 +50,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     for index, spec in enumerate(specs):
         request.statement = index
         try:
+            check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
             count += run_delete(request, name, spec, args["let"])
         except CommandError as error:
             note_failure(request, errors, index, error)

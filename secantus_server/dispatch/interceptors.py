@@ -62,7 +62,8 @@ class ExpressCall(NamedTuple):
         db: the command's database.
         target: the name of the command's collection, which is empty for a command without one.
         seconds: the command's working time.
-        key: the key pattern of the index in which the command looked its document up, or None.
+        key: the key pattern of the index that the command used, or None.
+        is_lookup: whether the command looked one document up in a unique index, as the plan EXPRESS_IXSCAN does.
         keys, documents, whole_scans: the numbers of index keys, documents and whole collections that the command examined.
         returned: the number of documents in the reply.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
@@ -74,6 +75,7 @@ class ExpressCall(NamedTuple):
     target: str
     seconds: float
     key: dict[str, Any] | None
+    is_lookup: bool
     keys: int
     documents: int
     whole_scans: int
@@ -82,7 +84,7 @@ class ExpressCall(NamedTuple):
 
 
 #: The values of an `ExpressCall` in a plain tuple. It costs less to keep, because the garbage collector soon ceases to visit it.
-ExpressValues = tuple[bytes, str, str, str, float, dict[str, Any] | None, int, int, int, int, int]
+ExpressValues = tuple[bytes, str, str, str, float, dict[str, Any] | None, bool, int, int, int, int, int]
 
 
 class Interceptor:

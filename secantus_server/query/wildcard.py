@@ -75,7 +75,7 @@ class ExpandedIndex(Index):
         return [self.path if path == PATH else value for (path, _), value in zip(self.parts, found, strict=True)]
 
 
-def _expanded(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
+def expanded_index(collection: Collection, base: Index, path: str | None, several: bool) -> ExpandedIndex:
     """Return the expanded index for a path, from the collection's cache if possible. An array at a new path invalidates the cached
     object.
     """
@@ -193,7 +193,7 @@ def _candidate(
     by_path = {**plain, PATH: [(Predicate(PATH, paths, True, False, not several), None)]}
     if path is not None and bounding:
         by_path[path] = bounding
-    candidate = make_candidate(_expanded(collection, index, path, several), _PathConditions(conditions, by_path), forced=forced)
+    candidate = make_candidate(expanded_index(collection, index, path, several), _PathConditions(conditions, by_path), forced=forced)
     if candidate is not None and not several:
         # Do not count `$_path`, so that the score is comparable with that of an ordinary index.
         candidate.fixed -= candidate.fixed > list(candidate.index.spec["key"]).index(PATH)

@@ -6,8 +6,6 @@ from secantus_server.oplog.write_signal import Claims
 from secantus_server.wire.message import Unfinished
 from secantus_server.work.change_streams._stream_wait import StreamWait
 
-class Unusual(Exception): ...
-
 class Express:
     unfinished: Unfinished | None
     @property

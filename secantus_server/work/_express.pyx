@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The express lane, which runs the most common commands in their simplest form, from message bytes to reply bytes.
 
-The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, and an insert of a few documents. It
-also does so in a session's transaction, and commits such transactions. Outside transactions, it also finds or counts all documents of a
-small collection, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
+The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality that only one
+index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and commits
+such transactions. Outside transactions, it also finds or counts all documents of a small collection, and lets a getMore wait for a change
+stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
 than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
@@ -13,6 +14,7 @@ after which it must not run again. So the lane's replies are equal to those of t
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memchr
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
@@ -20,8 +22,8 @@ from secantus_server.bson._raw cimport Element, first_element, next_element, rea
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.index._index cimport Index
-from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._express_find cimport scan_collection, scan_index
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait
@@ -32,15 +34,15 @@ from secantus_server.dispatch.session_statements import begin_transaction, commi
 from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._write import CollectionWriter
-from secantus_server.index._index import ident_prefix
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog._rows import Chain
 from secantus_server.oplog.write_signal import Claims
+from secantus_server.query.sole_index import sole_index
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
-from secantus_server.storage.tables import RECORDS
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
+from secantus_server.work._express_find import Unusual
 from secantus_server.work.change_streams._stream_wait import send_event
 from secantus_server.work.collections import create_collection
 from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
@@ -50,25 +52,20 @@ from secantus_server.work.session_work import failure_of
 from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
-    # The lane checks for no interrupt, so it scans only small collections.
-    MOST_COUNTED = 1000
-    # Less than the size of a first batch, so that the reply always contains all documents.
-    MOST_FOUND = 100
-    MOST_FOUND_BYTES = 1048576
+    DOT = 46
 
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
-cdef int RECORDS_TABLE = RECORDS
 cdef object IN_PROGRESS = State.IN_PROGRESS
-
-
-class Unusual(Exception):
-    """Raised for a command that the general path must run."""
 
 
 def _never():
     """Raise Unusual. A stand-in for functions that only the general path may call: a new timestamp, the newest RecordId."""
     raise Unusual()
+
+
+cdef inline str path_of(const Element* field):
+    return field.name[: field.name_len].decode("ascii")
 
 
 cdef class Express:
@@ -99,6 +96,8 @@ cdef class Express:
     cdef public object unfinished
     # The index whose `uses` counter the running command has incremented.
     cdef Index index
+    # The same index as the logs show it.
+    cdef Index shown
     # Whether the running command has committed. If so, the general path must not run it again.
     cdef bint committed
     # The number of statements that the command adds to the counters.
@@ -156,7 +155,7 @@ cdef class Express:
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
-        self.begun = self.failure = None
+        self.begun = self.failure = self.shown = None
         counts = counts_of(self.usage) if self.interceptors.lane.logs else None
         try:
             # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
@@ -383,39 +382,47 @@ cdef class Express:
         self.reply.put_optime(self.own_time)
         return self.reply.end()
 
-    cdef Index point_index(self, collection):
-        """Return the unique index that the query uses, like `query.point.point_index`. Write the lookup key to `self.key`."""
-        cdef Element field
+    cdef Index point_index(self, collection, Element* field):
+        """Return the unique index that the query uses, like `query.point.point_index`, or None. Write the lookup key to `self.key`.
+
+        Arguments:
+            field: receives the query's only field.
+        """
         cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
         cdef Index index
-        next_element(&cursor, &field)
-        path = field.name[: field.name_len].decode("ascii")
+        next_element(&cursor, field)
+        if memchr(field.name, DOT, field.name_len) != NULL:
+            return None
+        path = path_of(field)
         for index in collection.indexes:
             if index.point_path == path and not index.spec.get("hidden"):
                 self.key.clear()
                 self.key.put_bytes(PyBytes_AS_STRING(index.prefix), PyBytes_GET_SIZE(index.prefix))
                 put_key(self.key, field.type, field.value, None)
                 return index
-        raise Unusual()
+        return None
 
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
         """Run a find or a count."""
         self.reply.begin()
         self.reply.begin_batch()
         if self.message.parts.is_whole:
-            self.scan(unit, collection)
+            scan_collection(unit, collection, self.message.parts.kind == COUNT, self.message.parts.limit, self.reply, self.usage)
         else:
             self.find(unit, collection)
         self.reply.end_batch(db, name)
         return self.reply.end()
 
     cdef int find(self, RecoveryUnit unit, collection) except -1:
-        """Append the document that the query matches to the batch, or the count of 1."""
+        """Append the documents that the query matches to the batch, or the count of 1."""
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id
-        cdef Index index = self.point_index(collection)
-        self.index = index
+        cdef Element field
+        cdef Index index = self.point_index(collection, &field)
+        if index is None:
+            return self.find_by_range(unit, collection, &field)
+        self.index = self.shown = index
         if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
             return 0
         if not read_record(unit, collection.ident, record_id, &document, &size):
@@ -425,38 +432,20 @@ cdef class Express:
         self.usage.returned += 1
         return self.reply.put_count(1) if self.message.parts.kind == COUNT else self.reply.put_document(0, document, size)
 
-    cdef int scan(self, RecoveryUnit unit, collection) except -1:
-        """Append all documents of a small collection to the batch, or their count.
+    cdef int find_by_range(self, RecoveryUnit unit, collection, const Element* field) except -1:
+        """Append the documents that the query matches to the batch, if only one index could serve the query.
 
         Raises:
-            Unusual: the collection is large, or its number of documents is unknown.
+            Unusual: the planner must choose, the documents are too many for a batch, or the command is a count.
         """
-        cdef bint counts = self.message.parts.kind == COUNT
-        cdef int limit = self.message.parts.limit
-        cdef Cursor cursor
-        cdef const uint8_t* key
-        cdef const uint8_t* document
-        cdef size_t key_size, size, total = 0
-        cdef int found = 0, code = 0
-        known = collection.document_count.value
-        if known is None or known > MOST_COUNTED or (not counts and known > MOST_FOUND and not 0 < limit <= MOST_FOUND):
+        sole = sole_index(collection, path_of(field)) if self.message.parts.kind == FIND else None
+        if sole is None:
             raise Unusual()
-        cursor = Cursor(unit, RECORDS_TABLE, ident_prefix(collection.ident), ident_prefix(collection.ident + 1), False)
-        while counts or limit == 0 or found < limit:
-            code = cursor.next_raw(&key, &key_size, &document, &size)
-            if code:
-                cursor.fail(code)
-                break
-            total += size
-            if not counts:
-                if found == MOST_FOUND or total > MOST_FOUND_BYTES:
-                    raise Unusual()
-                self.reply.put_document(found, document, size)
-            found += 1
-        self.usage.whole_scans += 1
-        self.usage.documents += found
-        self.usage.returned += found > 0 if counts else found
-        return self.reply.put_count(found) if counts else 0
+        self.index, self.shown = sole.index, sole.shown
+        self.index.uses += 1
+        return scan_index(
+            unit, collection.ident, sole, field, self.key, self.message.parts.limit, self.reply, self.usage, self.operation.check
+        )
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""
@@ -464,10 +453,13 @@ cdef class Express:
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id = 0
-        cdef Index index = self.point_index(collection)
+        cdef Element field
+        cdef Index index = self.point_index(collection, &field)
         cdef bytes old
+        if index is None:
+            raise Unusual()
         update = None if parts.kind == DELETE else self.parsed_update()
-        self.index = index
+        self.index = self.shown = index
         if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
             if parts.kind == MODIFY:
                 raise Unusual()
@@ -584,7 +576,7 @@ cdef class Express:
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
         if counts is not None:
             batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
-            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.index, counts, batch_bytes)
+            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.shown, counts, batch_bytes)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0

@@ -113,13 +113,19 @@ cdef bint is_true(const Element* element) noexcept nogil:
     return element.type == BOOL and element.value[0] == 1
 
 
-cdef bint is_point(const Element* query) noexcept nogil:
-    """Return whether a filter is an equality of one plain field with a value that matches only by equality."""
+cdef bint is_point(const Element* query, bint may_have_dots) noexcept nogil:
+    """Return whether a filter is an equality of one plain field with a value that matches only by equality.
+
+    Arguments:
+        may_have_dots: whether the field may be a path, whose components are plain.
+    """
     cdef Element field
     cdef Element more
     cdef const uint8_t* cursor
     cdef uint32_t i
     cdef uint8_t c
+    # Whether the current component has any character yet.
+    cdef bint is_inner = False
     if query.start == NULL or query.type != DOCUMENT:
         return False
     cursor = first_element(query.value)
@@ -127,13 +133,15 @@ cdef bint is_point(const Element* query) noexcept nogil:
         return False
     if field.type not in (INT32, STRING, OBJECT_ID, INT64, DOUBLE, DATE, BOOL):
         return False
-    if field.name_len == 0:
-        return False
     for i in range(field.name_len):
         c = <uint8_t>field.name[i]
-        if not (97 <= c <= 122 or 65 <= c <= 90 or c == 95 or (i and 48 <= c <= 57)):
+        if c == 46 and is_inner and may_have_dots:
+            is_inner = False
+            continue
+        if not (97 <= c <= 122 or 65 <= c <= 90 or c == 95 or (is_inner and 48 <= c <= 57)):
             return False
-    return True
+        is_inner = True
+    return is_inner
 
 
 cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
@@ -400,7 +408,7 @@ cdef class PlainMessage:
             return False
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
             return False
-        return is_point(&parts.query) or self.is_whole_query()
+        return is_point(&parts.query, parts.kind == FIND) or self.is_whole_query()
 
     cdef bint is_whole_query(self) noexcept:
         """Return whether the command reads all documents, outside transactions."""

@@ -146,7 +146,7 @@ def express_entry(call: ExpressCall) -> CommandEntry:
     if call.whole_scans:
         entry.stages = WHOLE_SCAN
     elif call.key is not None:
-        entry.stages = (("IXSCAN" if call.name == "aggregate" else "EXPRESS_IXSCAN", call.key),)
+        entry.stages = (("EXPRESS_IXSCAN" if call.is_lookup else "IXSCAN", call.key),)
     entry.n_returned = entry.results = returned = call.returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
     entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0

@@ -41,7 +41,7 @@ def log_call(
         raw: the command's message.
         names: the names of the command and of its collection, which is empty for a command without one.
         seconds: the command's working time.
-        index: the index in which the command looked its document up, or None.
+        index: the index that the command used, or None.
         before: the connection's counts at the command's begin.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
@@ -49,8 +49,12 @@ def log_call(
     keys, documents, returned, whole_scans = before
     keys, documents, whole_scans = usage.keys - keys, usage.documents - documents, usage.whole_scans - whole_scans
     returned = 1 if name == "findAndModify" else usage.returned - returned
-    key = None if index is None else index.spec["key"]
-    call = raw, name, operation.db, target, seconds, key, keys, documents, whole_scans, returned, batch_bytes
+    key, is_lookup = None, False
+    if index is not None:
+        key = index.spec["key"]
+        # A unique index on a path with dots is scanned like an index that is not unique.
+        is_lookup = name != "aggregate" and index.point_path is not None and "." not in index.point_path
+    call = raw, name, operation.db, target, seconds, key, is_lookup, keys, documents, whole_scans, returned, batch_bytes
     for log in services.interceptors.lane.logs:
         log(client, call)
 

@@ -11,7 +11,9 @@ ONE = [{"$documents": [{"_id": 1, "a": {"x": 1}}, {"_id": 2, "a": {"y": 2}}]}]
 
 @shows("empty_group_field", before=0, after=15998)
 def group(db: Db) -> int:
-    return code_of(db.aggregate, [*ONE, {"$group": {"_id": None, "": {"$sum": 1}}}])
+    bucket = {"$bucket": {"groupBy": "$_id", "boundaries": [0, 5], "output": {"": {"$sum": 1}}}}
+    codes = {code_of(db.aggregate, [*ONE, stage]) for stage in ({"$group": {"_id": None, "": {"$sum": 1}}}, bucket)}
+    return codes.pop() if len(codes) == 1 else -1
 
 
 @shows("facet_too_large", before=4031700, after=146)

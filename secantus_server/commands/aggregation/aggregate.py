@@ -8,7 +8,7 @@ from secantus_server.auth.privileges import Grants, Requirement
 from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -40,6 +40,7 @@ FIELDS = {
     "unwrappedReadPref": a.anything(),
     "isMapReduceCommand": a.anything(),
     "encryptionInformation": a.document(),
+    "collectionUUID": a.uuid(),
 }
 
 
@@ -76,6 +77,7 @@ def aggregate(request: Request, args: dict[str, Any]) -> Reply:
     batch_size = _batch_size(args)
     if args["cursor"] is None and not args["explain"]:
         raise CommandError(9, "The 'cursor' option is required, except for aggregate with the explain argument")
+    check_collection_uuid(request.services.catalog, request.db, name or "", args["collectionUUID"])
     if args["explain"]:
         if request.body.get("apiStrict"):
             raise CommandError(323, "aggregate with explain:true is not in API Version 1: use the explain command")

@@ -29,6 +29,9 @@ from secantus_server.work.writing import check_not_view
 # The prefix of the temporary collection that MongoDB uses. It limits the length of the collection's name, because the temporary name must
 # not exceed the limit either.
 _TEMPORARY = "tmp00000.convertToCapped."
+# The options that the capped collection keeps. MongoDB's page names only the indexes as not kept, and a conversion that silently ended a
+# collection's validation would let invalid documents in.
+_KEPT = ("validator", "validationLevel", "validationAction", "collation", "changeStreamPreAndPostImages")
 
 
 @command("convertToCapped", lenient=True, is_write=True, privileges=on_collection("convertToCapped"))
@@ -138,7 +141,7 @@ def _copy(
         replaced: the UUID of the collection that the new collection replaces, or None.
     """
     services = request.services
-    options = {"capped": True, "size": int_value(size)}
+    options = {"capped": True, "size": int_value(size), **{name: collection.options[name] for name in _KEPT if name in collection.options}}
     capped = new_collection(services, request.db, name, options)
     transaction.changes.save(capped)
     log_creation(transaction, capped, replaced=replaced)

@@ -10,7 +10,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import on_collection, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -23,7 +23,7 @@ from secantus_server.work.collections import drop_collection, recall
 from secantus_server.work.oplog_collection import is_oplog
 
 
-@command("drop", {}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
+@command("drop", {"collectionUUID": a.uuid()}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))
 def drop(request: Request, args: dict[str, Any]) -> Reply:
     """Drop a collection or view."""
     name = collection_name("drop", request.db, request.body[request.name])
@@ -35,6 +35,7 @@ def drop(request: Request, args: dict[str, Any]) -> Reply:
         return _drop_views(request)
 
     def body(transaction: CatalogTransaction) -> Collection | None:
+        check_collection_uuid(transaction.catalog, request.db, name, args["collectionUUID"])
         collection = transaction.catalog.find(request.db, name)
         if collection is None:
             return None

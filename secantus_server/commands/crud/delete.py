@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -26,6 +26,7 @@ FIELDS = {
     "let": a.document({}),
     "bypassDocumentValidation": a.boolean(),
     "encryptionInformation": a.document(),
+    "collectionUUID": a.uuid(),
 }
 
 _STATEMENT = a.Arguments(
@@ -53,6 +54,7 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
     for index, spec in enumerate(specs):
         request.statement = index
         try:
+            check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
             count += run(request, name, spec, args["let"])
         except CommandError as error:
             note_failure(request, errors, index, error)

@@ -11,7 +11,7 @@ from secantus_server.catalog.view import CatalogView
 from secantus_server.cursors.cursor import Cursor, Watch
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.memory_limits import may_use_disk
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -58,6 +58,7 @@ FIELDS = {
     "let": a.document({}),
     "collation": a.document(),
     "encryptionInformation": a.document(),
+    "collectionUUID": a.uuid(),
 }
 
 
@@ -108,6 +109,8 @@ def _prepare(
 ) -> tuple[Collection | None, CanonicalQuery, Projection | None]:
     """Return the collection or view, the parsed query, and the parsed projection."""
     collection = catalog.find(request.db, name)
+    if args["collectionUUID"] is not None:
+        check_collection_uuid(catalog, request.db, name, args["collectionUUID"])
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     if collection is not None and collection.is_view:
         # Allow all metadata that a view can produce. The exact check happens when the find is parsed as stages of the view's pipeline.

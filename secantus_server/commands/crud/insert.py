@@ -6,14 +6,14 @@ from typing import Any
 
 from secantus_server.bson import encode
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import may_bypass_validation, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.work.insert_documents import insert_documents
-from secantus_server.work.writing import check_statement_count, finish_write, stops_at_error
+from secantus_server.work.writing import WriteErrors, check_statement_count, finish_write, note_failure, stops_at_error
 
 FIELDS = {
     "documents": a.documents(),
@@ -22,6 +22,7 @@ FIELDS = {
     "bypassEmptyTsReplacement": a.boolean(),
     "encryptionInformation": a.document(),
     "$_isTimeseriesUpsert": a.anything(),
+    "collectionUUID": a.uuid(),
 }
 
 
@@ -43,7 +44,12 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
             raise CommandError(40414, "BSON field 'insert.documents' is missing but a required field")
         documents = [encode(document) for document in args["documents"]]
     check_statement_count(len(documents))
-    ordered, bypass = stops_at_error(request, args["ordered"]), args["bypassDocumentValidation"]
+    ordered = stops_at_error(request, args["ordered"])
+    try:
+        check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
+    except CommandError as error:
+        return finish_write(request, {"n": 0}, _failures(request, error, 1 if ordered else len(documents)))
+    bypass = args["bypassDocumentValidation"]
     information = args["encryptionInformation"]
     if information is None:
         count, errors = insert_documents(request, name, documents, ordered=ordered, bypass_validation=bypass)
@@ -52,3 +58,11 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
         count, errors = insert_encrypted(request, name, documents, information, ordered=ordered, bypass_validation=bypass)
     request.client.usage.inserted += count
     return finish_write(request, {"n": count}, errors)
+
+
+def _failures(request: Request, error: CommandError, count: int) -> WriteErrors:
+    """Return the write errors of the first `count` documents, which all failed with the same error."""
+    errors: WriteErrors = []
+    for index in range(count):
+        note_failure(request, errors, index, error)
+    return errors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson.values import MISSING
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, may_bypass_validation, named, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -32,6 +32,7 @@ FIELDS = {
     "let": a.document({}),
     "encryptionInformation": a.document(),
     "sampleId": a.anything(),
+    "collectionUUID": a.uuid(),
 }
 
 _STATEMENT = a.Arguments(
@@ -80,6 +81,7 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
     for index, spec in enumerate(specs):
         request.statement = index
         try:
+            check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
             outcome = run(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
         except CommandError as error:
             note_failure(request, errors, index, error)

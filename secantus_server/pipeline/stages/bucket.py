@@ -22,7 +22,7 @@ from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import GroupMemory
-from secantus_server.pipeline.stages.group import parse_accumulated_field
+from secantus_server.pipeline.stages.group import check_output_name, parse_accumulated_field
 
 EMPTY_DOCUMENT = encode({})
 NO_DEFAULT = object()
@@ -81,6 +81,9 @@ class Bucket(Stage):
             raise CommandError(40198, "$bucket requires 'groupBy' and 'boundaries' to be specified.")
         boundaries = _parse_boundaries(spec, ctx.parse)
         fields = parse_output(spec.get("output"), ctx.parse)
+        for name in fields:
+            # MongoDB runs a $bucket as a $group, whose rules therefore apply.
+            check_output_name(name, ctx.parse)
         if "_id" in fields:
             raise CommandError(15948, "a group's _id may only be specified once")
         return cls(parse_expression(spec["groupBy"], ctx.parse), boundaries, fields, ctx.kept_at_most(ctx.parse.limits.group))

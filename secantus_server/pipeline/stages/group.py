@@ -60,9 +60,8 @@ class Group(Stage):
         for name, value in spec.items():
             if name == "_id":
                 group_id = _parse_id(value, ctx.parse)
-            elif not name and ctx.parse.release.has(EMPTY_GROUP_FIELD):
-                raise CommandError(15998, "FieldPath field names may not be empty strings.")
             else:
+                check_output_name(name, ctx.parse)
                 fields[name] = parse_accumulated_field(name, value, ctx.parse)
         if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
@@ -99,6 +98,16 @@ class Group(Stage):
         if type(self.id) is ObjectNode:
             return Grouper(self.id.children(), self.id.names, starts, self.collation, memory)
         return Grouper([self.id], None, starts, self.collation, memory)
+
+
+def check_output_name(name: str, ctx: ParseContext) -> None:
+    """Raise if the name of an accumulator's field is not allowed.
+
+    Raises:
+        CommandError: 15998 for an empty name since MongoDB 9.0.
+    """
+    if not name and ctx.release.has(EMPTY_GROUP_FIELD):
+        raise CommandError(15998, "FieldPath field names may not be empty strings.")
 
 
 def _parse_id(spec: Any, ctx: ParseContext) -> Expression:

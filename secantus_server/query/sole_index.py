@@ -1,0 +1,67 @@
+"""The choice of an index for an equality if only one index could serve it. The express lane chooses in this way, without the planner.
+
+The choice is the planner's, because there is a single candidate. It depends only on the path, not on the value, so it is cached.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from secantus_server.catalog.collection import Collection
+from secantus_server.index._index import Index
+from secantus_server.index.kinds.wildcard import has_path
+from secantus_server.query.bounds import point
+from secantus_server.query.wildcard import expanded_index
+
+# Upper bound on the paths that a collection caches.
+MAX_PATHS = 200
+
+
+class SoleIndex(NamedTuple):
+    """The only index that could serve an equality between a path and a plain value. Its bounds are exact.
+
+    Arguments:
+        index: the index whose entries are read.
+        shown: the index as explain and the logs show it: the expanded index for a wildcard index.
+        start: the bytes with which the keys of the path's entries begin, before the value.
+        is_descending: whether the value's key is inverted.
+    """
+
+    index: Index  # type: ignore[assignment] # hides tuple.index, which nothing needs
+    shown: Index
+    start: bytes
+    is_descending: bool
+
+
+def sole_index(collection: Collection, path: str) -> SoleIndex | None:
+    """Return the only index that could serve an equality, or None if the planner must choose.
+
+    Arguments:
+        path: the path of a comparison without a collation. It has no component that may be an array index.
+    """
+    known = collection.sole_indexes
+    if path not in known:
+        if len(known) >= MAX_PATHS:
+            known.clear()
+        found = known[path] = _find(collection, path)
+        return found
+    return known[path]  # type: ignore[no-any-return]
+
+
+def _find(collection: Collection, path: str) -> SoleIndex | None:
+    found = [index for index in collection.indexes if not index.hidden and _could_serve(index, path)]
+    if len(found) != 1 or found[0].partial_filter is not None or "collation" in found[0].spec:
+        return None
+    index = found[0]
+    if index.kind.has_wildcard:
+        if len(index.spec["key"]) > 1:
+            return None
+        shown = expanded_index(collection, index, path, False)
+        return SoleIndex(index, shown, point(path, None).low, shown.parts[1][1] < 0)
+    return SoleIndex(index, index, b"", index.parts[0][1] < 0) if index.kind.is_ordered else None
+
+
+def _could_serve(index: Index, path: str) -> bool:
+    if index.kind.has_wildcard:
+        return path in index.spec["key"] or has_path(index.spec, path)
+    return bool(next(iter(index.spec["key"])) == path)

@@ -8,7 +8,7 @@ from secantus_server.bson import decode, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
-from secantus_server.dispatch.unit_of_work import Transaction
+from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
 from secantus_server.encryption.fields import SAFE_CONTENT, EncryptedFields, safe_content_error
 from secantus_server.encryption.payloads import contains_payload
 from secantus_server.encryption.queries import QueryRewriter
@@ -20,7 +20,7 @@ from secantus_server.work.encrypted.state import StateWriter
 from secantus_server.work.insert_documents import Chunk
 from secantus_server.work.retried import stage_retried
 from secantus_server.work.update_documents import OneUpdate, UpdateOutcome, UpdateStatement, parse_statement
-from secantus_server.work.writing import WriteErrors
+from secantus_server.work.writing import WriteErrors, note_failure
 
 MAX_DOCUMENT_SIZE = 16 * 1024 * 1024
 _SETTING = frozenset(["$set", "$setOnInsert"])
@@ -146,7 +146,7 @@ def insert_encrypted(
 
 
 def _insert_one(request: Request, chunk: Chunk, information: dict[str, Any]) -> int:
-    """Insert the document of a chunk. Return the number of inserted documents."""
+    """Insert the document of a chunk, or note its error. Return the number of inserted documents."""
     position, document = chunk.reached, chunk.documents[chunk.reached]
 
     def body(transaction: Transaction) -> int:
@@ -160,6 +160,11 @@ def _insert_one(request: Request, chunk: Chunk, information: dict[str, Any]) -> 
     try:
         return request.work.write(body, request.operation.check)
     except _Refused:
+        return 0
+    except CommandError as error:
+        if concerns_store(error):
+            raise
+        note_failure(request, chunk.errors, position, error)
         return 0
 
 

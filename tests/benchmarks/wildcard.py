@@ -4,21 +4,26 @@
 scan to the index is 100. The server runs in this process, so all times include the client's time. An empty find shows the client's share,
 and `without it` is the ratio after subtracting this share.
 
-The scan represents a build without wildcard index entries. To measure such a build directly, run the same command with it.
+The scan represents a build without wildcard index entries. ``--base COMMAND`` instead compares our daemon with the daemon of such a build,
+which COMMAND starts, by the shortest elapsed time of a find through pymongo.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
+from contextlib import ExitStack
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from secantus_server import SecantusDBServer
+from tests.benchmarks.daemons import OURS, daemon
 
 COUNT = 100_000
 REPEATS = 100
+BASE_REPEATS = 5
 FIELDS = 24
 SEARCHED = (0, 11, 23)
 
@@ -44,8 +49,41 @@ def best_ms(collection: Collection[Any], filter: dict[str, Any], expected: int, 
     return min(times) * 1000
 
 
+def elapsed_ms(collection: Collection[Any], filter: dict[str, Any], repeats: int) -> float:
+    """Return the shortest elapsed time of a find in milliseconds."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        list(collection.find(filter))
+        times.append(time.perf_counter() - start)
+    return min(times) * 1000
+
+
+def compare(base: str) -> None:
+    """Print the elapsed times of our daemon and of an earlier build's daemon, and their ratio."""
+    with ExitStack() as stack:
+        collections = []
+        for command in (OURS, base):
+            port, _ = stack.enter_context(daemon(command))
+            client = stack.enter_context(MongoClient[Any]("127.0.0.1", port, directConnection=True))
+            client.benchmark.indexed.create_index("$**")
+            load(client.benchmark.indexed)
+            collections.append(client.benchmark.indexed)
+        print(f"{'documents':>9} {'ours ms':>9} {'base ms':>9} {'ratio':>7}")
+        for field in SEARCHED:
+            filter = {f"facts.f{field}": 7}
+            ours, other = elapsed_ms(collections[0], filter, REPEATS), elapsed_ms(collections[1], filter, BASE_REPEATS)
+            print(f"{field + 1:9} {ours:9.3f} {other:9.2f} {other / ours:7.0f}", flush=True)
+
+
 def main() -> None:
     """Print the table of results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", metavar="COMMAND", help="the command of an earlier build's daemon")
+    base = parser.parse_args().base
+    if base is not None:
+        compare(base)
+        return
     with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient[Any](server.uri) as client:
         plain, indexed, ordinary = client.benchmark.plain, client.benchmark.indexed, client.benchmark.ordinary
         indexed.create_index("$**")

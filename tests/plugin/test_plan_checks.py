@@ -372,7 +372,7 @@ def test_loops(project: Project) -> None:
             "    Read them together: with $in instead of a value, and $group by its field, before the loop.",
             "    Read them together: with one command for the whole range, before the loop.",
             "    Read them together: with one $in of all values, or with $lookup, before the loop.",
-            "*the same command * times from one line*with other values",
+            "*the same command * times from one line*values",
         ]
     )
 

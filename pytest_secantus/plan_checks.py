@@ -97,7 +97,7 @@ def remedy_of(record: CommandRecord, title: str) -> str:
     if record.is_hinted:
         return "Its hint keeps it from using another index: leave it out."
     if not record.advice:
-        return "No index serves this command as it is written: change its filter."
+        return "No index serves this command as it is written: change its conditions."
     return f"{title}:\n" + "\n".join(f"    {line}" for line in record.advice)
 
 

@@ -14,7 +14,6 @@ from secantus_server.work.shell_values import plain, typed
 
 _EQUAL = frozenset(["$eq", "$in", "$all"])
 _RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod", "$ne", "$nin", "$not"])
-_COMPARISONS = frozenset(["$gt", "$gte", "$lt", "$lte"])
 #: The maximum number of fields in a suggested index; larger indexes are rarely useful.
 MAX_FIELDS = 4
 
@@ -70,30 +69,9 @@ def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: d
                 either += _split(part, prefix, equal, ranges)
         elif name == "$or" and type(value) is list:
             either = [part for part in value if type(part) is dict]
-        elif name == "$expr":
-            _sort_in_comparison(value, equal, ranges)
         elif not name.startswith("$"):
             _sort_in(prefix + name, value, equal, ranges)
     return either
-
-
-def _sort_in_comparison(expression: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:
-    """Add the path of a comparison between a field and a constant, which an index serves in `$expr` too."""
-    if type(expression) is not dict or len(expression) != 1:
-        return
-    ((operator, operands),) = expression.items()
-    if type(operands) is not list:
-        return
-    if operator == "$and":
-        for part in operands:
-            _sort_in_comparison(part, equal, ranges)
-        return
-    paths = [one[1:] for one in operands if type(one) is str and one.startswith("$") and not one.startswith("$$")]
-    if len(operands) == 2 and len(paths) == 1 and not any(type(one) in (dict, list) for one in operands):
-        if operator == "$eq":
-            equal[paths[0]] = None
-        elif operator in _COMPARISONS:
-            ranges[paths[0]] = None
 
 
 def _sort_in(path: str, value: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:

@@ -19,7 +19,10 @@ CASES = {
         'for n in range(10):\n        db.c.find_one({"_id": n})',
         'fill(db, 30)\n    for n in range(9):\n        db.c.find_one({"_id": n})\n    for n in range(30):\n        db.d.insert_one({})\n'
         '    for n in range(30):\n        db.c.update_one({"_id": 1}, {"$set": {"a": n}})\n        db.c.find_one({"_id": 1})\n'
-        '    for n in range(30):\n        db.c.insert_one({"x": 1000 + n})\n        db.c.find_one({"x": 1000 + n})',
+        '    for n in range(30):\n        db.c.insert_one({"x": 1000 + n})\n        db.c.find_one({"x": 1000 + n})\n'
+        '    for n in range(30):\n        db.d.find_one({"_id": 1})\n'
+        '    for n in range(30):\n        db.d.find_one({"_id": n % 9})\n'
+        '    for n in range(30):\n        list(db.d.find({"_id": {"$gt": n}}).sort("_id").limit(2))',
     ),
     "in_memory_sort": (
         'fill(db, 60)\n    list(db.c.find().sort("a"))',
@@ -27,7 +30,7 @@ CASES = {
     ),
     "unbounded_find": (
         "fill(db, 101)\n    list(db.c.find(batch_size=10))",
-        "fill(db, 101)\n    list(db.c.find({'_id': {'$in': list(range(101))}}))\n    list(db.c.find().limit(101))\n"
+        "fill(db, 150)\n    next(db.c.find())\n    list(db.c.find({'_id': {'$in': list(range(101))}}))\n    list(db.c.find().limit(101))\n"
         "    list(db.c.find({'_id': {'$lt': 100}}))\n    list(db.c.aggregate([]))",
     ),
     "large_reply": (
@@ -96,7 +99,7 @@ def test_the_message(project: Project) -> None:
             "n_plus_one: db.orders.find({ _id: ? }).limit(?)",
             "    on secantus_test.orders, 12 times: the same command 12 times from one line, with other values",
             "    at app.py:3 (from test_it.py:10)",
-            "    Read them together: with $in instead of a value, or with $lookup, before the loop.",
+            "    Read them together: with $in instead of a value, or with $lookup or $graphLookup, before the loop.",
         ],
         consecutive=True,
     )
@@ -259,7 +262,7 @@ def test_a_line_that_many_share_is_not_one_line(project: Project) -> None:
 
         @pytest.mark.secantus_fail_on("n_plus_one")
         def test_bad(secantus_db):
-            for number in range(5):
+            for number in range(1, 6):
                 pair(secantus_db, number)
         """,
     )
@@ -285,9 +288,24 @@ LOOPS = """
         for n in range(12):
             list(secantus_db.c.find().skip(n).limit(1))
 
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_counts(secantus_db):
+        for n in range(20):
+            secantus_db.c.count_documents({"a": n % 10})
+
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_ranges(secantus_db):
+        for n in range(12):
+            list(secantus_db.c.find({"a": {"$gte": n, "$lt": n + 1}}))
+
+    @pytest.mark.secantus_fail_on("n_plus_one")
+    def test_lists(secantus_db):
+        for n in range(12):
+            list(secantus_db.c.find({"a": {"$in": [n]}}))
+
     def read(secantus_db):
-        for _ in range(12):
-            secantus_db.c.find_one({"_id": 1})
+        for n in range(12):
+            secantus_db.c.find_one({"_id": n})
 
     @pytest.mark.secantus_fail_on("n_plus_one")
     def test_threads(secantus_db):
@@ -325,17 +343,36 @@ def test_tasks_that_write_and_read_are_clients(project: Project) -> None:
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_a_loop*"])
 
 
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        ('.hint([("$natural", 1)])', "Its hint keeps it from using another index: leave it out."),
+        ("", "An index that would have served:"),
+    ],
+)
+def test_a_hint_is_the_reason_of_a_scan(project: Project, options: str, remedy: str) -> None:
+    project.ini("secantus_fail_on = collscan")
+    project.write(test_it=f"{FILL}def test_it(secantus_db):\n    fill(secantus_db, 60)\n    list(secantus_db.c.find({{'a': 59}}){options})")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"    {remedy}"])
+
+
 def test_loops(project: Project) -> None:
     project.write(test_it=LOOPS)
     result = project.run()
-    result.assert_outcomes(failed=3)
+    result.assert_outcomes(failed=6)
     result.stdout.fnmatch_lines(
         [
             "*on secantus_test.c, 12 times: the same command 12 times from one line, with other values",
-            "    Read them together: with $in *",
+            "    Read them together: with $in instead of a value, or with $lookup or $graphLookup, before the loop.",
             "*on secantus_test.c, 11 times: the same command 11 times from one line, with other values",
             "    Read them with one command, without skip(): each skip() reads what it leaves out.",
-            "*the same command * times from one line*with the same values",
+            "*on secantus_test.c, 20 times: the same command 20 times from one line, with 10 different values",
+            "    Read them together: with $in instead of a value, and $group by its field, before the loop.",
+            "    Read them together: with one command for the whole range, before the loop.",
+            "    Read them together: with one $in of all values, or with $lookup, before the loop.",
+            "*the same command * times from one line*values",
         ]
     )
 

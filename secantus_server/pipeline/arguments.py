@@ -19,7 +19,6 @@ from secantus_server.mql.expressions.paths import validate_path
 from secantus_server.mql.expressions.value_text import value_text
 
 NUMBERS = ("long", "int", "decimal", "double")
-DBREF_NAMES = frozenset(["$id", "$ref", "$db"])
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
@@ -121,9 +120,8 @@ def check_path(path: str) -> tuple[str, ...]:
     """
     if path == "":
         raise CommandError(40352, "FieldPath cannot be constructed with empty string")
-    names = path.split(".")
-    validate_path(".".join(name[1:] if name in DBREF_NAMES else name for name in names))
-    return tuple(names)
+    validate_path(path)
+    return tuple(path.split("."))
 
 
 def show(stage: str, value: Any) -> str:

@@ -14,6 +14,8 @@ from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions._nodes import Constant, Expression, FieldPath, Root, Variable, VariablePath
 
 MAX_PATH_COMPONENTS = 200
+# The fields of a DBRef, which are the only names in a path that may start with `$`.
+DBREF_NAMES = frozenset(["$id", "$ref", "$db"])
 
 
 def parse_path_string(text: str, ctx: ParseContext) -> Expression:
@@ -98,7 +100,7 @@ def reads_time(spec: Any) -> bool:
 def _validate_component(name: str) -> None:
     if not name:
         raise CommandError(15998, "FieldPath field names may not be empty strings.")
-    if name[0] == "$":
+    if name[0] == "$" and name not in DBREF_NAMES:
         raise CommandError(16410, f"FieldPath field names may not start with '$', given '{name}'. Consider using $getField or $setField.")
     if "\0" in name:
         raise CommandError(16411, "FieldPath field names may not contain '\\0'. Consider using $getField or $setField.")

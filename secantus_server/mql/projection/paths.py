@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from secantus_server.errors import CommandError
+from secantus_server.mql.expressions.paths import DBREF_NAMES
 from secantus_server.mql.projection._apply import Branch, Computed, Node
 
 _MAX_DEPTH = 200
@@ -30,7 +31,7 @@ def check_path(path: str) -> None:
 def _check_name(name: str) -> None:
     if not name:
         raise CommandError(15998, "FieldPath field names may not be empty strings.")
-    if name.startswith("$"):
+    if name.startswith("$") and name not in DBREF_NAMES:
         raise CommandError(16410, f"FieldPath field names may not start with '$'. Consider using $getField or $setField. Found '{name}'.")
 
 

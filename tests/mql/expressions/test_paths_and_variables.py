@@ -73,6 +73,7 @@ def test_malformed_paths(path: str, code: int, message: str) -> None:
 
 def test_a_dollar_inside_a_path() -> None:
     assert parse_error_of("$a.$b")[0] == 16410
+    assert evaluate(["$a.$ref", "$a.$id", "$$ROOT.$db"], {"a": {"$ref": "c", "$id": 1}, "$db": "d"}) == ["c", 1, "d"]
     assert parse_error_of("$a.b\0c")[0] == 16411
 
 

@@ -61,6 +61,13 @@ def test_fields(spec: dict[str, Any], expected: dict[str, Any]) -> None:
     assert project(DOCUMENT, spec) == list(expected.items())
 
 
+def test_the_fields_of_a_reference() -> None:
+    document = {"_id": 1, "link": {"$ref": "c", "$id": 5, "$db": "d"}}
+    assert project(document, {"link.$id": 1}) == [("_id", 1), ("link", {"$id": 5})]
+    assert project(document, {"link.$id": 0, "link.$db": 0, "_id": 0}) == [("link", {"$ref": "c"})]
+    assert project(document, {"$ref": "$link.$ref", "_id": 0}) == [("$ref", "c")]
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

@@ -31,7 +31,7 @@ from secantus_server.mql.expressions._nodes import truthy
 from secantus_server.mql.expressions.dates.calendar import iso_text
 from secantus_server.mql.expressions.dates.parse_text import parse_date_text
 from secantus_server.mql.expressions.dates.timezones import UTC
-from secantus_server.mql.expressions.string_limit import MAX_STRING_BYTES
+from secantus_server.mql.expressions.string_limit import MAX_STRING_BYTES, checked_string
 from secantus_server.mql.expressions.types.failure import failure, overflow, unsupported
 from secantus_server.mql.expressions.types.json_text import json_of, parse_json
 from secantus_server.mql.expressions.types.vectors import VECTOR_SUBTYPE, array_of_vector, vector_of_array
@@ -130,7 +130,7 @@ def _binary_text(data: Binary, options: Options) -> str:
             raise failure("Unsupported conversion from binData to string with the uuid format")
         return str(uuid.UUID(bytes=bytes(data)))
     if form == "utf8":
-        return _within_limit(_utf8_text(data), len(data))
+        return checked_string(_utf8_text(data))
     if form == "hex":
         return _within_limit(data.hex().upper(), 2 * len(data))
     text = _base64url_text(data) if form == "base64url" else _base64_text(data)

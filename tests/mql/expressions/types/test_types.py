@@ -198,6 +198,7 @@ def test_convert(argument: Any, expected: Any) -> None:
         ({"input": 1, "to": "binData", "byteOrder": "medium"}, 9130002),
         ({"input": Binary(b"", 3), "to": "binData"}, 241),
         ({"input": Binary(b"\x80"), "to": "string", "format": "utf8"}, 241),
+        ({"input": Binary(bytes(16 * 1024 * 1024)), "to": "string", "format": "utf8"}, 16493),
         ({"input": {"$toDate": Int64(253402300800000)}, "to": "string"}, 18537),
         ({"input": 1, "to": "int", "onNull": {"$divide": [1, 0]}}, 2),
     ],

@@ -67,9 +67,14 @@ def keep(server: DumpableServer, snapshot: Any, directory: Path, form: DumpForma
 
 
 def directory_name(test: str) -> str:
-    """Return the name of a test's directory: its node id without characters that are special in shells or file systems."""
+    """Return the name of a test's directory: its node id without characters that are special in shells or file systems.
+
+    If the test is one of a parametrized table, and its parameters lose characters or the name is too long, the name ends with a hash of the
+    node id, because otherwise it could equal that of another test.
+    """
     name = re.sub(r"[^\w.-]+", "-", test).strip("-")
-    if len(name) <= NAME_LENGTH:
+    parameters = test.partition("[")[2].removesuffix("]")
+    if len(name) <= NAME_LENGTH and re.fullmatch(r"[\w.-]*(?<!-)", parameters):
         return name
     return f"{name[: NAME_LENGTH - 9]}-{hashlib.sha256(test.encode()).hexdigest()[:8]}"
 

@@ -307,6 +307,8 @@ class Guard:
         directories = [item.path.parent, item.config.rootpath, *self.worker.options.seed]
         if named := [name for marker in markers for name in marker.kwargs]:
             raise SeedError(f"secantus_seed: pass sources as positional arguments, not as {named[0]}=")
+        if not all(marker.args for marker in markers):
+            raise SeedError("secantus_seed: the marker names no source, such as a file or a directory")
         given = [source for marker in markers for argument in marker.args for source in flatten(argument)]
         return [find_source(source, directories) for source in given]
 

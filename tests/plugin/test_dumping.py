@@ -11,6 +11,7 @@ import bson
 import pytest
 from bson import json_util
 
+from pytest_secantus.dumping import directory_name
 from tests.plugin.project import LOAD, Project
 
 pytest_plugins = ["pytester"]
@@ -78,6 +79,12 @@ def test_a_dump_is_a_seed(project: Project, form: str, process: str) -> None:
     assert [path.name for path in kept(project).parent.iterdir()] == ["test_it.py-test_order"]
     project.write(test_it=SEEDED)
     project.passes(passed=1)
+
+
+def test_no_two_tests_share_a_directory() -> None:
+    assert directory_name("shop/test_it.py::TestIt::test_one[1-a]") == "shop-test_it.py-TestIt-test_one-1-a"
+    tests = [f"test_it.py::test_one[{name}]" for name in ("a/b", "a-b", "a:b", "a b", "a-b-", "x" * 200, "x" * 201)]
+    assert len({directory_name(test) for test in tests}) == len(tests)
 
 
 def test_the_terminal(project: Project) -> None:

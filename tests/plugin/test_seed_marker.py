@@ -216,6 +216,7 @@ def test_the_ini_line_for_a_suite(seeds: Project) -> None:
         ('"broken.json"', "*SeedError: secantus_seed: *broken.json cannot be read*"),
         ('"double.json"', "*SeedError: secantus_seed: the collection double cannot be loaded*E11000*"),
         ('path="double.json"', "*SeedError: secantus_seed: pass sources as positional arguments, not as path="),
+        ("", "*SeedError: secantus_seed: the marker names no source, such as a file or a directory"),
         ('"no.module:seed"', "*SeedError: secantus_seed: no.module:seed cannot be imported*"),
     ],
 )

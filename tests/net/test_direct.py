@@ -48,7 +48,9 @@ def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, m
     connection, answered = connect(server), []
     answer = connection.connection.answer_express
     monkeypatch.setattr(
-        connection.connection, "answer_express", lambda raw, push=None: (answered.append((answer(raw, push), get_ident())), answered[-1][0])[1]
+        connection.connection,
+        "answer_express",
+        lambda raw, push=None: (answered.append((answer(raw, push), get_ident())), answered[-1][0])[1],
     )
     assert insert(connection, 1, is_limited=False)["n"] == 1, "creates the collection"
     assert insert(connection, 1, is_limited=False)["n"] == 0, "a duplicate key, which the lane leaves to the general path"

@@ -58,13 +58,13 @@ class ExpressLane(Protocol):
 
     Attributes:
         unfinished: the state of a command that the express lane started but did not finish, for the general path; or None.
-        claims: the waiting readers that the last command's commit has found.
     """
 
     unfinished: Unfinished | None
 
     @property
-    def claims(self) -> Claims: ...
+    def claims(self) -> Claims:
+        """Return the claims of the last command's commit."""
 
     def send_event(self) -> None:
         """Answer the waiting readers in `claims`. The caller of `answer` must call this method after it has sent the reply."""

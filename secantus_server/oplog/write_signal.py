@@ -65,8 +65,8 @@ class Claims:
 class Watch:
     """Notifies a reader of commits on one namespace. Only one thread at a time uses a watch.
 
-    Threads: the signal's lock guards `stale`, `waiter` and `kept`. The lock `_woken` is held while the watch is armed and no commit has happened. Releasing
-    `_woken` ends a wait.
+    Threads: the signal's lock guards `stale`, `waiter` and `kept`. The lock `_woken` is held while the watch is armed and no commit has
+    happened. Releasing `_woken` ends a wait.
 
     Arguments:
         signal: the signal to register with.
@@ -263,7 +263,7 @@ class WriteSignal:
                 names = self._armed.get(place[0])
                 watches = None if names is None else names.pop(place[1], None)
                 if watches is not None:
-                    claimed = {}
+                    claimed: dict[Watch, None] = {}
                     for watch in watches:
                         if claims is not None and claims.take(watch):
                             claimed[watch] = None

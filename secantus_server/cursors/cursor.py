@@ -65,8 +65,6 @@ class Cursor:
     at_end = False
     #: Whether the documents are the events of a change stream.
     is_change_stream = False
-    #: Whether the express lane (the fast path) can answer the cursor's next getMore; see `ChangeStreamCursor.is_plain`.
-    is_plain = False
     #: Whether the node was the primary when the cursor opened a change stream.
     opened_on_primary = True
     exhausted = False
@@ -117,6 +115,11 @@ class Cursor:
         self._limit = limit
         self._is_sorted = is_sorted
         self._held_back: bytes | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether the express lane (the fast path) can answer the cursor's next getMore; see `ChangeStreamCursor.is_plain`."""
+        return False
 
     def first_batch(self, size: int | None) -> list[bytes]:
         """Return the first batch, read in the scope's current transaction. See `next_batch` for the effect of the cursor's limit.

@@ -32,7 +32,7 @@ from secantus_server.dispatch.session_statements import check_transaction_option
 from secantus_server.dispatch.transaction_numbers import run_once
 from secantus_server.errors import UNAUTHORIZED, CommandError, not_supported
 from secantus_server.javascript import Engine
-from secantus_server.wire.message import Message
+from secantus_server.wire.message import Message, Unfinished
 
 MAX_TIME_MS = 2**31 - 1
 
@@ -179,9 +179,15 @@ def check_generic(command: Command, request: Request, operation: Operation) -> N
     if body.get("writeConcern") is not None:
         check_write_concern(command.name, command.is_write, body["writeConcern"])
     if unfinished is not None and unfinished.error is not None:
-        if unfinished.lookup is not None:
-            operation.note_plan(unfinished.lookup)
-        raise unfinished.error
+        _fail_as_in_lane(unfinished, operation)
+
+
+def _fail_as_in_lane(unfinished: Unfinished, operation: Operation) -> None:
+    """Raise the error with which a command has failed in the express lane, after noting its plan."""
+    assert unfinished.error is not None, "the command has failed"
+    if unfinished.lookup is not None:
+        operation.note_plan(unfinished.lookup)
+    raise unfinished.error
 
 
 def _follow_read_concern(command: Command, request: Request) -> None:

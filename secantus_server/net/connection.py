@@ -160,7 +160,7 @@ class Connection:
         express = self._express
         try:
             data = express.answer(raw, self._request_ids, push)
-            if data is not None and type(data) is not bytes:
+            if data is not None and not isinstance(data, bytes):
                 data = data.wait()
         except Exception as error:  # noqa: BLE001 - as in _run.
             message = parse_message(parse_header(raw), raw)

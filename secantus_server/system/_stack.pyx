@@ -19,22 +19,18 @@ def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssi
 
     Arguments:
         frame: the innermost frame to look at.
-        kinds: the kinds of files by name; 0 for those to leave out. Missing files are added to it.
-        classify: returns the kind of a file.
+        kinds: the kinds of files by name; 0 for those to leave out. Missing files are added to it, with the kind that `classify` returns.
         last_kind: the search ends at a file of this kind.
-        longest: how many places are returned if there is none.
-        deepest: how many frames are looked at.
+        longest, deepest: how many places are returned if there is none, and how many frames are looked at.
         thread, task: values to include in the result.
 
     Returns:
         the thread, the task, whether a file of the last kind ended the search, and each place's code object and line number.
     """
-    cdef PyFrameObject* current = <PyFrameObject*><PyObject*>frame
-    cdef PyFrameObject* back
+    cdef PyFrameObject *current = <PyFrameObject*><PyObject*>frame, *back
     cdef list places = [thread, task, False]
-    cdef object code, name, kind
+    cdef object code, name, kind, held = frame
     cdef int left = deepest
-    cdef object held = frame
     while left > 0:
         left -= 1
         code = <object>PyFrame_GetCode(current)

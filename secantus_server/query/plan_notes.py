@@ -174,8 +174,10 @@ class PlanNotes:
         return self.result()[1]
 
     def wanted(self) -> tuple[Wanted, ...]:
-        """Return the queries whose plans scanned a collection with a filter or sorted in memory."""
-        noted = [(self.first, self.query), *([] if self._further is None else self._further.queries)]
+        """Return the queries whose plans scanned a collection with a filter or sorted in memory. `latest_result` must have found some."""
+        if self._further is None:
+            return () if self.query is None else (_wanted(self.first, self.query),)
+        noted = [(self.first, self.query), *self._further.queries]
         return tuple(_wanted(plan, query) for plan, query in noted if query is not None and _is_slow(plan))
 
     def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 
 from secantus_server.net.transport import Transport
 
@@ -16,6 +17,7 @@ class QueueTransport:
     def __init__(self) -> None:
         self.replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.is_closed = threading.Event()
+        self.push: Callable[[bytes], int] | None = None
         self._received: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._rest = b""
         self._client_has_closed = False

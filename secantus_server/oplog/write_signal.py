@@ -52,7 +52,10 @@ class Claims:
     def take(self, watch: Watch) -> bool:
         """Claim the waiter of a watch, or let the watch keep the change. Return False if the watch must be notified instead."""
         waiter, kept = watch.waiter, watch.kept
-        if waiter is not None and len(self.waiters) < MOST_CLAIMED:
+        if waiter is not None:
+            if len(self.waiters) == MOST_CLAIMED:
+                # Do not keep the change: nothing would end the wait, and the answer with the next change would skip this one.
+                return False
             watch.waiter = None
             self.waiters.append(waiter)
             return True

@@ -11,6 +11,7 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 
+from secantus_server.oplog.write_signal import MOST_CLAIMED
 from secantus_server.server import SecantusDBServer
 from tests.work.test_express import Document, Side, message
 
@@ -227,6 +228,19 @@ def test_other_commands_take_the_general_path(
     stream = Stream(server, writer, pipeline)
     assert stream.ask(**fields) is None
     assert server.services.operations.all() == []
+
+
+def test_a_commit_wakes_the_waiters_that_it_does_not_answer(server: SecantusDBServer, writer: Side) -> None:
+    streams = [Stream(server, writer) for _ in range(MOST_CLAIMED + 2)]
+    for stream in streams:
+        stream.side.run(stream.get_more(maxTimeMS=1))
+    waits = [stream.ask() for stream in streams]
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    woken = [stream for stream, wait in zip(streams, waits, strict=True) if wait.wait() is None]
+    assert len(woken) == 2
+    for stream in woken:
+        events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+        assert [event["documentKey"]["_id"] for event in events] == [1]
 
 
 def test_a_client_of_a_socket_gets_each_event_once(server: SecantusDBServer) -> None:

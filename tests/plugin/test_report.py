@@ -90,7 +90,7 @@ def test_the_data(project: Project, arguments: tuple[str, ...]) -> None:
     assert scans == [("db.items.find({ price: ? }).limit(?)", 3, 300, ["test_it.py:18"])]
     assert {(one["check"], one["count"], one["remedy"].splitlines()[-1].strip()) for one in data["advice"]} == {
         ("collscan", 3, "db.items.createIndex({ price: 1 })"),
-        ("n_plus_one", 12, "Read them together: with $in instead of a value, or with $lookup, before the loop."),
+        ("n_plus_one", 12, "Read them together: with $in instead of a value, or with $lookup or $graphLookup, before the loop."),
     }
     assert [(one["namespace"], one["name"]) for one in data["unused_indexes"]] == [("shop.items", "name_1")]
     totals = data["totals"]

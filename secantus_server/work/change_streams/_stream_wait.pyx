@@ -25,7 +25,6 @@ from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Unfinished
 from secantus_server.work.change_streams._simple_events import entry_of, simple_event
-from secantus_server.work.change_streams.cursor import ChangeStreamCursor
 
 cdef enum:
     # The maximum size of the events that are sent without being read.
@@ -154,9 +153,9 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     cdef str db = text_of(&parts.db)
     interceptors = services.interceptors.lane
     cursor = services.cursors.peek(read_int64(parts.name.value))
-    if type(cursor) is not ChangeStreamCursor or interceptors.logs or interceptors.threshold_s <= 0:
+    if cursor is None or not cursor.is_plain or interceptors.logs or interceptors.threshold_s <= 0:
         return None
-    if services.release.has(CHANGE_STREAM_ROLE) or not cursor.is_plain or cursor.namespace != f"{db}.{text_of(&parts.query)}":
+    if services.release.has(CHANGE_STREAM_ROLE) or cursor.namespace != f"{db}.{text_of(&parts.query)}":
         return None
     operation = Operation(services.clock, services.operations.new_id(), client.connection_id, db, None, (), services.operations.new_notes, raw)
     if parts.lsid.start != NULL:

@@ -261,7 +261,7 @@ def test_an_error_with_one_waiter_leaves_no_other_waiting(server: SecantusDBServ
     streams = [Stream(server, writer) for _ in range(2)]
     for stream in streams:
         stream.side.run(stream.get_more(maxTimeMS=1))
-        stream.push = fail  # type: ignore[method-assign]
+        stream.push = fail  # type: ignore[method-assign, assignment]
     waits = [stream.ask() for stream in streams]
     with pytest.raises(ValueError, match="broken"):
         write(writer, {"insert": "c", "documents": [{"_id": 1}]})

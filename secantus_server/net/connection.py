@@ -171,6 +171,12 @@ class Connection:
             client = self.client
             client.bytes_in += len(raw)
             client.requests += 1
+            if express.claims.waiters:
+                # These clients must not wait while this client does not read.
+                sent = 0 if push is None else push(data)
+                client.bytes_out += sent
+                data = data[sent:]
+                express.send_event()
             if data:
                 self._transport.send(data)
                 client.bytes_out += len(data)

@@ -282,6 +282,19 @@ def test_an_interrupted_writer_leaves_no_client_waiting(server: SecantusDBServer
     assert [event["documentKey"] for event in batch(stream.pushed[0])] == [{"_id": 1}]
 
 
+def test_a_writer_that_does_not_read_delays_no_event(server: SecantusDBServer, writer: Side) -> None:
+    class Full(DirectTransport):
+        def send(self, data: bytes) -> None:
+            sent.append((data, wait.wait()))
+
+    sent: list[tuple[bytes, bytes]] = []
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    connection = Connection(Full(), writer.client, writer.services)
+    assert connection.answer_express(message({"insert": "c", "documents": [{"_id": 1}]}), lambda data: len(data) - 3)
+    assert [(len(rest), event) for rest, event in sent] == [(3, b"")]
+
+
 def test_a_client_of_a_socket_gets_each_event_once(server: SecantusDBServer) -> None:
     client: MongoClient[Document]
     with MongoClient(server.uri) as client, client.shop.c.watch(max_await_time_ms=20 * SECOND) as stream:

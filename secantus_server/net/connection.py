@@ -159,22 +159,29 @@ class Connection:
         """
         express = self._express
         try:
-            data = express.answer(raw, self._request_ids, push)
-            if data is not None and not isinstance(data, bytes):
-                data = data.wait()
-        except Exception as error:  # noqa: BLE001 - as in _run.
-            message = parse_message(parse_header(raw), raw)
-            data = build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
-        if data is None:
-            return False
-        client = self.client
-        client.bytes_in += len(raw)
-        client.requests += 1
-        try:
+            try:
+                data = express.answer(raw, self._request_ids, push)
+                if data is not None and not isinstance(data, bytes):
+                    data = data.wait()
+            except Exception as error:  # noqa: BLE001 - as in _run.
+                message = parse_message(parse_header(raw), raw)
+                data = build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
+            if data is None:
+                return False
+            client = self.client
+            client.bytes_in += len(raw)
+            client.requests += 1
+            if express.claims.waiters:
+                # These clients must not wait while this client does not read.
+                sent = 0 if push is None else push(data)
+                client.bytes_out += sent
+                data = data[sent:]
+                express.send_event()
             if data:
                 self._transport.send(data)
                 client.bytes_out += len(data)
         finally:
+            # Even if a signal handler has raised an error after the commit: nothing else would wake these clients' commands.
             if express.claims.waiters:
                 express.send_event()
         return True

@@ -48,7 +48,7 @@ cdef struct Parts:
     bint returns_new
     # Whether the query is empty, so that it matches every document.
     bint is_whole
-    # The limit of a find; 0 for none.
+    # The limit of a find, or the batch size of a getMore; 0 for none.
     int32_t limit
     # How long a getMore waits for documents.
     int64_t wait_ms

@@ -348,12 +348,10 @@ cdef class PlainMessage:
         if named(element, b"maxTimeMS", 9) and (element.type == INT32 or element.type == INT64):
             parts.wait_ms = read_int32(element.value) if element.type == INT32 else read_int64(element.value)
             return is_first(parts, MAX_TIME) and 0 < parts.wait_ms <= 2147483647
-        return (
-            named(element, b"batchSize", 9)
-            and is_first(parts, BATCH_SIZE)
-            and element.type == INT32
-            and read_int32(element.value) > 0
-        )
+        if not named(element, b"batchSize", 9) or element.type != INT32:
+            return False
+        parts.limit = read_int32(element.value)
+        return is_first(parts, BATCH_SIZE) and parts.limit > 0
 
     cdef bint read_count(self, const Element* element) noexcept:
         if named(element, b"pipeline", 8):

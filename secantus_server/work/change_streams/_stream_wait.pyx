@@ -180,7 +180,7 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     services.operations.running[operation.opid] = operation
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
-    if kept is None or (kept and not one.answer(kept)):
+    if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept)):
         # The general path reads the events.
         one.watch.wake()
         one.unregister(False)
@@ -202,15 +202,17 @@ def send_event(claims):
     """
     cdef StreamWait one
     cdef Py_ssize_t sent
-    waiters, claims.waiters = claims.waiters, []
-    for one in waiters:
-        try:
-            if one.answer([claims.change]):
-                sent = one.push(one.rest)
-                one.client.bytes_out += sent
-                one.rest = one.rest[sent:]
-        finally:
-            if not one.is_answered:
-                # The general path reads the event.
-                one.watch.wake()
-            one.woken.release()
+    if not claims.waiters:
+        return
+    one = claims.waiters.pop()
+    try:
+        if one.answer([claims.change]):
+            sent = one.push(one.rest)
+            one.client.bytes_out += sent
+            one.rest = one.rest[sent:]
+    finally:
+        if not one.is_answered:
+            # The general path reads the event.
+            one.watch.wake()
+        one.woken.release()
+        send_event(claims)

@@ -11,6 +11,8 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 
+from secantus_server.net.connection import Connection
+from secantus_server.net.direct import DirectTransport
 from secantus_server.oplog.write_signal import MOST_CLAIMED
 from secantus_server.server import SecantusDBServer
 from tests.work.test_express import Document, Side, message
@@ -241,6 +243,56 @@ def test_a_commit_wakes_the_waiters_that_it_does_not_answer(server: SecantusDBSe
     for stream in woken:
         events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
         assert [event["documentKey"]["_id"] for event in events] == [1]
+
+
+def test_a_batch_has_at_most_the_requested_size(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    for number in range(3):
+        write(writer, {"insert": "c", "documents": [{"_id": number}]})
+    assert stream.ask(batchSize=2) is None
+    assert len(stream.side.run(stream.get_more(batchSize=2))["cursor"]["nextBatch"]) == 2
+    assert len(stream.side.run(stream.get_more())["cursor"]["nextBatch"]) == 1
+
+
+def test_an_error_with_one_waiter_leaves_no_other_waiting(server: SecantusDBServer, writer: Side) -> None:
+    def fail(_data: bytes) -> int:
+        raise ValueError("broken")
+
+    streams = [Stream(server, writer) for _ in range(2)]
+    for stream in streams:
+        stream.side.run(stream.get_more(maxTimeMS=1))
+        stream.push = fail  # type: ignore[method-assign, assignment]
+    waits = [stream.ask() for stream in streams]
+    with pytest.raises(ValueError, match="broken"):
+        write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    assert [len(batch(wait.wait())) for wait in waits] == [1, 1]
+
+
+def test_an_interrupted_writer_leaves_no_client_waiting(server: SecantusDBServer, writer: Side) -> None:
+    class Interrupted(DirectTransport):
+        def send(self, data: bytes) -> None:
+            raise KeyboardInterrupt
+
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    connection = Connection(Interrupted(), writer.client, writer.services)
+    with pytest.raises(KeyboardInterrupt):
+        connection.answer_express(message({"insert": "c", "documents": [{"_id": 1}]}))
+    assert wait.wait() == b""
+    assert [event["documentKey"] for event in batch(stream.pushed[0])] == [{"_id": 1}]
+
+
+def test_a_writer_that_does_not_read_delays_no_event(server: SecantusDBServer, writer: Side) -> None:
+    class Full(DirectTransport):
+        def send(self, data: bytes) -> None:
+            sent.append((data, wait.wait()))
+
+    sent: list[tuple[bytes, bytes]] = []
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    connection = Connection(Full(), writer.client, writer.services)
+    assert connection.answer_express(message({"insert": "c", "documents": [{"_id": 1}]}), lambda data: len(data) - 3)
+    assert [(len(rest), event) for rest, event in sent] == [(3, b"")]
 
 
 def test_a_client_of_a_socket_gets_each_event_once(server: SecantusDBServer) -> None:

@@ -145,6 +145,8 @@ class SecantusDBServer(Recording):
             self._metrics.start()
         _RUNNING.add(self)
         self._note_start(self._services.topology.address)
+        if self._listener.unix_path is not None:
+            self._note_start(str(self._listener.unix_path))
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:

@@ -426,8 +426,8 @@ EXAMPLES = """
     @PROFILE
     @given(st.integers(10, 20))
     def test_bad_examples(secantus_db, number):
-        for _ in range(number):
-            secantus_db.things.find_one({"a": number})
+        for value in range(number):
+            secantus_db.things.find_one({"a": value})
 
     class TestOfUnittest(unittest.TestCase):
         @pytest.fixture(autouse=True)
@@ -442,8 +442,8 @@ EXAMPLES = """
         def test_bad_subtest(self):
             for number in range(12):
                 with self.subTest(number=number), self.subTest("within"):
-                    for _ in range(number):
-                        self.db.things.find_one({"a": number})
+                    for value in range(number):
+                        self.db.things.find_one({"a": value})
 """
 
 

@@ -107,7 +107,7 @@ class Listener:
         self._strangers = Strangers(services, wanted) if services.access is not None else None
         tcp = self._open()
         self.port: int = tcp.getsockname()[1]
-        self.unix_path = self._path_of_unix_socket()
+        self._unix_path = self._path_of_unix_socket()
         self._sockets = [tcp, *self._open_unix(tcp)]
         self._accepting = [Thread(self._accept, (one,), "secantus-accept") for one in self._sockets]
         self._reaper = Reaper(self._end_direct)
@@ -116,6 +116,11 @@ class Listener:
     def address(self) -> str:
         """Return the address `host:port` to which clients connect."""
         return advertised_address(self._services.settings, self.port)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Return the address `host:port`, and the path of the Unix domain socket if there is one."""
+        return [self.address, *([] if self._unix_path is None else [str(self._unix_path)])]
 
     def _open(self) -> Socket:
         """Bind the server's address and return the listening socket.
@@ -145,14 +150,14 @@ class Listener:
         Raises:
             ListenError: the server cannot listen at the path.
         """
-        if self.unix_path is None:
+        if self._unix_path is None:
             return []
         try:
-            return [listen_at(self.unix_path)]
+            return [listen_at(self._unix_path)]
         except OSError as error:
             tcp.close()
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise ListenError(f"Cannot listen on the Unix domain socket {self.unix_path}: {reason}.") from None
+            raise ListenError(f"Cannot listen on the Unix domain socket {self._unix_path}: {reason}.") from None
 
     def start(self) -> None:
         """Start accepting connections."""
@@ -178,9 +183,9 @@ class Listener:
         self._reaper.close([thread for _, thread in running if isinstance(thread, DirectConnection)])
 
     def _close_sockets(self) -> None:
-        if self.unix_path is not None:
+        if self._unix_path is not None:
             with contextlib.suppress(OSError):
-                self.unix_path.unlink()
+                self._unix_path.unlink()
         for one in self._sockets:
             try:
                 one.shutdown(_socket.SHUT_RDWR)

@@ -82,23 +82,24 @@ def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]
     for group in _by_shape([record for record in records if record.scanned > threshold and 2 * record.rejected > record.scanned]):
         examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
         what = f"examined {examined:,} documents, {examined - rejected:,} of which matched ({group[0].plan_summary})"
-        yield Finding("collscan", what, group, remedy_of(group[0], "An index that would have served"))
+        yield Finding("collscan", what, group, remedy_of(group[0], "would have served"))
 
 
 def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
     for group in _by_shape([record for record in records if record.sorted > threshold]):
         count = max(record.sorted for record in group)
         what = f"sorted {count:,} documents in memory ({group[0].plan_summary})"
-        yield Finding("in_memory_sort", what, group, remedy_of(group[0], "An index that would have had the order"))
+        yield Finding("in_memory_sort", what, group, remedy_of(group[0], "would have had the order"))
 
 
-def remedy_of(record: CommandRecord, title: str) -> str:
-    """Return the commands that create the missing indexes, one per line."""
+def remedy_of(record: CommandRecord, effect: str) -> str:
+    """Return the commands that create the missing indexes, one per line, after a title that says what these indexes would do."""
     if record.is_hinted:
         return "Its hint keeps it from using another index: leave it out."
     if not record.advice:
         return "No index serves this command as it is written: change its conditions."
-    return f"{title}:\n" + "\n".join(f"    {line}" for line in record.advice)
+    indexes = "An index that" if len(record.advice) == 1 else "Indexes that together"
+    return f"{indexes} {effect}:\n" + "\n".join(f"    {line}" for line in record.advice)
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:

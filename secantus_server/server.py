@@ -144,7 +144,7 @@ class SecantusDBServer(Recording):
         if self._metrics is not None:
             self._metrics.start()
         _RUNNING.add(self)
-        self._note_start(self._services.topology.address)
+        self._note_start(self._listener.addresses)
         return self
 
     def _metrics_endpoint(self, services: Services) -> MetricsEndpoint | None:
@@ -168,11 +168,12 @@ class SecantusDBServer(Recording):
         """Return the address of the console, including a one-time token. Return None if there is no console."""
         return None if self._console is None else self._console.url
 
-    def _note_start(self, address: str) -> None:
+    def _note_start(self, addresses: list[str]) -> None:
         for cut in self.services.engine.log_cuts:
             self._log.warning(f"{cut.described()} They are kept in {cut.kept}.")
-        details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
-        self._log.info(f"listening on {address}", component="NETWORK", **details)
+        for address in addresses:
+            details: dict[str, Any] = {"id": 23016, "summary": "Waiting for connections", "attributes": {"address": address}}
+            self._log.info(f"listening on {address}", component="NETWORK", **details)
 
     def _open_log_file(self) -> LogFile | None:
         """Open the log file, or return None if the settings do not specify a log file.

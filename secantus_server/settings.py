@@ -72,8 +72,9 @@ class Settings:
     unix_socket_prefix: str = setting(
         "",
         "server.unix_socket_prefix",
-        "A directory in which the server also listens on the Unix domain socket `mongodb-PORT.sock`, to which only its own user can "
-        "connect; empty for none. MongoDB's is `/tmp`.",
+        "A directory in which the server also listens on the Unix domain socket `mongodb-PORT.sock`, to which only the user who runs the "
+        "server can connect; empty for none. MongoDB's default is `/tmp`. A driver stays on the socket with `directConnection=true`; "
+        "otherwise it connects to the TCP address of the replica set that it discovers.",
     )
     storage_path: str = setting(
         "./secantus-data",

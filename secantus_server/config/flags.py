@@ -17,7 +17,8 @@ _DESCRIPTION = (
 )
 _EPILOG = (
     "Flags override the config file, which overrides the defaults. SIGINT or SIGTERM stops the server cleanly. "
-    "Subcommands, each with its own --help: secantusdb status, stop, backup, check, salvage."
+    "Subcommands, each with its own --help: secantusdb status, stop, backup, check, salvage. "
+    "Another program, secantusdb-restore-archive, restores a backup."
 )
 
 
@@ -39,6 +40,8 @@ class FlagParser(argparse.ArgumentParser):
         entry = formerly(word[2:].replace("-", "_")) if word.startswith("--") else None
         if entry is not None:
             return f"{word} is now {entry.flags[0]}"
+        if word == "restore":
+            return f"{message}; secantusdb-restore-archive restores a backup"
         near = difflib.get_close_matches(word, self._option_string_actions if word.startswith("-") else COMMANDS, n=1)
         return f"{message}; did you mean {near[0]}?" if near else message
 

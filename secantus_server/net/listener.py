@@ -117,6 +117,11 @@ class Listener:
         """Return the address `host:port` to which clients connect."""
         return advertised_address(self._services.settings, self.port)
 
+    @property
+    def addresses(self) -> list[str]:
+        """Return the address `host:port`, and the path of the Unix domain socket if there is one."""
+        return [self.address, *([] if self._unix_path is None else [str(self._unix_path)])]
+
     def _open(self) -> Socket:
         """Bind the server's address and return the listening socket.
 

@@ -49,12 +49,14 @@ class Wanted(NamedTuple):
         filter: the filter of the plan, which includes what views and pipelines push down to it.
         sort: the sort, or an empty document.
         hinted: whether a hint chose the index or the scan.
+        indexes: the descriptions of the collection's indexes.
     """
 
     collection: str
     filter: dict[str, Any]
     sort: dict[str, Any]
     hinted: bool
+    indexes: tuple[dict[str, Any], ...]
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -214,7 +216,8 @@ def _wanted(plan: Any, query: Any) -> Wanted:
         plan = plan.child
     plan = plan.children[0] if type(plan) is Union else plan
     sort = {} if query.sort is None else query.sort.shown
-    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural))
+    indexes = tuple(index.spec for index in plan.collection.indexes)
+    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural), indexes)
 
 
 def _sorts(plan: Any) -> bool:

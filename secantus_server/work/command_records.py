@@ -13,7 +13,7 @@ from secantus_server.bson import RawArray, decode
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName, Wanted
 from secantus_server.wire.op_msg import sections_of
-from secantus_server.work.index_advice import advice_text, advised_indexes, keys_of
+from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
 from secantus_server.work.shell_commands import command_shape, command_text, plain_body
 from secantus_server.work.shell_values import plain
@@ -279,14 +279,16 @@ class CommandRecord:
         """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
         collation = entry.body.get("collation")
-        if self._of.wanted and entry.name not in ("update", "delete"):
-            found = [(one.collection, key) for one in self._of.wanted for key in keys_of(one.filter, one.sort) if list(key) != ["_id"]]
-            return () if self.is_hinted else tuple(dict.fromkeys(advice_text(*one, collation) for one in found))
+        wanted = self._of.wanted
+        if wanted and entry.name not in ("update", "delete"):
+            found = [(one.collection, key, one.indexes) for one in wanted for key in keys_of(one.filter, one.sort) if list(key) != ["_id"]]
+            return () if self.is_hinted else advice_lines(found, collation)
         target = entry.body.get(entry.name)
         if type(target) is not str:
             return ()
         statements = [decode(one) if type(one) is bytes else one for one in entry.statements]
-        return tuple(advice_text(target, key) for key in advised_indexes(entry.name, entry.body, statements))
+        indexes = wanted[0].indexes if wanted else ()
+        return advice_lines([(target, key, indexes) for key in advised_indexes(entry.name, entry.body, statements)])
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the record's attributes for pickling, with all texts computed and without the log's entry."""

@@ -44,6 +44,39 @@ def advice_text(collection: str, key: Key, collation: Any = None) -> str:
     return f"{collection_text(collection)}.createIndex({typed(key)}{options})"
 
 
+def advice_lines(
+    wanted: Sequence[tuple[str, Key, Sequence[Mapping[str, Any]]]], collation: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Return the mongosh commands that make the wanted indexes usable.
+
+    An index that exists is left out, if others are missing. A hidden one is shown again.
+
+    Arguments:
+        wanted: for each index its collection, its key and the descriptions of the collection's indexes.
+        collation: the query's collation. With one, the existing indexes are not considered.
+    """
+    lines: dict[str, None] = {}
+    present: dict[str, None] = {}
+    for collection, key, indexes in wanted:
+        existing = [] if collation else [spec for spec in indexes if _serves(spec, key)]
+        text = advice_text(collection, key, collation)
+        if existing and all(spec.get("hidden") for spec in existing):
+            text = f"{collection_text(collection)}.unhideIndex({typed(existing[0]['name'])})"
+        elif existing:
+            present[text] = None
+            continue
+        lines[text] = None
+    return tuple(lines or present)
+
+
+def _serves(spec: Mapping[str, Any], key: Key) -> bool:
+    """Return whether an index has all entries, in the order of a key."""
+    if spec.get("sparse") or "partialFilterExpression" in spec or "collation" in spec:
+        return False
+    parts = list(spec["key"].items())[: len(key)]
+    return [path for path, _ in parts] == list(key) if len(key) == 1 and parts[0][1] in (1, -1) else parts == list(key.items())
+
+
 def keys_of(query: dict[str, Any], sort: dict[str, Any]) -> list[Key]:
     """Return the keys of suitable indexes for a filter and a sort."""
     equal: dict[str, None] = {}

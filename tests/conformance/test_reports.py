@@ -17,7 +17,7 @@ from secantus_conformance.report.docs import page
 from secantus_conformance.report.files import write_reports
 from secantus_conformance.report.jsonout import read_json_report
 from secantus_conformance.report.progress import LiveDisplay
-from secantus_conformance.report.summary import rows, skips, total
+from secantus_conformance.report.summary import rows, share_of, skips, total
 from secantus_conformance.report.terminal import print_failure, print_run, sentence, summary_table
 
 RUN = Run(
@@ -48,6 +48,10 @@ def test_rows_and_totals() -> None:
     ]
     assert total(table, "all", Group.SERVER).total == 7
     assert skips(RUN) == [("requirement", "needs | MongoDB 9", 1)]
+
+
+def test_only_a_suite_that_passes_has_the_share_of_100() -> None:
+    assert [share_of(passed, 10_000) for passed in (10_000, 9_999, 9_985, 0)] == [100.0, 99.9, 99.8, 0.0]
 
 
 def test_the_sentence() -> None:

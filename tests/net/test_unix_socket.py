@@ -43,6 +43,13 @@ def test_only_the_user_of_the_server_can_connect_and_the_end_removes_it(tmp_path
         client.admin.command("ping")
 
 
+def test_the_log_names_it(tmp_path: Path) -> None:
+    log_file = tmp_path / "log"
+    with SecantusDBServer(port=0, storage_path=":memory:", log_file=str(log_file), unix_socket_prefix=str(tmp_path)) as server:
+        path = tmp_path / f"mongodb-{server.port}.sock"
+    assert f"listening on {path}\n" in log_file.read_text()
+
+
 def test_there_is_none_by_default() -> None:
     with SecantusDBServer(port=0, storage_path=":memory:") as server:
         assert not Path("/tmp", f"mongodb-{server.port}.sock").exists()

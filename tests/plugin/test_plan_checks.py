@@ -343,6 +343,38 @@ def test_tasks_that_write_and_read_are_clients(project: Project) -> None:
     result.stdout.fnmatch_lines(["FAILED test_it.py::test_a_loop*"])
 
 
+def test_a_scan_that_needs_several_indexes(project: Project) -> None:
+    project.ini("secantus_fail_on = collscan")
+    test = "def test_it(secantus_db):\n    fill(secantus_db, 60)\n    list(secantus_db.c.find({'$or': [{'a': 59}, {'b': 1}]}))"
+    project.write(test_it=FILL + test)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    indexes = ["        db.c.createIndex({ a: 1 })", "        db.c.createIndex({ b: 1 })"]
+    result.stdout.fnmatch_lines(["    Indexes that together would have served:", *indexes], consecutive=True)
+
+
+def test_existing_indexes_are_not_advised(project: Project) -> None:
+    project.ini("secantus_fail_on = collscan")
+    project.write(
+        test_it=f"""{FILL}
+def test_a_branch(secantus_db):
+    fill(secantus_db, 60)
+    secantus_db.c.create_index([('a', -1), ('z', 1)])
+    list(secantus_db.c.find({{'$or': [{{'a': 59}}, {{'b': 1}}]}}))
+
+def test_hidden(secantus_db):
+    fill(secantus_db, 60)
+    secantus_db.c.create_index('a', hidden=True)
+    secantus_db.c.delete_many({{'a': 59}})
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=2)
+    title = "    An index that would have served:"
+    result.stdout.fnmatch_lines([title, "        db.c.createIndex({ b: 1 })", "*", title, '        db.c.unhideIndex("a_1")'])
+    result.stdout.no_fnmatch_line("*createIndex({ a: *")
+
+
 @pytest.mark.parametrize(
     ("options", "remedy"),
     [

@@ -271,6 +271,7 @@ def test_durations_that_cannot_be(text: Any) -> None:
         (["--po", "5"], "unrecognized arguments: --po 5"),
         (["data"], "unrecognized arguments: data\n"),
         (["statsu"], "unrecognized arguments: statsu; did you mean status?\n"),
+        (["restore", "a.tar.gz"], "unrecognized arguments: restore a.tar.gz; secantusdb-restore-archive restores a backup\n"),
         (["--cache-size", "5"], "argument --cache-size: the value must be a size with a unit"),
         (["--oplog-min-retention-hours", "5"], "--oplog-min-retention-hours is now --oplog-retention-seconds"),
     ],

@@ -17,7 +17,7 @@ from secantus_conformance.failures import UsageError
 from secantus_conformance.model import SECOND_RUN, Run, Verdict
 from secantus_conformance.odms import registry as odms
 from secantus_conformance.report.jsonout import read_json_report
-from secantus_conformance.report.summary import known_reason, server_tests
+from secantus_conformance.report.summary import known_reason, server_tests, share_of
 
 # The name by which reports identify the server of this project.
 _OURS = "Secantus "
@@ -217,7 +217,7 @@ def _suite(each: Figures) -> str:
 
 
 def _passed(each: Figures) -> str:
-    share = f" ({100 * each.passed / each.eligible:.1f} %)" if each.eligible else ""
+    share = f" ({share_of(each.passed, each.eligible)} %)" if each.eligible else ""
     need = f"; {each.needed_passed} of {each.needed} that need a server" if each.needed and each.needed != each.eligible else ""
     second = f"; {each.second} only on a second run" if each.second else ""
     return f"{each.passed}{share}{need}{second}"
@@ -228,7 +228,7 @@ def _beside(recorded: Sequence[Figures]) -> str:
     for title in dict.fromkeys(each.title for each in recorded if not each.is_ours):
         for each in (each for each in recorded if each.title == title):
             of, passed = (each.eligible, each.passed) if each.is_ours else (each.of_ours, each.of_ours_passed)
-            common, share = (str(of), f"{passed} ({100 * passed / of:.1f} %)") if of else ("–", "–")
+            common, share = (str(of), f"{passed} ({share_of(passed, of)} %)") if of else ("–", "–")
             suite = f"{_suite(each)} {each.version}".strip()
             lines.append(f"| {suite} | {each.server} | {each.eligible} | {each.passed} | {common} | {share} | {each.date} |")
     notes = [f"- {each.server}, {_suite(each)}: {note}" for each in recorded if not each.is_ours for note in each.notes]

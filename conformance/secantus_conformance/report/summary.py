@@ -12,6 +12,12 @@ from secantus_conformance.model import Group, Result, Run, Skip, Verdict
 NEEDS_SERVER = ": needs a server"
 
 
+def share_of(passed: int, tests: int) -> float:
+    """Return the percentage of tests that passed, with one decimal. It is 100 only if all passed."""
+    share = round(100 * passed / tests, 1)
+    return share if passed == tests else min(share, 99.9)
+
+
 @dataclass
 class Row:
     """The counts of one category within one group. `free` counts the passed tests that also pass against the null server."""
@@ -44,7 +50,7 @@ class Row:
     @property
     def share(self) -> str:
         """The percentage of eligible tests that passed, as text. A dash if no tests were eligible."""
-        return f"{self.passed / self.eligible:.1%}" if self.eligible else "–"
+        return f"{share_of(self.passed, self.eligible)}%" if self.eligible else "–"
 
 
 def rows(results: Iterable[Result], free: frozenset[str] = frozenset()) -> list[Row]:

@@ -94,6 +94,7 @@ class SilentListener:
         self._connections: list[Connection] = []
         self.port = PORT
         self.address = f"simulation:{PORT}"
+        self.addresses = [self.address]
         services.connection_limit = 1000
 
     def connect_virtual(self) -> tuple[Connection, VirtualTransport]:

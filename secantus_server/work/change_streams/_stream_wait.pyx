@@ -181,10 +181,9 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
     if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept)):
-        # The general path reads the events.
+        # The general path reads the events, or fails if the command has been killed in between.
         one.watch.wake()
-        one.unregister(False)
-        return None
+        return one.pass_on()
     return one
 
 

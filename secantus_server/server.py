@@ -296,6 +296,9 @@ class SecantusDBServer(Recording):
             self._console = None
         services.topology.close()
         services.fail_points.close()
+        # Before the signal ends all waits: otherwise a thousand waiting commands would wait again, without blocking, until the listener
+        # interrupts them.
+        services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
         services.writes.close()
         self._periodic.ask_to_stop()
         self._listener.close()

@@ -7,6 +7,7 @@ import multiprocessing
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from secantus_server.net.listener import ListenError, advertised_address, reacha
 from secantus_server.server import SecantusDBServer
 from secantus_server.settings import Settings, SettingsError
 from secantus_server.storage import StorageError
-from tests.net.raw_client import RawClient
+from tests.net.raw_client import RawClient, connected
 from tests.waiting import threads_of_connections, wait_until
 from tests.wire.messages import command
 
@@ -340,3 +341,16 @@ def test_a_command_too_large_for_the_cache_is_told_so_and_changes_nothing(tmp_pa
         assert client.test.c.update_many({}, {"$inc": {"x": 1}}).modified_count == 30_000
         assert client.test.c.count_documents({"x": 1}) == 30_000
         assert client.test.c.update_one({"_id": 1}, {"$inc": {"x": 1}}).modified_count == 1
+
+
+def test_many_waiting_streams_get_the_error_of_the_shutdown() -> None:
+    server = memory_server()
+    server.start()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(server)) for _ in range(60)]
+        for client in clients:
+            cursor = client.run({"aggregate": "c", "pipeline": [{"$changeStream": {}}], "cursor": {}, "$db": "d"})["cursor"]["id"]
+            client.send(command({"getMore": Int64(cursor), "collection": "c", "maxTimeMS": 60_000, "$db": "d"}))
+        wait_until(lambda: len(server.services.operations.all()) == len(clients), "not every getMore waits")
+        server.stop()
+        assert [client.receive()[2]["code"] for client in clients] == [11600] * len(clients)

@@ -298,7 +298,7 @@ class SecantusDBServer(Recording):
         services.fail_points.close()
         # Before the signal ends all waits: otherwise a thousand waiting commands would wait again, without blocking, until the listener
         # interrupts them.
-        services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+        services.operations.shut_down()
         services.writes.close()
         self._periodic.ask_to_stop()
         self._listener.close()

@@ -101,6 +101,10 @@ class Operations:
         if operation is not None:
             operation.interrupt(CommandError(11601, "operation was interrupted"))
 
+    def shut_down(self) -> None:
+        """Interrupt every operation because the server stops."""
+        self.kill_all(CommandError(11600, "interrupted at shutdown"))
+
     def kill_all(self, error: CommandError) -> None:
         """Interrupt every operation, so that its next check raises the given error."""
         for operation in self.all():

@@ -210,7 +210,7 @@ class Listener:
         deadline = monotonic() + timeout_s
         for thread in threads:
             while thread.is_alive() and not thread.is_current() and monotonic() < deadline:
-                self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+                self._services.operations.shut_down()
                 thread.join(0.01)
 
     def check_clients(self) -> None:

@@ -27,7 +27,7 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.parse import parse_pipeline
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.work.pipeline_host import ServerHost
-from secantus_server.work.reading import command_context, cursor_reply
+from secantus_server.work.reading import command_context, cursor_reply, without_payloads
 from secantus_server.work.timeseries_buckets import measurement_hint
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def prepare_pipeline(
     Raises:
         CommandError: if the pipeline is invalid.
     """
-    if name is not None and args.get("encryptionInformation") is not None:
-        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+    if name is not None:
+        args = without_payloads(request, args, name, transaction)
     return _prepare(request, name, args, scope, transaction)
 
 

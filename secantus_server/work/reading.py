@@ -12,8 +12,10 @@ from secantus_server.cursors.cursor import Cursor
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import parse_expression
@@ -27,6 +29,17 @@ _EMPTY_DOCUMENT = b"\5\0\0\0\0"
 NO_CURSOR = Int64(0)
 
 _CURSOR = a.Arguments("cursor", {"batchSize": a.number(None, minimum=0)}, generic=False)
+
+
+def without_payloads(request: Request, args: dict[str, Any], name: str, transaction: ReadTransaction) -> dict[str, Any]:
+    """Return the arguments of a read command. With `encryptionInformation`, the encrypted values in its filter or pipeline are replaced.
+
+    Raises:
+        CommandError: see `work.encrypted.reads.read_arguments`.
+    """
+    if args.get("encryptionInformation") is None:
+        return args
+    return import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)  # type: ignore[no-any-return]
 
 
 def command_context(

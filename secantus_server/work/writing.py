@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bson.int64 import Int64
@@ -14,6 +16,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
@@ -58,6 +61,25 @@ def check_explains(args: dict[str, Any]) -> None:
     """
     if args["encryptionInformation"] is not None:
         raise not_supported("explain of a write with encryptionInformation", "explain a find with the same query")
+
+
+def check_one_statement(specs: list[dict[str, Any]]) -> None:
+    """Raise if a command has several updates or deletes.
+
+    Raises:
+        CommandError: 2 BadValue.
+    """
+    if len(specs) > 1:
+        raise CommandError(2, "A command with Queryable Encryption can have only one update or delete")
+
+
+def encrypted_write(name: str, information: dict[str, Any]) -> Callable[..., Any]:
+    """Return the function of `work.encrypted.writes` with a given name, which writes to an encrypted collection.
+
+    Arguments:
+        information: the command's `encryptionInformation`.
+    """
+    return partial(getattr(import_late("secantus_server.work.encrypted.writes"), name), information=information)
 
 
 class OverBuckets(Exception):

@@ -12,7 +12,6 @@ import secantus_server.server as server_module
 from secantus_server.clock import Clock
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
-from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
 from secantus_server.server import SecantusDBServer
 from tests.simulation.scheduler import Ended, Scheduler
@@ -114,7 +113,7 @@ class SilentListener:
 
     def close(self) -> None:
         """Interrupt all running commands."""
-        self._services.operations.kill_all(CommandError(11600, "interrupted at shutdown"))
+        self._services.operations.shut_down()
 
 
 class VirtualTransport:

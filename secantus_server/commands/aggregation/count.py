@@ -19,7 +19,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.modules import import_late
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import count_documents
-from secantus_server.work.reading import timeless_context
+from secantus_server.work.reading import timeless_context, without_payloads
 from secantus_server.work.system_collections import computed_source, source_of
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
     """Count documents."""
     name = collection_name("count", request.db, request.body[request.name])
     with request.work.reading() as transaction:
-        if args["encryptionInformation"] is not None:
-            args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+        args = without_payloads(request, args, name, transaction)
         collection, query = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             scope = ReadScope(transaction.unit, request.operation.check)
@@ -67,8 +66,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
 @explains("count")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     name = collection_name("count", request.db, request.body[request.name])
-    if args["encryptionInformation"] is not None:
-        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+    args = without_payloads(request, args, name, transaction)
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         stages = [{"$match": args["query"]}, {"$count": "count"}]

@@ -6,15 +6,13 @@ https://www.mongodb.com/docs/manual/reference/command/bulkWrite/
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
 from itertools import groupby
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.bson import encode
 from secantus_server.bson.values import MISSING
-from secantus_server.commands.crud.bulk_write_ops import BulkOperation, Target, parse_operations, parse_targets
+from secantus_server.commands.crud.bulk_write_ops import BulkOperation, parse_operations, parse_targets
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import Authorized, includes, named, on_cluster
 from secantus_server.dispatch.raw_data import ACTION, FIELD
@@ -22,12 +20,11 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.errors import CommandError
-from secantus_server.modules import import_late
 from secantus_server.work.delete_documents import run_delete
 from secantus_server.work.insert_documents import insert_documents
 from secantus_server.work.reading import list_reply
 from secantus_server.work.update_documents import run_update
-from secantus_server.work.writing import finish_write, statements, stops_at_error
+from secantus_server.work.writing import encrypted_write, finish_write, statements, stops_at_error
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
 
@@ -126,12 +123,6 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, reply, [], silent=False)
 
 
-def _encrypted(name: str, target: Target) -> Callable[..., Any]:
-    """Return a function that writes to an encrypted collection, with its `encryptionInformation`."""
-    function = getattr(import_late("secantus_server.work.encrypted.writes"), name)
-    return partial(function, information=target.encryption)
-
-
 class _Bulk:
     """A running bulkWrite, with the results of its finished operations."""
 
@@ -177,7 +168,7 @@ class _Bulk:
         try:
             target.check()
             target.request.statement = operations[0].index
-            insert = insert_documents if target.encryption is None else _encrypted("insert_encrypted", target)
+            insert = insert_documents if target.encryption is None else encrypted_write("insert_encrypted", target.encryption)
             _, errors = insert(target.request, target.name, documents, ordered=self._ordered, bypass_validation=self._bypass)
         except CommandError as error:
             self._check_fatal(error)
@@ -208,7 +199,7 @@ class _Bulk:
         request, name, args = operation.target.request, operation.target.name, operation.args
         request.forget_cluster_time()
         spec = {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
-        run = run_update if operation.target.encryption is None else _encrypted("update_encrypted", operation.target)
+        run = run_update if operation.target.encryption is None else encrypted_write("update_encrypted", operation.target.encryption)
         outcome = run(request, name, spec, self._let, bypass_validation=self._bypass)
         if outcome.upserted_id is MISSING:
             self._done(operation, outcome.matched, nMatched=outcome.matched, nModified=outcome.modified)
@@ -220,7 +211,7 @@ class _Bulk:
     def _delete(self, operation: BulkOperation) -> None:
         request, name, args = operation.target.request, operation.target.name, operation.args
         spec = {**args, "q": args["filter"], "limit": 0 if args["multi"] else 1}
-        run = run_delete if operation.target.encryption is None else _encrypted("delete_encrypted", operation.target)
+        run = run_delete if operation.target.encryption is None else encrypted_write("delete_encrypted", operation.target.encryption)
         deleted = run(request, name, spec, self._let)
         self._done(operation, deleted, nDeleted=deleted)
 

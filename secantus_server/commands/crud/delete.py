@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch import arguments as a
@@ -15,7 +14,17 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.work.delete_documents import parse_delete, run_delete
-from secantus_server.work.writing import WriteErrors, check_explains, check_not_view, finish_write, note_failure, statements, stops_at_error
+from secantus_server.work.writing import (
+    WriteErrors,
+    check_explains,
+    check_not_view,
+    check_one_statement,
+    encrypted_write,
+    finish_write,
+    note_failure,
+    statements,
+    stops_at_error,
+)
 
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
@@ -48,7 +57,10 @@ _STATEMENT = a.Arguments(
 def delete(request: Request, args: dict[str, Any]) -> Reply:
     """Delete documents."""
     name, specs = _prepare(request, args)
-    run = run_delete if args["encryptionInformation"] is None else _encrypted(args, specs)
+    run: Callable[..., int] = run_delete
+    if args["encryptionInformation"] is not None:
+        check_one_statement(specs)
+        run = encrypted_write("delete_encrypted", args["encryptionInformation"])
     count = 0
     errors: WriteErrors = []
     for index, spec in enumerate(specs):
@@ -62,13 +74,6 @@ def delete(request: Request, args: dict[str, Any]) -> Reply:
                 break
     request.client.usage.deleted += count
     return finish_write(request, {"n": count}, errors)
-
-
-def _encrypted(args: dict[str, Any], specs: list[dict[str, Any]]) -> Callable[..., int]:
-    """Return the function that runs a statement on an encrypted collection."""
-    writes = import_late("secantus_server.work.encrypted.writes")
-    writes.check_one_statement(specs)
-    return partial(writes.delete_encrypted, information=args["encryptionInformation"])
 
 
 @explains("delete")

@@ -29,7 +29,7 @@ from secantus_server.work.collections import recall
 from secantus_server.work.cursor_fail_points import enter_find
 from secantus_server.work.oplog_collection import OplogSource
 from secantus_server.work.query_settings import FIELD, use_own_settings
-from secantus_server.work.reading import NO_CURSOR, command_context, count_lookup, cursor_reply
+from secantus_server.work.reading import NO_CURSOR, command_context, count_lookup, cursor_reply, without_payloads
 from secantus_server.work.system_collections import computed_source, source_of
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
     if request.services.fail_points.active:
         enter_find(request, f"{request.db}.{name}")
     with request.work.reading() as transaction:
-        if args["encryptionInformation"] is not None:
-            args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+        args = without_payloads(request, args, name, transaction)
         collection, query, projection = _prepare(request, args, name, transaction.catalog)
         if collection is None or not collection.is_view:
             plan = source_of(request.services, request.db, name, collection, query)
@@ -93,8 +92,7 @@ def find(request: Request, args: dict[str, Any]) -> Reply:
 @explains("find")
 def _explain(request: Request, args: dict[str, Any], transaction: ReadTransaction, runner: Runner) -> Reply:
     name = collection_name("find", request.db, request.body[request.name])
-    if args["encryptionInformation"] is not None:
-        args = import_late("secantus_server.work.encrypted.reads").read_arguments(request, args, name, transaction)
+    args = without_payloads(request, args, name, transaction)
     collection, query, projection = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
         explain_view = import_late("secantus_server.work.explain_pipeline").explain_view
@@ -109,8 +107,7 @@ def _prepare(
 ) -> tuple[Collection | None, CanonicalQuery, Projection | None]:
     """Return the collection or view, the parsed query, and the parsed projection."""
     collection = catalog.find(request.db, name)
-    if args["collectionUUID"] is not None:
-        check_collection_uuid(catalog, request.db, name, args["collectionUUID"])
+    check_collection_uuid(catalog, request.db, name, args["collectionUUID"])
     ctx = command_context(request, let=args["let"], collation=args["collation"], collection=collection)
     if collection is not None and collection.is_view:
         # Allow all metadata that a view can produce. The exact check happens when the find is parsed as stages of the view's pipeline.

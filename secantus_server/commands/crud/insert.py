@@ -11,9 +11,8 @@ from secantus_server.dispatch.privileges import may_bypass_validation, on_collec
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
-from secantus_server.modules import import_late
 from secantus_server.work.insert_documents import insert_documents
-from secantus_server.work.writing import WriteErrors, check_statement_count, finish_write, note_failure, stops_at_error
+from secantus_server.work.writing import WriteErrors, check_statement_count, encrypted_write, finish_write, note_failure, stops_at_error
 
 FIELDS = {
     "documents": a.documents(),
@@ -49,13 +48,9 @@ def insert(request: Request, args: dict[str, Any]) -> Reply:
         check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
     except CommandError as error:
         return finish_write(request, {"n": 0}, _failures(request, error, 1 if ordered else len(documents)))
-    bypass = args["bypassDocumentValidation"]
     information = args["encryptionInformation"]
-    if information is None:
-        count, errors = insert_documents(request, name, documents, ordered=ordered, bypass_validation=bypass)
-    else:
-        insert_encrypted = import_late("secantus_server.work.encrypted.writes").insert_encrypted
-        count, errors = insert_encrypted(request, name, documents, information, ordered=ordered, bypass_validation=bypass)
+    insert_them = insert_documents if information is None else encrypted_write("insert_encrypted", information)
+    count, errors = insert_them(request, name, documents, ordered=ordered, bypass_validation=args["bypassDocumentValidation"])
     request.client.usage.inserted += count
     return finish_write(request, {"n": count}, errors)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.auth.privileges import Grants
@@ -19,7 +18,17 @@ from secantus_server.modules import import_late
 from secantus_server.mql.update.pipeline import check_stage_names
 from secantus_server.work.timeseries_updates import update_of_buckets
 from secantus_server.work.update_documents import UpdateOutcome, parse_statement, run_update
-from secantus_server.work.writing import WriteErrors, check_explains, check_not_view, finish_write, note_failure, statements, stops_at_error
+from secantus_server.work.writing import (
+    WriteErrors,
+    check_explains,
+    check_not_view,
+    check_one_statement,
+    encrypted_write,
+    finish_write,
+    note_failure,
+    statements,
+    stops_at_error,
+)
 
 if TYPE_CHECKING:
     from secantus_server.query.explain import Runner
@@ -74,7 +83,10 @@ def _may_upsert(call: Authorized, grants: Grants) -> bool:
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name, specs = _prepare(request, args)
-    run = run_update if args["encryptionInformation"] is None else _encrypted(args, specs)
+    run: Callable[..., UpdateOutcome] = run_update
+    if args["encryptionInformation"] is not None:
+        check_one_statement(specs)
+        run = encrypted_write("update_encrypted", args["encryptionInformation"])
     matched = modified = 0
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []
@@ -100,13 +112,6 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
         usage.updated -= len(upserted)
         usage.inserted += len(upserted)
     return finish_write(request, reply, errors)
-
-
-def _encrypted(args: dict[str, Any], specs: list[dict[str, Any]]) -> Callable[..., UpdateOutcome]:
-    """Return the function that runs a statement on an encrypted collection."""
-    writes = import_late("secantus_server.work.encrypted.writes")
-    writes.check_one_statement(specs)
-    return partial(writes.update_encrypted, information=args["encryptionInformation"])
 
 
 @explains("update")

@@ -246,16 +246,6 @@ def modify_arguments(
     return found, rewriter
 
 
-def check_one_statement(specs: list[dict[str, Any]]) -> None:
-    """Raise if a command has several updates or deletes.
-
-    Raises:
-        CommandError: 2 BadValue.
-    """
-    if len(specs) > 1:
-        raise CommandError(2, "A command with Queryable Encryption can have only one update or delete")
-
-
 def _check_upsert(upsert: bool, query: dict[str, Any]) -> None:
     if upsert and contains_payload(query):
         raise not_supported("an encrypted value in the filter of an upsert", "set it with $set, and select the document by another field")

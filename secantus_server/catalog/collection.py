@@ -41,7 +41,7 @@ class Collection:
         cached_plans: the entries of the plan cache, by query shape (see `query.plan_cache`).
         lifetime: the object that records whether the collection was dropped.
         expanded_indexes: a cache of wildcard indexes expanded for the paths of recent queries (see `query.wildcard`).
-        sole_indexes: a cache of the only index that could serve an equality, by path (see `query.sole_index`).
+        sole_indexes: a cache of the only index that could serve an equality or a range, by path (see `query.sole_index`).
 
     Threads: `indexes` and `options` are replaced as a whole, either while no transaction runs or as part of a catalog change.
     """

@@ -196,13 +196,13 @@ def _range(operator: str, operand: Any, collation: Collation | None) -> Bounds |
     if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
         return None
     key, end = key_string(operand, collation), End(operand, collation)
-    whole = _bracket(operand)
+    whole = bracket(operand)
     if operator in ("$gt", "$gte"):
         return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, end, whole.high_end)], True
     return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_end, end)], True
 
 
-def _bracket(operand: Any) -> FieldInterval:
+def bracket(operand: Any) -> FieldInterval:
     """Return the interval of all values in the operand's type bracket."""
     rank = canonical_type(operand)
     ends = _ENDS.get(rank)
@@ -237,7 +237,7 @@ def _prefix(pattern: str, options: str) -> Bounds:
     literal = _literal_prefix(pattern, options)
     itself = point(Regex(pattern, options), None)
     if not literal:
-        return [_bracket(""), itself], False, False, False
+        return [bracket(""), itself], False, False, False
     low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
     high = next_prefix(low)
     assert high is not None, "a string's rank is not 255"

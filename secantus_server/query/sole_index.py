@@ -1,11 +1,12 @@
-"""The choice of an index for an equality if only one index could serve it. The express lane chooses in this way, without the planner.
+"""The choice of an index for an equality or a range if only one index could serve it. The express lane chooses in this way, without the
+planner.
 
 The choice is the planner's, because there is a single candidate. It depends only on the path, not on the value, so it is cached.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
@@ -17,20 +18,26 @@ from secantus_server.query.wildcard import expanded_index
 MAX_PATHS = 200
 
 
-class SoleIndex(NamedTuple):
+@dataclass(slots=True)
+class SoleIndex:
     """The only index that could serve an equality between a path and a plain value. Its bounds are exact.
+
+    It is also the only one for a range of the path and for a sort by the path alone.
 
     Arguments:
         index: the index whose entries are read.
         shown: the index as explain and the logs show it: the expanded index for a wildcard index.
         start: the bytes with which the keys of the path's entries begin, before the value.
         is_descending: whether the value's key is inverted.
+        oversized: the number of the last finds in succession that had more documents than a batch, or that the lane did not attempt because
+            of them. Threads may lose a count.
     """
 
-    index: Index  # type: ignore[assignment] # hides tuple.index, which nothing needs
+    index: Index
     shown: Index
     start: bytes
     is_descending: bool
+    oversized: int = 0
 
 
 def sole_index(collection: Collection, path: str) -> SoleIndex | None:

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """The express lane, which runs the most common commands in their simplest form, from message bytes to reply bytes.
 
-The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality that only one
-index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and commits
-such transactions. Outside transactions, it also finds or counts all documents of a small collection, and lets a getMore wait for a change
+The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
+only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
+commits such transactions. Outside transactions, it also finds or counts all documents of a small collection, and lets a getMore wait for a change
 stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
 than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
@@ -18,12 +18,12 @@ from libc.string cimport memchr
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
-from secantus_server.bson._raw cimport Element, first_element, next_element, read_int32
+from secantus_server.bson._raw cimport Element, read_int32
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.index._index cimport Index
 from secantus_server.storage._unit cimport RecoveryUnit
-from secantus_server.work._express_find cimport scan_collection, scan_index
+from secantus_server.work._express_find cimport find_by_index, scan_collection
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait
@@ -37,7 +37,6 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog._rows import Chain
 from secantus_server.oplog.write_signal import Claims
-from secantus_server.query.sole_index import sole_index
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
 from secantus_server.wire.message import Unfinished
@@ -382,15 +381,10 @@ cdef class Express:
         self.reply.put_optime(self.own_time)
         return self.reply.end()
 
-    cdef Index point_index(self, collection, Element* field):
-        """Return the unique index that the query uses, like `query.point.point_index`, or None. Write the lookup key to `self.key`.
-
-        Arguments:
-            field: receives the query's only field.
-        """
-        cdef const uint8_t* cursor = first_element(self.message.parts.query.value)
+    cdef Index point_index(self, collection):
+        """Return the unique index that the query uses, like `query.point.point_index`, or None. Write the lookup key to `self.key`."""
+        cdef const Element* field = &self.message.parts.field
         cdef Index index
-        next_element(&cursor, field)
         if memchr(field.name, DOT, field.name_len) != NULL:
             return None
         path = path_of(field)
@@ -418,10 +412,9 @@ cdef class Express:
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id
-        cdef Element field
-        cdef Index index = self.point_index(collection, &field)
+        cdef Index index = None if self.message.parts.is_range else self.point_index(collection)
         if index is None:
-            return self.find_by_range(unit, collection, &field)
+            return self.find_by_index(unit, collection)
         self.index = self.shown = index
         if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
             return 0
@@ -432,20 +425,13 @@ cdef class Express:
         self.usage.returned += 1
         return self.reply.put_count(1) if self.message.parts.kind == COUNT else self.reply.put_document(0, document, size)
 
-    cdef int find_by_range(self, RecoveryUnit unit, collection, const Element* field) except -1:
-        """Append the documents that the query matches to the batch, if only one index could serve the query.
-
-        Raises:
-            Unusual: the planner must choose, the documents are too many for a batch, or the command is a count.
-        """
-        sole = sole_index(collection, path_of(field)) if self.message.parts.kind == FIND else None
-        if sole is None:
-            raise Unusual()
+    cdef int find_by_index(self, RecoveryUnit unit, collection) except -1:
+        """Append the documents that the query matches to the batch, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        sole = find_by_index(unit, collection, path_of(&parts.field), parts, self.key, self.reply, self.usage, self.operation.check)
         self.index, self.shown = sole.index, sole.shown
         self.index.uses += 1
-        return scan_index(
-            unit, collection.ident, sole, field, self.key, self.message.parts.limit, self.reply, self.usage, self.operation.check
-        )
+        return 0
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""
@@ -453,8 +439,7 @@ cdef class Express:
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id = 0
-        cdef Element field
-        cdef Index index = self.point_index(collection, &field)
+        cdef Index index = self.point_index(collection)
         cdef bytes old
         if index is None:
             raise Unusual()
@@ -576,7 +561,8 @@ cdef class Express:
         self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
         if counts is not None:
             batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
-            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, self.shown, counts, batch_bytes)
+            used = self.shown, self.message.parts.is_range
+            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, used, counts, batch_bytes)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0

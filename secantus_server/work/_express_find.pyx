@@ -10,13 +10,22 @@ from libc.stdint cimport uint8_t
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport invert, put_key
 from secantus_server.bson._raw cimport Element
+from secantus_server.exec._point cimport read_record
+from secantus_server.index._index cimport Index, read_record_id
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport DATE, DOUBLE, FIND, INT32, INT64, OBJECT_ID, STRING, Parts
 
-from secantus_server.exec._scan import IndexScan, next_prefix
+from bson.objectid import ObjectId
+
+from secantus_server.bson.values import Date
+from secantus_server.exec._scan import IndexScan
 from secantus_server.index._index import ident_prefix
-from secantus_server.storage.tables import RECORDS
+from secantus_server.query.bounds import end_of_prefix
+from secantus_server.query.predicates import bracket
+from secantus_server.query.sole_index import sole_index
+from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef enum:
     # The lane checks for no interrupt, so it scans only small collections.
@@ -24,8 +33,16 @@ cdef enum:
     # Less than the size of a first batch, so that the reply always contains all documents.
     MOST_FOUND = 100
     MOST_FOUND_BYTES = 1048576
+    # If the last finds by an index were oversized, the lane attempts one in this number.
+    ATTEMPTED = 16
 
 cdef int RECORDS_TABLE = RECORDS
+cdef int ENTRIES_TABLE = INDEX_ENTRIES
+# The type bracket of the values of each type: its least key and whether it is included, and its greatest key and whether it is included.
+cdef dict BRACKETS = {
+    number: bracket(value)[:4]
+    for number, value in [(DOUBLE, 0.0), (INT32, 0), (INT64, 0), (STRING, ""), (OBJECT_ID, ObjectId(b"\0" * 12)), (DATE, Date(0))]
+}
 
 
 class Unusual(Exception):
@@ -64,38 +81,138 @@ cdef int scan_collection(RecoveryUnit unit, collection, bint counts, int limit, 
     return reply.put_count(found) if counts else 0
 
 
-cdef int scan_index(
-    RecoveryUnit unit, int records_ident, sole, const Element* value, Writer key, int limit, ReplyWriter reply, usage, check
-) except -1:
-    """Append the documents that equal a value at the path of a `SoleIndex` to the batch.
+cdef object find_by_index(RecoveryUnit unit, collection, str path, const Parts* parts, Writer key, ReplyWriter reply, usage, check):
+    """Append the documents that match an equality or a range to the batch. Return the `SoleIndex` by which they were found.
+
+    Arguments:
+        path: the path of the query's only field.
 
     Raises:
-        Unusual: the documents are too many for a batch.
+        Unusual: the planner must choose, or the documents are too many for a batch.
     """
-    index, _, start, is_descending = sole
-    cdef bytes low, document
-    cdef list found = []
-    cdef Py_ssize_t most = limit if 0 < limit <= MOST_FOUND else MOST_FOUND + 1
-    cdef Py_ssize_t size
-    cdef int position = 0
+    cdef bint is_limited = 0 < parts.limit <= MOST_FOUND
+    cdef bint is_whole
+    sole = sole_index(collection, path) if parts.kind == FIND else None
+    if sole is None:
+        raise Unusual()
+    if not is_limited and sole.oversized > 1 and sole.oversized % ATTEMPTED:
+        sole.oversized += 1
+        raise Unusual()
+    index, ident = sole.index, collection.ident
+    low, high = range_of(sole, parts, key) if parts.is_range else point_of(sole, &parts.field, key)
+    if index.multikey:
+        is_whole = scan_multikey(unit, ident, index, (low, high), parts.limit if is_limited else MOST_FOUND + 1, reply, usage, check)
+    else:
+        reverse = parts.direction != 0 and (parts.direction < 0) != sole.is_descending
+        is_whole = scan_entries(unit, ident, index, low, high, reverse, parts.limit if is_limited else 0, reply, usage)
+    if not is_limited and (sole.oversized or not is_whole):
+        sole.oversized = 0 if is_whole else sole.oversized + 1
+    if not is_whole:
+        raise Unusual()
+    return sole
+
+
+cdef tuple point_of(sole, const Element* value, Writer key):
+    """Return the range of the entries for an equality, as `query.bounds.IndexBounds` does."""
+    cdef bytes start = sole.start
+    cdef bytes low
     key.clear()
     key.put_bytes(PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start))
     put_key(key, value.type, value.value, None)
-    if is_descending:
+    if sole.is_descending:
         invert(key, PyBytes_GET_SIZE(start))
     low = PyBytes_FromStringAndSize(<const char*>key.buffer, key.size)
-    scan = IndexScan(index, [(low, next_prefix(low))], records_ident, None, check, False, index.multikey)
+    return low, end_of_prefix(low)
+
+
+cdef tuple range_of(sole, const Parts* parts, Writer key):
+    """Return the range of the entries for a range of values, as `query.bounds.IndexBounds` does.
+
+    Raises:
+        Unusual: the range contains at most one value, which fixes the field, or the planner would not use both ends or the sort order.
+    """
+    cdef bint low_included, high_included
+    cdef bytes low, high
+    if sole.index.multikey or sole.start:
+        raise Unusual()
+    low, low_included, high, high_included = BRACKETS[parts.low.type if parts.low.start != NULL else parts.high.type]
+    if parts.low.start != NULL:
+        low, low_included = key_of(&parts.low, key), parts.low_included
+    if parts.high.start != NULL:
+        high, high_included = key_of(&parts.high, key), parts.high_included
+    if low >= high:
+        raise Unusual()
+    if sole.is_descending:
+        low, low_included, high, high_included = inverted(high, key), high_included, inverted(low, key), low_included
+    return low if low_included else end_of_prefix(low), end_of_prefix(high) if high_included else high
+
+
+cdef bytes key_of(const Element* value, Writer key):
+    key.clear()
+    put_key(key, value.type, value.value, None)
+    return PyBytes_FromStringAndSize(<const char*>key.buffer, key.size)
+
+
+cdef bytes inverted(bytes plain, Writer key):
+    key.clear()
+    key.put_bytes(PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain))
+    invert(key, 0)
+    return PyBytes_FromStringAndSize(<const char*>key.buffer, key.size)
+
+
+cdef bint scan_entries(
+    RecoveryUnit unit, int ident, Index index, bytes low, bytes high, bint reverse, int limit, ReplyWriter reply, usage
+) except -1:
+    """Append the documents of the entries in a range of an index that is not multikey. Return 0 if they are too many for a batch.
+
+    Arguments:
+        limit: the maximum number of documents; 0 for no limit.
+    """
+    cdef Cursor cursor = Cursor(unit, ENTRIES_TABLE, index.prefix + low, index.prefix + high, reverse)
+    cdef const uint8_t* key
+    cdef const uint8_t* value
+    cdef size_t key_size, size, total = 0
+    cdef int keys = 0, found = 0, code
+    try:
+        while limit == 0 or found < limit:
+            code = cursor.next_raw(&key, &key_size, &value, &size)
+            if code:
+                cursor.fail(code)
+                break
+            keys += 1
+            if not read_record(unit, ident, read_record_id(value if index.unique else key + key_size - 8), &value, &size):
+                continue
+            total += size
+            if found == MOST_FOUND or total >= MOST_FOUND_BYTES:
+                return False
+            reply.put_document(found, value, size)
+            found += 1
+    finally:
+        cursor.close()
+    usage.keys += keys
+    usage.documents += found
+    usage.returned += found
+    return True
+
+
+cdef bint scan_multikey(RecoveryUnit unit, int ident, Index index, tuple interval, int most, ReplyWriter reply, usage, check) except -1:
+    """Append the documents of the entries in a range of a multikey index. Return 0 if they are too many for a batch."""
+    cdef bytes document
+    cdef list found = []
+    cdef Py_ssize_t size
+    cdef int position = 0
+    scan = IndexScan(index, [interval], ident, None, check, False, True)
     scan.attach(unit)
     try:
         size = scan.batch(found, most, MOST_FOUND_BYTES)
     finally:
         scan.close()
     if size >= MOST_FOUND_BYTES or len(found) > MOST_FOUND:
-        raise Unusual()
+        return False
     for document in found:
         reply.put_document(position, <const uint8_t*>PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
         position += 1
     usage.keys += scan.keys_examined
     usage.documents += scan.docs_examined
     usage.returned += position
-    return 0
+    return True

@@ -40,6 +40,16 @@ cdef struct Parts:
     Element lsid
     Element number
     Element query
+    # The query's only field, unless the query is empty.
+    Element field
+    # The ends of the range of a find by a range. One of them may be absent.
+    Element low
+    Element high
+    bint low_included
+    bint high_included
+    Element sort
+    # The direction of the sort (1 or -1), or 0 for none.
+    int direction
     Element update
     int64_t number_value
     # Whether the command belongs to a multi-document transaction, and whether it starts the transaction.
@@ -48,6 +58,8 @@ cdef struct Parts:
     bint returns_new
     # Whether the query is empty, so that it matches every document.
     bint is_whole
+    # Whether the query is a range of one field.
+    bint is_range
     # The limit of a find, or the batch size of a getMore; 0 for none.
     int32_t limit
     # How long a getMore waits for documents.
@@ -84,6 +96,9 @@ cdef class PlainMessage:
     cdef bint read_pipeline(self, const Element* pipeline) noexcept
     cdef bint is_complete(self) noexcept
     cdef bint is_whole_query(self) noexcept
+    cdef bint read_range(self) noexcept
+    cdef bint read_end(self, const Element* end) noexcept
+    cdef bint read_sort(self) noexcept
     cdef bint is_numbered(self) noexcept
     cdef bint has_documents(self) noexcept
     cdef bint read_statement(self) noexcept

@@ -2,13 +2,13 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside transactions, it also accepts a find of all
-documents and the aggregation with which drivers count documents.
+documents, a find by a range of one field, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside
+transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._validate cimport check_whole
@@ -113,26 +113,27 @@ cdef bint is_true(const Element* element) noexcept nogil:
     return element.type == BOOL and element.value[0] == 1
 
 
-cdef bint is_point(const Element* query, bint may_have_dots) noexcept nogil:
-    """Return whether a filter is an equality of one plain field with a value that matches only by equality.
-
-    Arguments:
-        may_have_dots: whether the field may be a path, whose components are plain.
-    """
-    cdef Element field
+cdef bint read_only_field(const Element* query, Element* field) noexcept nogil:
+    """Read the only field of a filter; return 0 unless the filter has exactly one field."""
     cdef Element more
     cdef const uint8_t* cursor
+    if query.start == NULL or query.type != DOCUMENT:
+        return False
+    cursor = first_element(query.value)
+    return next_element(&cursor, field) and not next_element(&cursor, &more)
+
+
+cdef bint is_plain_value(const Element* field) noexcept nogil:
+    """Return whether a filter's field has a value that matches only by equality."""
+    return field.type in (INT32, STRING, OBJECT_ID, INT64, DOUBLE, DATE, BOOL)
+
+
+cdef bint is_plain_path(const Element* field, bint may_have_dots) noexcept nogil:
+    """Return whether a filter's field is plain, or if `may_have_dots`, a path whose components are plain."""
     cdef uint32_t i
     cdef uint8_t c
     # Whether the current component has any character yet.
     cdef bint is_inner = False
-    if query.start == NULL or query.type != DOCUMENT:
-        return False
-    cursor = first_element(query.value)
-    if not next_element(&cursor, &field) or next_element(&cursor, &more):
-        return False
-    if field.type not in (INT32, STRING, OBJECT_ID, INT64, DOUBLE, DATE, BOOL):
-        return False
     for i in range(field.name_len):
         c = <uint8_t>field.name[i]
         if c == 46 and is_inner and may_have_dots:
@@ -142,6 +143,17 @@ cdef bint is_point(const Element* query, bint may_have_dots) noexcept nogil:
             return False
         is_inner = True
     return is_inner
+
+
+cdef int bracket_of(const Element* end) noexcept nogil:
+    """Return the type bracket of the end of a range, or 0 if the lane does not compare values like it."""
+    cdef double number
+    if end.type == DOUBLE:
+        memcpy(&number, end.value, 8)
+        return DOUBLE if number == number else 0
+    if end.type == INT32 or end.type == INT64:
+        return DOUBLE
+    return end.type if end.type in (STRING, OBJECT_ID, DATE) else 0
 
 
 cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
@@ -326,6 +338,8 @@ cdef class PlainMessage:
         if named(element, b"limit", 5) and element.type == INT32:
             parts.limit = read_int32(element.value)
             return is_first(parts, LIMIT) and parts.limit >= 0
+        if named(element, b"sort", 4):
+            return keep(&parts.sort, element, DOCUMENT)
         return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BOOL
 
     cdef bint read_modify(self, const Element* element) noexcept:
@@ -406,15 +420,59 @@ cdef class PlainMessage:
             return False
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
             return False
-        return is_point(&parts.query, parts.kind == FIND) or self.is_whole_query()
+        if not read_only_field(&parts.query, &parts.field):
+            return self.is_whole_query()
+        if not is_plain_path(&parts.field, parts.kind == FIND):
+            return False
+        return self.read_range() if parts.field.type == DOCUMENT else is_plain_value(&parts.field) and parts.sort.start == NULL
 
     cdef bint is_whole_query(self) noexcept:
         """Return whether the command reads all documents, outside transactions."""
         cdef Parts* parts = &self.parts
-        if parts.kind not in (FIND, COUNT) or parts.in_transaction or parts.query.start == NULL:
+        if parts.kind not in (FIND, COUNT) or parts.in_transaction or parts.query.start == NULL or parts.sort.start != NULL:
             return False
         parts.is_whole = count_of(parts.query.value) == 0
         return parts.is_whole
+
+    cdef bint read_range(self) noexcept:
+        """Read the ends of the range of a find, and the sort by its field; return 0 if an end or the sort is unusual."""
+        cdef Parts* parts = &self.parts
+        cdef Element end
+        cdef const uint8_t* cursor = first_element(parts.field.value)
+        if parts.kind != FIND:
+            return False
+        while next_element(&cursor, &end):
+            if not self.read_end(&end):
+                return False
+        if parts.low.start == NULL and parts.high.start == NULL:
+            return False
+        if parts.low.start != NULL and parts.high.start != NULL and bracket_of(&parts.low) != bracket_of(&parts.high):
+            return False
+        parts.is_range = parts.sort.start == NULL or self.read_sort()
+        return parts.is_range
+
+    cdef bint read_end(self, const Element* end) noexcept:
+        """Read one end of a range; return 0 if the operator is not a comparison, or if the range already has this end."""
+        cdef Parts* parts = &self.parts
+        cdef bint is_included = named(end, b"$gte", 4) or named(end, b"$lte", 4)
+        if not is_included and not named(end, b"$gt", 3) and not named(end, b"$lt", 3):
+            return False
+        if not bracket_of(end):
+            return False
+        if end.name[1] == 103:  # g
+            parts.low_included = is_included
+            return keep(&parts.low, end, end.type)
+        parts.high_included = is_included
+        return keep(&parts.high, end, end.type)
+
+    cdef bint read_sort(self) noexcept:
+        """Read the direction of the sort by the query's field; return 0 for any other sort."""
+        cdef Parts* parts = &self.parts
+        cdef Element by
+        if not read_only_field(&parts.sort, &by) or by.type != INT32 or not named(&by, parts.field.name, parts.field.name_len):
+            return False
+        parts.direction = read_int32(by.value)
+        return parts.direction == 1 or parts.direction == -1
 
     cdef bint is_numbered(self) noexcept:
         """Read the number of a retryable write or transaction; return 0 for an unusual number or combination of fields."""

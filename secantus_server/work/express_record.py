@@ -30,7 +30,7 @@ def log_call(
     raw: bytes,
     names: tuple[str, str],
     seconds: float,
-    index: Any,
+    used: tuple[Any, bool],
     before: Counts,
     batch_bytes: int,
 ) -> None:
@@ -41,11 +41,11 @@ def log_call(
         raw: the command's message.
         names: the names of the command and of its collection, which is empty for a command without one.
         seconds: the command's working time.
-        index: the index that the command used, or None.
+        used: the index that the command used, or None, and whether it read a range of the index.
         before: the connection's counts at the command's begin.
         batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
     """
-    usage, (name, target) = client.usage, names
+    usage, (name, target), (index, is_range) = client.usage, names, used
     keys, documents, returned, whole_scans = before
     keys, documents, whole_scans = usage.keys - keys, usage.documents - documents, usage.whole_scans - whole_scans
     returned = 1 if name == "findAndModify" else usage.returned - returned
@@ -53,7 +53,7 @@ def log_call(
     if index is not None:
         key = index.spec["key"]
         # A unique index on a path with dots is scanned like an index that is not unique.
-        is_lookup = name != "aggregate" and index.point_path is not None and "." not in index.point_path
+        is_lookup = not is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
     call = raw, name, operation.db, target, seconds, key, is_lookup, keys, documents, whole_scans, returned, batch_bytes
     for log in services.interceptors.lane.logs:
         log(client, call)

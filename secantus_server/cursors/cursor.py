@@ -203,8 +203,11 @@ class Cursor:
         batch: list[bytes] = []
         if size > 0:
             if self._batch is not None and self._held_back is None:
-                self.exhausted = self._batch(batch, size, MAX_BATCH_BYTES - _ROOM) < 0 and not self.tailable
-                self._hold_back_excess(batch)
+                total = self._batch(batch, size, MAX_BATCH_BYTES - _ROOM)
+                self.exhausted = total < 0 and not self.tailable
+                if total > MAX_BATCH_BYTES and len(batch) > 1:
+                    # The last document makes this batch exceed the byte limit. Move it to the next batch.
+                    self._held_back = batch.pop()
             else:
                 self._pull(batch, size)
         self.at_end = not batch
@@ -215,12 +218,6 @@ class Cursor:
         # Scans check for an interruption only before each document. Check once more, because the last document may have taken long.
         self._scope.check()
         return batch
-
-    def _hold_back_excess(self, batch: list[bytes]) -> None:
-        """Move the last document to the next batch if it makes this batch exceed the byte limit."""
-        if len(batch) > 1 and sum(map(len, batch)) > MAX_BATCH_BYTES:
-            self._held_back = batch.pop()
-            self.exhausted = False
 
     def _pull(self, batch: list[bytes], size: int) -> None:
         if self._held_back is not None:

@@ -6,7 +6,7 @@ The choice is the planner's, because there is a single candidate. It depends onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
@@ -18,8 +18,7 @@ from secantus_server.query.wildcard import expanded_index
 MAX_PATHS = 200
 
 
-@dataclass(slots=True)
-class SoleIndex:
+class SoleIndex(NamedTuple):
     """The only index that could serve an equality between a path and a plain value. Its bounds are exact.
 
     It is also the only one for a range of the path and for a sort by the path alone.
@@ -29,15 +28,12 @@ class SoleIndex:
         shown: the index as explain and the logs show it: the expanded index for a wildcard index.
         start: the bytes with which the keys of the path's entries begin, before the value.
         is_descending: whether the value's key is inverted.
-        oversized: the number of the last finds in succession that had more documents than a batch, or that the lane did not attempt because
-            of them. Threads may lose a count.
     """
 
-    index: Index
+    index: Index  # type: ignore[assignment] # hides tuple.index, which nothing needs
     shown: Index
     start: bytes
     is_descending: bool
-    oversized: int = 0
 
 
 def sole_index(collection: Collection, path: str) -> SoleIndex | None:

@@ -8,6 +8,7 @@ from secantus_server.work.change_streams._stream_wait import StreamWait
 
 class Express:
     unfinished: Unfinished | None
+    refused: int
     @property
     def claims(self) -> Claims: ...
     def __init__(self, services: Services, client: ClientInfo) -> None: ...

@@ -52,6 +52,8 @@ from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
     DOT = 46
+    # If the last finds by a range were left to the general path, the lane attempts one in this number.
+    ATTEMPTED = 16
 
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
@@ -111,6 +113,8 @@ cdef class Express:
     cdef object work
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly object claims
+    # The number of the last finds by a range, in succession, that were left to the general path.
+    cdef public int refused
     # The error with which the running command has failed, so that the general path must not run it again.
     cdef object failure
 
@@ -145,6 +149,9 @@ cdef class Express:
         cdef Operation operation
         cdef str db, name
         if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
+            return None
+        if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
+            self.refused += 1
             return None
         if self.message.parts.kind == GET_MORE:
             return None if push is None else self.begin_wait(raw, request_ids, push)
@@ -185,6 +192,7 @@ cdef class Express:
 
     cdef int pass_on(self, Operation operation) except -1:
         """Leave the running command to the general path."""
+        self.refused += self.message.parts.is_range
         error = operation.killed if self.failure is None else self.failure
         lookup = None if self.index is None or self.failure is None else looked_up(self.index)
         if error is not None or self.begun is not None:
@@ -431,6 +439,8 @@ cdef class Express:
         sole = find_by_index(unit, collection, path_of(&parts.field), parts, self.key, self.reply, self.usage, self.operation.check)
         self.index, self.shown = sole.index, sole.shown
         self.index.uses += 1
+        if parts.is_range:
+            self.refused = 0
         return 0
 
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:

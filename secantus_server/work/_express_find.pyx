@@ -33,8 +33,6 @@ cdef enum:
     # Less than the size of a first batch, so that the reply always contains all documents.
     MOST_FOUND = 100
     MOST_FOUND_BYTES = 1048576
-    # If the last finds by an index were oversized, the lane attempts one in this number.
-    ATTEMPTED = 16
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
@@ -95,9 +93,6 @@ cdef object find_by_index(RecoveryUnit unit, collection, str path, const Parts* 
     sole = sole_index(collection, path) if parts.kind == FIND else None
     if sole is None:
         raise Unusual()
-    if not is_limited and sole.oversized > 1 and sole.oversized % ATTEMPTED:
-        sole.oversized += 1
-        raise Unusual()
     index, ident = sole.index, collection.ident
     low, high = range_of(sole, parts, key) if parts.is_range else point_of(sole, &parts.field, key)
     if index.multikey:
@@ -105,8 +100,6 @@ cdef object find_by_index(RecoveryUnit unit, collection, str path, const Parts* 
     else:
         reverse = parts.direction != 0 and (parts.direction < 0) != sole.is_descending
         is_whole = scan_entries(unit, ident, index, low, high, reverse, parts.limit if is_limited else 0, reply, usage)
-    if not is_limited and (sole.oversized or not is_whole):
-        sole.oversized = 0 if is_whole else sole.oversized + 1
     if not is_whole:
         raise Unusual()
     return sole

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from secantus_server.bson import compare_values, decode, encode, is_number, key_string, type_name
 from secantus_server.bson.values import MISSING, Date
@@ -75,6 +74,42 @@ class Range:
             raise CommandError(6053600, "Encountered numeric densify value in collection when step has a date unit.")
 
 
+class _Item(NamedTuple):
+    """An input document. `value` is the value of the field to densify."""
+
+    partition: bytes
+    value: Any
+    fields: dict[str, Any]
+    document: bytes
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether the document has no value to densify by, so that it passes unchanged."""
+        return self.value is MISSING or self.value is None
+
+
+class _Partition:
+    """The grid values of a partition that no document has reached yet. `template` has the partition fields of the first document."""
+
+    def __init__(self, grid: Iterator[Any], template: bytes) -> None:
+        self.grid = grid
+        self.template = template
+        self.following = next(grid, MISSING)
+
+    def before(self, value: Any) -> Iterator[Any]:
+        """Yield the grid values below a document's value, and skip an equal one."""
+        while self.following is not MISSING and (order := compare_values(self.following, value)) <= 0:
+            if order < 0:
+                yield self.following
+            self.following = next(self.grid, MISSING)
+
+    def rest(self) -> Iterator[Any]:
+        """Yield the grid values after the last document."""
+        while self.following is not MISSING:
+            yield self.following
+            self.following = next(self.grid, MISSING)
+
+
 @stage("$densify")
 class Densify(Stage):
     """A parsed `$densify`. `max_bytes` limits the size of the documents to sort and is None if disk use is allowed."""
@@ -89,6 +124,7 @@ class Densify(Stage):
         self.range = range
         self.collation = collation
         self.max_bytes = max_bytes
+        self.setter = FieldSetter(field)
         self.generated = 0
 
     @classmethod
@@ -118,25 +154,27 @@ class Densify(Stage):
         return cls(fields["field"], partition_by, grid, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.sort))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the input documents and the new documents, ordered by partition and field.
+        """Yield the input documents and the new documents.
+
+        The order is MongoDB's: by field for the range `full`, by partition and field for the others. The documents after the last one
+        of each partition come at the end.
 
         Raises:
             CommandError: 5897900 for too many new documents, 292 QueryExceededMemoryLimitNoDiskUseAllowed, and the errors of
                 `Range.check`.
         """
         documents = [
-            (self._partition(fields), get_path(fields, self.names), fields, document)
+            _Item(self._partition(fields), get_path(fields, self.names), fields, document)
             for document in within_memory(source, self.max_bytes, too_much_to_sort)
             for fields in [decode(document)]
         ]
-        loose = [document for _, value, _, document in documents if value is MISSING or value is None]
-        placed = [item for item in documents if item[1] is not MISSING and item[1] is not None]
-        for item in placed:
-            self.range.check(item[1])
-        placed.sort(key=lambda item: (item[0], key_string(item[1])))
+        for item in documents:
+            if not item.is_loose:
+                self.range.check(item.value)
+        by_partition = self.range.mode != "full"
+        documents.sort(key=lambda item: (item.partition if by_partition else b"", b"" if item.is_loose else key_string(item.value)))
         self.generated = 0
-        yield from loose
-        yield from self._densify(placed)
+        yield from self._densify(documents)
 
     def _partition(self, fields: dict[str, Any]) -> bytes:
         return (
@@ -145,47 +183,42 @@ class Densify(Stage):
             else b""
         )
 
-    def _densify(self, placed: list[tuple[bytes, Any, dict[str, Any], bytes]]) -> Iterator[bytes]:
+    def _densify(self, documents: list[_Item]) -> Iterator[bytes]:
+        placed = [item.value for item in documents if not item.is_loose]
         low, high = self.range.low, self.range.high
         if self.range.mode == "full" and placed:
-            low = min((item[1] for item in placed), key=key_string)
-            high = max((item[1] for item in placed), key=key_string)
-        groups = [list(members) for _, members in groupby(placed, key=lambda item: item[0])]
-        if not groups and self.range.mode == "explicit" and not self.partition_by:
-            groups = [[]]
-        for members in groups:
-            if self.range.mode == "partition":
-                low, high = members[0][1], members[-1][1]
-            yield from self._fill(members, low, high)
+            low, high = placed[0], placed[-1]
+        partitions: dict[bytes, _Partition] = {}
+        if not placed and self.range.mode == "explicit" and not self.partition_by:
+            partitions[b""] = _Partition(self._grid(low, high), EMPTY_DOCUMENT)
+        for item in documents:
+            if not item.is_loose:
+                partition = partitions.get(item.partition)
+                if partition is None:
+                    grid = self._grid(item.value, None) if self.range.mode == "partition" else self._grid(low, high)
+                    partition = partitions[item.partition] = _Partition(grid, self._template(item.fields))
+                yield from self._fill(partition, item)
+            yield item.document
+        if self.range.mode != "partition":
+            for partition in partitions.values():
+                yield from (self._new(partition.template, value) for value in partition.rest())
 
-    def _fill(self, members: list[tuple[bytes, Any, dict[str, Any], bytes]], low: Any, high: Any) -> Iterator[bytes]:
-        """Yield the documents of one partition, and new documents for the grid values that no document has.
+    def _fill(self, partition: _Partition, item: _Item) -> Iterator[bytes]:
+        """Yield new documents for the grid values between the partition's last document and this one.
 
         A new document copies the partition fields of the next document, or of the first document if none follows. The choice is visible,
         because the partition fields of a partition's documents may differ in type or in ways that the collation ignores.
         """
-        setter = FieldSetter(self.field)
-        grid = self._grid(low, high)
-        following = next(grid, MISSING)
-        for _, value, fields, document in members:
-            if following is not MISSING and compare_values(following, value) < 0:
-                template = self._template(fields)
-                while following is not MISSING and compare_values(following, value) < 0:
-                    yield self._new(setter, template, following)
-                    following = next(grid, MISSING)
-            if following is not MISSING and compare_values(following, value) == 0:
-                following = next(grid, MISSING)
-            yield document
-        template = self._template(members[0][2] if members else {})
-        while following is not MISSING:
-            yield self._new(setter, template, following)
-            following = next(grid, MISSING)
+        template = b""
+        for value in partition.before(item.value):
+            template = template or self._template(item.fields)
+            yield self._new(template, value)
 
     def _grid(self, low: Any, high: Any) -> Iterator[Any]:
-        """Yield the grid values from `low` to `high`. An explicit upper bound is exclusive."""
+        """Yield the grid values from `low` to `high`, or without an end if that is None. An explicit upper bound is exclusive."""
         last = -1 if self.range.mode == "explicit" else 0
         index = 0
-        while not _is_beyond_dates(value := self.range.value(low, index)) and compare_values(value, high) <= last:
+        while not _is_beyond_dates(value := self.range.value(low, index)) and (high is None or compare_values(value, high) <= last):
             yield value
             index += 1
 
@@ -195,7 +228,7 @@ class Densify(Stage):
             document = FieldSetter(path).set(document, get_path(fields, tuple(path.split("."))))
         return document
 
-    def _new(self, setter: FieldSetter, template: bytes, value: Any) -> bytes:
+    def _new(self, template: bytes, value: Any) -> bytes:
         self.generated += 1
         if self.generated > MAX_GENERATED:
             raise CommandError(
@@ -203,7 +236,7 @@ class Densify(Stage):
                 f"Generated {self.generated} documents in $densify, which is over the limit of {MAX_GENERATED}. Increase the "
                 "'internalQueryMaxAllowedDensifyDocs' parameter to allow more generated documents",
             )
-        return setter.set(template, value)
+        return self.setter.set(template, value)
 
 
 def _check_overlap(field: str, path: str) -> None:

@@ -144,10 +144,29 @@ def test_densify_by_partition() -> None:
     documents = [{"p": "a", "v": 0}, {"p": "a", "v": 2}, {"p": "b", "v": 5}, {"p": "b", "v": 6}, {"p": "b"}]
     stage = {"field": "v", "partitionByFields": ["p"], "range": {"step": 1, "bounds": "partition"}}
     found = run([{"$densify": stage}], documents)
-    assert [(document["p"], document.get("v")) for document in found] == [("b", None), ("a", 0), ("a", 1), ("a", 2), ("b", 5), ("b", 6)]
+    assert [(document["p"], document.get("v")) for document in found] == [("a", 0), ("a", 1), ("a", 2), ("b", None), ("b", 5), ("b", 6)]
     stage["range"] = {"step": 4, "bounds": "full"}
     found = run([{"$densify": stage}], documents[:3])
-    assert [(document["p"], document.get("v")) for document in found] == [("a", 0), ("a", 2), ("a", 4), ("b", 0), ("b", 4), ("b", 5)]
+    assert [(document["p"], document.get("v")) for document in found] == [("a", 0), ("a", 2), ("b", 0), ("b", 4), ("b", 5), ("a", 4)]
+
+
+def test_densified_documents_after_a_partition_come_last() -> None:
+    # https://www.mongodb.com/docs/manual/reference/operator/aggregation/densify/#densify-the-full-range-of-values
+    coffee = [("typica", 600), ("typica", 750), ("typica", 950), ("gesha", 1250), ("gesha", 1700)]
+    stage = {"field": "v", "partitionByFields": ["p"], "range": {"step": 200, "bounds": "full"}}
+    found = run([{"$densify": stage}], [{"_id": 0, "p": p, "v": v} for p, v in coffee])
+    assert [(one["p"][0], one["v"], "_id" in one) for one in found] == [
+        *(("t", 600, True), ("t", 750, True), ("t", 800, False), ("t", 950, True)),
+        *(("g", v, False) for v in (600, 800, 1000, 1200)),
+        *(("g", 1250, True), ("g", 1400, False), ("g", 1600, False), ("g", 1700, True)),
+        *(("t", v, False) for v in (1000, 1200, 1400, 1600)),
+    ]
+    stage["range"] = {"step": 200, "bounds": [600, 1100]}
+    found = run([{"$densify": stage}], [{"p": p, "v": v} for p, v in [coffee[3], coffee[0]]])
+    assert [(one["p"][0], one["v"]) for one in found] == [
+        *(("g", v) for v in (600, 800, 1000, 1250)),
+        *(("t", v) for v in (600, 800, 1000)),
+    ]
 
 
 @pytest.mark.parametrize(

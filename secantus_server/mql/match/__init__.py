@@ -27,10 +27,11 @@ from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, And, Match
 from secantus_server.mql.match._predicates import Bits, Exists, Mod, Size, TypeMatch
 from secantus_server.mql.match._regex import RegexMatch
 from secantus_server.mql.match._schema import JsonSchema
-from secantus_server.mql.match.parser import NO_SCRIPT, parse_match
+from secantus_server.mql.match.parser import NO_SCRIPT, SPECIAL, parse_match
 
 __all__ = [
     "NO_SCRIPT",
+    "SPECIAL",
     "AlwaysFalse",
     "AlwaysTrue",
     "And",

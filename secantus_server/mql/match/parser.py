@@ -22,6 +22,9 @@ MAX_DEPTH = 100
 #: The operators that are allowed only in the filters of queries and writes.
 NO_SCRIPT = frozenset(["$where"])
 
+#: The operators that conditions on array elements, such as those of `arrayFilters` and `$pull`, do not allow.
+SPECIAL = NO_SCRIPT | {"$expr", "$text", "$near", "$nearSphere", "$geoNear", "$jsonSchema"}
+
 
 def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset[str] = frozenset()) -> MatchExpression:
     """Parse a filter.
@@ -109,7 +112,7 @@ def _parse_operator(name: str, value: Any, scope: Scope) -> MatchExpression | No
 def _forbidden(name: str) -> CommandError:
     if name in ("$near", "$nearSphere", "$geoNear"):
         return CommandError(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
-    return CommandError(224 if name == "$expr" else 2, f"{name} is not allowed in this context")
+    return CommandError(224 if name in ("$expr", "$jsonSchema") else 2, f"{name} is not allowed in this context")
 
 
 def check_top_level(clause: Clause) -> None:

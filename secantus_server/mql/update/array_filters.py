@@ -13,8 +13,7 @@ from secantus_server.bson import type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.describe import describe_document
-from secantus_server.mql.match import MatchExpression, parse_match
-from secantus_server.mql.match.restricted import check_operators
+from secantus_server.mql.match import SPECIAL, MatchExpression, parse_match
 
 _IDENTIFIER = re.compile(r"[a-z][a-zA-Z0-9]*")
 _LOGICAL = ("$and", "$or", "$nor")
@@ -35,13 +34,11 @@ def parse_array_filters(filters: Sequence[Any], ctx: ParseContext) -> dict[str, 
             raise CommandError(
                 14, f"BSON field 'update.updates.arrayFilters.0' is the wrong type '{type_name(spec)}', expected type 'object'"
             )
-        if "$expr" in spec:
-            raise CommandError(224, "$expr is not allowed in this context")
-        check_operators(spec, "this context")
+        match = parse_match(spec, ctx, forbidden=SPECIAL)
         identifier = _identifier(spec)
         if identifier in parsed:
             raise CommandError(9, f"Found multiple array filters with the same top-level field name {identifier}")
-        parsed[identifier] = parse_match(spec, ctx)
+        parsed[identifier] = match
     return parsed
 
 

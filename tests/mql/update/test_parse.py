@@ -77,12 +77,31 @@ def test_refused(update: Any, code: int, message: str) -> None:
     assert (caught.value.code, caught.value.message) == (code, message)
 
 
+NEARNESS = "$geoNear, $near, and $nearSphere are not allowed in this context"
+SPECIAL = [
+    ({"$expr": 1}, 224, "$expr is not allowed in this context"),
+    ({"$jsonSchema": {}}, 224, "$jsonSchema is not allowed in this context"),
+    ({"$text": {"$search": "a"}}, 2, "$text is not allowed in this context"),
+    ({"$where": "1"}, 2, "$where is not allowed in this context"),
+    ({"x.b": {"$near": [1, 1]}}, 5626500, NEARNESS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("condition", "code", "message"), [*SPECIAL, ({"$near": [1, 1]}, 5626500, NEARNESS)])
+def test_refused_conditions_of_pull(condition: dict[str, Any], code: int, message: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse_update({"$pull": {"a": condition}}, ParseContext())
+    assert (caught.value.code, caught.value.message) == (code, message)
+
+
 REFUSED_FILTERS = [
     ([{"x": 1}], {"$set": {"a": 1}}, 9, "The array filter for identifier 'x' was not used in the update { $set: { a: 1 } }"),
     ([{"x": 1}, {"x.y": 2}], {"$set": {"a.$[x]": 1}}, 9, "Found multiple array filters with the same top-level field name x"),
     ([{"x": 1, "y": 2}], {"$set": {"a.$[x]": 1}}, 9, "Error parsing array filter :: caused by :: Expected a single top-level field name, found 'x' and 'y'"),
     ([{}], {"$set": {"a.$[x]": 1}}, 9, "Cannot use an expression without a top-level field name in arrayFilters"),
     ([{"1x": 1}], {"$set": {"a.$[1x]": 1}}, 2, "Error parsing array filter :: caused by :: The top-level field name must be an alphanumeric string beginning with a lowercase letter, found '1x'"),
+    *(([{"x": 1, **special}], {"$set": {"a.$[x]": 1}}, code, message) for special, code, message in SPECIAL),
+    ([{"$or": [{"x": 1}, {"$expr": 1}]}], {"$set": {"a.$[x]": 1}}, 224, "$expr is not allowed in this context"),
     ([{"x": 1}], [{"$set": {"a": 1}}], 9, "arrayFilters may not be specified for pipeline-syle updates"),
     ([{"x": 1}], {"a": 1}, 9, "arrayFilters may not be specified for replacement-style updates"),
 ]  # fmt: skip

@@ -13,7 +13,8 @@ from secantus_server.bson import encode, key_string, type_name, values_equal
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import NO_SCRIPT, parse_match
+from secantus_server.mql.match import SPECIAL, parse_match
+from secantus_server.mql.match.registry import FIELD_OPERATORS
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 
@@ -27,7 +28,7 @@ def parse_pull(argument: Any, _path: str, ctx: ParseContext) -> Leaf:
     A filter matches only elements that are documents.
 
     Raises:
-        CommandError: if the filter is invalid.
+        CommandError: if the filter is invalid; 2, 224 or 5626500 for an operator that is allowed only in the filters of queries.
     """
     return _cull(_parse_test(argument, ctx))
 
@@ -74,14 +75,14 @@ def _is_operators(argument: Any) -> bool:
     if type(argument) is not dict or not argument:
         return False
     first = next(iter(argument))
-    return first.startswith("$") and first not in ("$and", "$or", "$nor", "$expr", "$ref", "$id", "$db", "$where", "$comment")
+    return first in FIELD_OPERATORS and first != "$comment"
 
 
 def _wrapped_test(argument: Any, ctx: ParseContext) -> Test:
-    match = parse_match({"element": argument}, ctx)
+    match = parse_match({"element": argument}, ctx, forbidden=SPECIAL)
     return lambda element: match.matches(encode({"element": element}))
 
 
 def _document_test(argument: dict[str, Any], ctx: ParseContext) -> Test:
-    match = parse_match(argument, ctx, forbidden=NO_SCRIPT)
+    match = parse_match(argument, ctx, forbidden=SPECIAL)
     return lambda element: type(element) is dict and match.matches(encode(element))

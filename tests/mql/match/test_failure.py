@@ -35,6 +35,35 @@ def leaf(operator: str, condition: dict[str, Any], reason: str, **considered: An
             {"a": 1},
             leaf("$type", {"a": {"$type": "string"}}, "type did not match", consideredValue=1, consideredType="int"),
         ),
+        ({"a": {"$lt": 1}}, {"a": [1, 2]}, leaf("$lt", {"a": {"$lt": 1}}, "comparison failed", consideredValues=[1, 2, [1, 2]])),
+        (
+            {"a": {"$mod": [4, 0]}},
+            {"a": 3},
+            leaf("$mod", {"a": {"$mod": [4, 0]}}, "$mod did not evaluate to expected remainder", consideredValue=3),
+        ),
+        (
+            {"a": {"$size": 2}},
+            {"a": 3},
+            leaf("$size", {"a": {"$size": 2}}, "type did not match", consideredValue=3, consideredType="int", expectedType="array"),
+        ),
+        (
+            {"a": {"$bitsAllSet": 2}},
+            {"a": "x"},
+            leaf(
+                "$bitsAllSet",
+                {"a": {"$bitsAllSet": 2}},
+                "type did not match",
+                consideredValue="x",
+                consideredType="string",
+                expectedTypes=["binData", "decimal", "double", "int", "long"],
+            ),
+        ),
+        (
+            {"a": {"$all": [1, 2]}},
+            {"a": [1]},
+            leaf("$all", {"a": {"$all": [1, 2]}}, "array did not contain all specified values", consideredValue=[1]),
+        ),
+        ({"$alwaysFalse": 1}, {}, leaf("$alwaysFalse", {"$alwaysFalse": 1}, "expression always evaluates to false")),
         (
             {"$expr": {"$gt": ["$a", 5]}},
             {"a": 1},
@@ -57,6 +86,24 @@ def test_of_several_conditions_those_that_fail() -> None:
         "operatorName": "$or",
         "clausesNotSatisfied": [{"index": 0, "details": low}, {"index": 1, "details": missing}],
     }
+
+
+def test_of_negated_conditions_those_that_match() -> None:
+    high = leaf("$gt", {"a": {"$gt": 1}}, "comparison succeeded", consideredValue=3)
+    assert explained({"a": {"$not": {"$gt": 1}}}, {"a": 3}) == {"operatorName": "$not", "details": high}
+    assert explained({"$nor": [{"b": 1}, {"a": {"$gt": 1}}]}, {"a": 3}) == {
+        "operatorName": "$nor",
+        "clausesSatisfied": [{"index": 1, "details": high}],
+    }
+    inner = {"operatorName": "$not", "details": leaf("$eq", {"a": 1}, "comparison failed", consideredValue=3)}
+    assert (
+        explained({"$nor": [{"a": {"$not": {"$eq": 1}}}]}, {"a": 3})["clausesSatisfied"][0]["details"]["operatorName"]
+        == inner["operatorName"]
+    )
+    schema = {"$jsonSchema": {"required": ["a"]}}
+    assert explained({"$nor": [schema]}, {"a": 3})["clausesSatisfied"] == [
+        {"index": 0, "details": leaf("$jsonSchema", schema, "schema matched")}
+    ]
 
 
 def rules(schema: dict[str, Any], document: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,6 +150,22 @@ def test_a_schema() -> None:
             {"a": 1},
             {"operatorName": "dependencies", "failingDependencies": [{"conditionalProperty": "a", "missingProperties": ["b"]}]},
         ),
+        (
+            {"properties": {"a": {}}, "additionalProperties": {"minimum": 5}},
+            {"a": 1, "b": 6, "c": 1},
+            {
+                "operatorName": "additionalProperties",
+                "reason": "at least one additional property did not match the subschema",
+                "failingProperty": "c",
+                "details": [leaf("minimum", {"minimum": 5}, "comparison failed", consideredValue=1)],
+            },
+        ),
+        ({"not": {"required": ["a"]}}, {"a": 1}, {"operatorName": "not", "reason": "child expression matched"}),
+        (
+            {"minProperties": 3},
+            {"a": 1},
+            leaf("minProperties", {"minProperties": 3}, "specified number of properties was not satisfied", numberOfProperties=1),
+        ),
     ],
 )
 def test_keywords_of_documents(schema: dict[str, Any], document: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -114,6 +177,40 @@ def test_items_and_their_place() -> None:
     [items] = properties["propertiesNotSatisfied"][0]["details"]
     assert (items["operatorName"], items["itemIndex"]) == ("items", 1)
     assert items["details"] == [leaf("minimum", {"minimum": 5}, "comparison failed", consideredValue=5)]
+
+
+SMALL = [leaf("minimum", {"minimum": 5}, "comparison failed", consideredValue=1)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (
+            {"items": [{}, {"minimum": 5}], "additionalItems": {}},
+            {"operatorName": "items", "details": [{"itemIndex": 1, "details": SMALL}]},
+        ),
+        (
+            {"items": [{}], "additionalItems": {"minimum": 5}},
+            {
+                "operatorName": "additionalItems",
+                "reason": "At least one additional item did not match the sub-schema",
+                "itemIndex": 1,
+                "details": SMALL,
+            },
+        ),
+        (
+            {"items": [{}, {}], "additionalItems": False},
+            leaf("additionalItems", {"additionalItems": False}, "found additional items", additionalItems=[7]),
+        ),
+        (
+            {"uniqueItems": True},
+            leaf("uniqueItems", {"uniqueItems": True}, "found a duplicate item", consideredValue=[7, 1, 7], duplicatedValue=7),
+        ),
+    ],
+)
+def test_items_by_position(schema: dict[str, Any], expected: dict[str, Any]) -> None:
+    [properties] = rules({"properties": {"a": schema}}, {"a": [7, 1, 7]})
+    assert properties["propertiesNotSatisfied"][0]["details"] == [expected]
 
 
 @pytest.mark.parametrize(

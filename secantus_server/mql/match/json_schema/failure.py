@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import encode, type_name
+from secantus_server.bson import encode, type_name, values_equal
 from secantus_server.mql.match._schema import JsonSchema
 from secantus_server.mql.match.json_schema.parser import parse_schema
 
 # The keywords that check nothing on their own.
-NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum", "additionalItems"])
+NOTES = frozenset(["title", "description", "exclusiveMinimum", "exclusiveMaximum"])
 # For each keyword, the other keywords that change its meaning and must be evaluated together with it.
 COMPANIONS = {
     "minimum": ("exclusiveMinimum",),
     "maximum": ("exclusiveMaximum",),
-    "items": ("additionalItems",),
+    "additionalItems": ("items",),
     "additionalProperties": ("properties", "patternProperties"),
 }
 REASONS = {
@@ -34,9 +34,6 @@ REASONS = {
     "minItems": "array did not match specified length",
     "maxItems": "array did not match specified length",
     "uniqueItems": "found a duplicate item",
-    "minProperties": "specified number of properties was not satisfied",
-    "maxProperties": "specified number of properties was not satisfied",
-    "not": "child expression matched",
 }
 
 
@@ -55,9 +52,18 @@ def rules_not_satisfied(schema: dict[str, Any], value: Any) -> list[dict[str, An
     return [
         _explain(keyword, argument, schema, value)
         for keyword, argument in schema.items()
-        if keyword not in NOTES
-        and not _accepts({name: schema[name] for name in (keyword, *COMPANIONS.get(keyword, ())) if name in schema}, value)
+        if keyword not in NOTES and not _accepts(_alone(keyword, schema), value)
     ]
+
+
+def _alone(keyword: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that a keyword is responsible for."""
+    rule = {name: schema[name] for name in (keyword, *COMPANIONS.get(keyword, ())) if name in schema}
+    if keyword == "additionalItems" and type(rule.get("items")) is list:
+        rule["items"] = [{} for _ in rule["items"]]
+    elif keyword == "additionalItems":
+        rule.pop("items", None)
+    return rule
 
 
 def _accepts(schema: dict[str, Any], value: Any) -> bool:
@@ -79,19 +85,45 @@ def _explain(keyword: str, argument: Any, schema: dict[str, Any], value: Any) ->
         return {**found, **_alternatives(keyword, argument, value)}
     if keyword == "dependencies":
         return {**found, "failingDependencies": _dependencies(argument, value)}
-    if keyword == "items" and type(argument) is dict:
-        index = next(index for index, item in enumerate(value) if not _accepts(argument, item))
-        reason = "At least one item did not match the sub-schema"
-        return {**found, "reason": reason, "itemIndex": index, "details": rules_not_satisfied(argument, value[index])}
+    if keyword in ("items", "additionalItems"):
+        return {**found, **_items(keyword, argument, schema, value)}
+    if keyword == "not":
+        return {**found, "reason": "child expression matched"}
+    if keyword == "additionalProperties" and type(argument) is dict:
+        name = _additional(schema, value)[0]
+        reason = "at least one additional property did not match the subschema"
+        return {**found, "reason": reason, "failingProperty": name, "details": rules_not_satisfied(argument, value[name])}
     found["specifiedAs"] = {keyword: argument}
     if keyword == "required":
         return {**found, "missingProperties": sorted(name for name in argument if name not in value)}
     if keyword == "additionalProperties":
         return {**found, "additionalProperties": _additional(schema, value)}
+    if keyword in ("minProperties", "maxProperties"):
+        return {**found, "reason": "specified number of properties was not satisfied", "numberOfProperties": len(value)}
     found |= {"reason": REASONS.get(keyword, "value did not match"), "consideredValue": value}
+    if keyword == "uniqueItems":
+        found["duplicatedValue"] = next(one for index, one in enumerate(value) if any(values_equal(one, other) for other in value[:index]))
     if keyword in ("bsonType", "type"):
         found["consideredType"] = type_name(value)
     return found
+
+
+def _items(keyword: str, argument: Any, schema: dict[str, Any], value: list[Any]) -> dict[str, Any]:
+    """Explain `items` or `additionalItems`. A list of schemas applies to the first items, `additionalItems` to those after them."""
+    if type(argument) is list:
+        wrong = [
+            {"itemIndex": index, "details": rules_not_satisfied(one, item)}
+            for index, (one, item) in enumerate(zip(argument, value, strict=False))
+            if not _accepts(one, item)
+        ]
+        return {"details": wrong}
+    first = len(schema["items"]) if keyword == "additionalItems" else 0
+    if type(argument) is bool:
+        return {"specifiedAs": {keyword: argument}, "reason": "found additional items", keyword: value[first:]}
+    index = next(index for index, item in enumerate(value) if index >= first and not _accepts(argument, item))
+    what = "additional item" if keyword == "additionalItems" else "item"
+    reason = f"At least one {what} did not match the sub-schema"
+    return {"reason": reason, "itemIndex": index, "details": rules_not_satisfied(argument, value[index])}
 
 
 def _properties(argument: dict[str, Any], value: dict[str, Any]) -> list[dict[str, Any]]:

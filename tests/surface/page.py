@@ -15,6 +15,7 @@ from tests.surface import (
     queries,
     reads,
     sessions,
+    stages,
     streams,
     updates,
     values,
@@ -24,7 +25,22 @@ from tests.surface import (
 from tests.surface.rows import ROWS
 
 # Imported so that they register their rows.
-MODULES = [collections, conditions, expressions, indexes, projections, queries, reads, sessions, streams, updates, values, wire, writes]
+MODULES = [
+    collections,
+    conditions,
+    expressions,
+    indexes,
+    projections,
+    queries,
+    reads,
+    sessions,
+    stages,
+    streams,
+    updates,
+    values,
+    wire,
+    writes,
+]
 
 
 def with_rows(page: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, overload
 
+from secantus_server.diagnostics.plurals import counted
+
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
@@ -179,10 +181,10 @@ def select(
 def expectation(least: int, most: int | None) -> str:
     """Return a phrase such as "at least 2 commands" for the expected number of commands."""
     if least == most:
-        return f"{least} command{'' if least == 1 else 's'}"
+        return counted(least, "command")
     if most is None:
-        return f"at least {least} command{'' if least == 1 else 's'}"
-    return f"at most {most} command{'' if most == 1 else 's'}" if not least else f"{least} to {most} commands"
+        return f"at least {counted(least, 'command')}"
+    return f"at most {counted(most, 'command')}" if not least else f"{least:,} to {most:,} commands"
 
 
 def describe(
@@ -221,7 +223,8 @@ def remark(record: CommandRecord) -> str:
     if record.site is not None and record.site != record.source:
         parts.append(f"by {record.site}")
     if record.plan_summary:
-        parts.append(f"{record.plan_summary}: {record.keys_examined} keys, {record.docs_examined} documents, {record.n_returned} returned")
+        examined = f"{counted(record.keys_examined, 'key')}, {counted(record.docs_examined, 'document')}"
+        parts.append(f"{record.plan_summary}: {examined}, {record.n_returned:,} returned")
     if record.error:
         parts.append(f"failed: {record.error}")
     return ", ".join([*parts, f"{record.duration_ms:.2f} ms"])

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from pytest_secantus import extended_json
 from pytest_secantus.errors import ServerDied
 from secantus_server.bson import decode
+from secantus_server.diagnostics.plurals import counted
 from secantus_server.work.shell_values import typed
 
 if TYPE_CHECKING:
@@ -135,15 +136,15 @@ def summary(differences: list[Difference]) -> Iterator[str]:
     if not differences:
         yield "Nothing."
     for one in differences[:SHOWN_COLLECTIONS]:
-        counted = (("added", one.added), ("changed", one.changed), ("removed", one.removed))
+        changes = (("added", one.added), ("changed", one.changed), ("removed", one.removed))
         what = [f"the collection was {one.fate}"] if one.fate else []
-        what += [f"{len(found)} {word}" for word, found in counted if found]
+        what += [f"{len(found)} {word}" for word, found in changes if found]
         yield f"{one.db}.{one.name}: {', '.join(what)}"
         yield from few("+", [typed(decode(document)) for document in one.added[: SHOWN_DOCUMENTS + 1]], len(one.added))
         yield from few("~", [change_text(*change) for change in one.changed[: SHOWN_DOCUMENTS + 1]], len(one.changed))
         yield from few("-", [typed(decode(document)) for document in one.removed[: SHOWN_DOCUMENTS + 1]], len(one.removed))
     if len(differences) > SHOWN_COLLECTIONS:
-        yield f"and {len(differences) - SHOWN_COLLECTIONS} more collections"
+        yield f"and {counted(len(differences) - SHOWN_COLLECTIONS, 'more collection')}"
 
 
 def few(sign: str, texts: list[str], count: int) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypedDict
 
 import pytest
 
+from secantus_server.diagnostics.plurals import counted
 from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ class SetFault:
         self.fault = fault
 
     def __repr__(self) -> str:
-        return f"<{self.fault!r}, has acted {self.count} times>"
+        return f"<{self.fault!r}, has acted {counted(self.count, 'time')}>"
 
     @property
     def count(self) -> int:

@@ -190,6 +190,7 @@ def read_options(config: pytest.Config, given: Namespace) -> Options:
     Raises:
         pytest.UsageError: an option is invalid.
     """
+    check_values(given)
     ini, uri = config.getini, choose(config, given.secantus_uri, "secantus_uri") or None
     isolation = read_isolation(choose(config, given.secantus_isolation, "secantus_isolation"), uri)
     return Options(
@@ -228,6 +229,13 @@ def read_failures(config: pytest.Config, given: Namespace, uri: str | None) -> d
         "pause": read_pause(given),
         "console": read_console(given),
     }
+
+
+def check_values(given: Namespace) -> None:
+    """Raise a usage error if a command-line option has an empty value, for example because a shell variable is not set."""
+    for name in (name for name, value in vars(given).items() if value == "" and name.startswith("secantus_")):
+        option = f"--{name.replace('_', '-')}"
+        raise pytest.UsageError(f"{option} has an empty value: write {option}=VALUE, or leave it out")
 
 
 def choose(config: pytest.Config, given: str | None, name: str) -> str:
@@ -357,8 +365,6 @@ def read_dump(text: str | None, config: pytest.Config, uri: str | None) -> Path 
         return None
     if uri:
         raise pytest.UsageError("--secantus-dump cannot be combined with secantus_uri")
-    if not text:
-        raise pytest.UsageError("--secantus-dump names no directory; write --secantus-dump=DIR")
     from pytest_secantus.writable import probe
 
     path = config.invocation_params.dir / text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_secantus.command_watch import ALLOW_MARKER
 from pytest_secantus.read_loops import find_loops
+from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
@@ -43,7 +44,7 @@ class Finding:
         sources = dict.fromkeys(place for record in self.records for place in [place_of(record)] if place)
         lines += [f"    at {place}" for place in list(sources)[:SHOWN_SOURCES]]
         if len(sources) > SHOWN_SOURCES:
-            lines.append(f"    and {len(sources) - SHOWN_SOURCES} more lines")
+            lines.append(f"    and {counted(len(sources) - SHOWN_SOURCES, 'more line')}")
         return "\n".join([*lines, *(f"    {line}" for line in self.remedy.splitlines())])
 
 
@@ -81,14 +82,14 @@ def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]
     # If a scan returns most of the documents that it reads, an index would hardly shorten it.
     for group in _by_shape([record for record in records if record.scanned > threshold and 2 * record.rejected > record.scanned]):
         examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
-        what = f"examined {examined:,} documents, {examined - rejected:,} of which matched ({group[0].plan_summary})"
+        what = f"examined {counted(examined, 'document')}, {examined - rejected:,} of which matched ({group[0].plan_summary})"
         yield Finding("collscan", what, group, remedy_of(group[0], "would have served"))
 
 
 def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
     for group in _by_shape([record for record in records if record.sorted > threshold]):
         count = max(record.sorted for record in group)
-        what = f"sorted {count:,} documents in memory ({group[0].plan_summary})"
+        what = f"sorted {counted(count, 'document')} in memory ({group[0].plan_summary})"
         yield Finding("in_memory_sort", what, group, remedy_of(group[0], "would have had the order"))
 
 
@@ -109,13 +110,13 @@ def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Findin
 
 def _unbounded_find(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
     for group in _by_shape([record for record in records if record.is_unbounded and record.results > threshold]):
-        what = f"returned {max(record.results for record in group):,} documents without a limit"
+        what = f"returned {counted(max(record.results for record in group), 'document')} without a limit"
         yield Finding("unbounded_find", what, group, "Add limit(), or read the documents page by page.")
 
 
 def _large_reply(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
     for group in _by_shape([record for record in records if record.reply_bytes > threshold]):
-        what = f"a reply of {max(record.reply_bytes for record in group):,} bytes"
+        what = f"a reply of {counted(max(record.reply_bytes for record in group), 'byte')}"
         yield Finding("large_reply", what, group, "Read fewer fields with a projection, or fewer documents with a limit.")
 
 
@@ -132,5 +133,5 @@ def message_of(findings: list[Finding]) -> str:
     """Return the failure message for a test with these findings."""
     names = dict.fromkeys(finding.check for finding in findings)
     quoted = ", ".join(f'"{name}"' for name in names)
-    head = f"secantus_fail_on: {len(findings)} finding{'' if len(findings) == 1 else 's'}; the marker {ALLOW_MARKER}({quoted}) would allow"
+    head = f"secantus_fail_on: {counted(len(findings), 'finding')}; the marker {ALLOW_MARKER}({quoted}) would allow"
     return "\n\n".join([f"{head} {'it' if len(findings) == 1 else 'them'}", *(finding.text() for finding in findings)])

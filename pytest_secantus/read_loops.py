@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from secantus_server.diagnostics.plurals import counted
+
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
@@ -35,9 +37,9 @@ class Loop(NamedTuple):
     @property
     def what(self) -> str:
         """A description of the loop for a report."""
-        values = "other values" if self.values == self.times else f"{self.values} different values"
+        values = "other values" if self.values == self.times else counted(self.values, "different value")
         where = f", in each of {self.threads} threads" if self.threads > 1 else ""
-        return f"the same command {self.times} times from one line{where}, with {values}"
+        return f"the same command {counted(self.times, 'time')} from one line{where}, with {values}"
 
     @property
     def remedy(self) -> str:

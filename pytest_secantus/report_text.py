@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from secantus_server.diagnostics.plurals import counted
+
 #: How many entries of a list the terminal shows. The page shows all.
 MOST = 5
 WIDTH = 110
@@ -20,8 +22,8 @@ def summary_lines(summary: dict[str, Any], page: Path) -> list[str]:
     """
     totals = summary["totals"]
     head = (
-        f"{totals['commands']:,} commands in {totals['tests']:,} tests: {totals['database_ms'] / 1000:.2f} s of {totals['seconds']:.2f} s "
-        f"in the database ({100 * totals['share']:.1f} %)"
+        f"{counted(totals['commands'], 'command')} in {counted(totals['tests'], 'test')}: {totals['database_ms'] / 1000:.2f} s "
+        f"of {totals['seconds']:.2f} s in the database ({100 * totals['share']:.1f} %)"
     )
     by_time = sorted(summary["tests"], key=lambda test: -test["ms"])
     lists: list[tuple[str, list[Any], Callable[[Any], str]]] = [
@@ -50,11 +52,12 @@ def _shape(shape: dict[str, Any]) -> str:
 
 
 def _scan(shape: dict[str, Any]) -> str:
-    return _cut(f"{shape['docs']:9,} documents for {shape['returned']:,}, {shape['count']:,} x  {shape['namespace']}: {shape['shape']}")
+    documents = counted(shape["docs"], "document")
+    return _cut(f"{documents:>19} for {shape['returned']:,}, {shape['count']:,} x  {shape['namespace']}: {shape['shape']}")
 
 
 def _commands(test: dict[str, Any]) -> str:
-    return f"{test['commands']:9,} commands  {test['id']}"
+    return f"{counted(test['commands'], 'command'):>18}  {test['id']}"
 
 
 def _time(test: dict[str, Any]) -> str:

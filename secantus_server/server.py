@@ -19,7 +19,7 @@ from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
 from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.operations import Operations
-from secantus_server.dispatch.registry import is_command
+from secantus_server.dispatch.registry import find_command, is_command
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
@@ -376,7 +376,18 @@ class SecantusDBServer(Recording):
             if operation.thread == thread:
                 operation.interrupt(CommandError(11601, "operation was interrupted"))
 
-    def _open_snapshots(self) -> Snapshots:
+    def _open_snapshots(self, *used: object) -> Snapshots:
+        """Return the snapshots of the running server.
+
+        Arguments:
+            used: the arguments that must be snapshots.
+
+        Raises:
+            TypeError: one of the arguments is not a snapshot.
+        """
+        for one in used:
+            if not isinstance(one, ServerSnapshot):
+                raise TypeError(f"{one!r} is not a snapshot: pass one that snapshot() has returned")
         if self._services is None or self._snapshots is None:
             raise self._not_running()
         return self._snapshots
@@ -398,7 +409,7 @@ class SecantusDBServer(Recording):
 
         Return False if that is impossible because something was written since the innermost snapshot.
         """
-        return self._open_snapshots().renew(snapshot)
+        return self._open_snapshots(snapshot).renew(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the server's contents to the state of a snapshot. Close the cursors and sessions that were opened since then.
@@ -407,8 +418,9 @@ class SecantusDBServer(Recording):
 
         Raises:
             StorageError: if the snapshot was released, or if an earlier snapshot was restored.
+            TypeError: if the argument is not a snapshot.
         """
-        self._open_snapshots().restore(snapshot)
+        self._open_snapshots(snapshot).restore(snapshot)
 
     def keep_definitions(self) -> None:
         """Make restores retain the definitions of collections created since the snapshot, and remove only their documents.
@@ -422,24 +434,27 @@ class SecantusDBServer(Recording):
 
     def release(self, snapshot: ServerSnapshot) -> None:
         """Release a snapshot without undoing the writes since then."""
-        self._open_snapshots().release(snapshot)
+        self._open_snapshots(snapshot).release(snapshot)
 
     def written_since(self, snapshot: ServerSnapshot) -> bool:
         """Return whether anything was written since a snapshot."""
-        return self._open_snapshots().written_since(snapshot)
+        return self._open_snapshots(snapshot).written_since(snapshot)
 
     def set_aside(self, snapshot: ServerSnapshot) -> SetAside:
         """Undo the writes since a snapshot, and close this and all later snapshots. Return the closed snapshots and undone writes for
         `put_back`.
         """
-        return self._open_snapshots().set_aside(snapshot)
+        return self._open_snapshots(snapshot).set_aside(snapshot)
 
     def put_back(self, aside: SetAside) -> None:
         """Undo `set_aside`: recreate its snapshots on top of the current contents, and repeat the writes since each snapshot.
 
         Raises:
             CommandError: 11000 if a document conflicts with a document written in the meantime.
+            TypeError: if the argument is not a result of `set_aside`.
         """
+        if not isinstance(aside, SetAside):
+            raise TypeError(f"{aside!r} is not a result of set_aside()")
         self._open_snapshots().put_back(aside)
 
     def block(self, reason: str | None) -> None:
@@ -482,7 +497,7 @@ class SecantusDBServer(Recording):
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Abort open transactions, then return the collections and views that differ from a snapshot."""
-        return self._open_snapshots().differences(snapshot)
+        return self._open_snapshots(snapshot).differences(snapshot)
 
     def clock(self) -> tuple[int, bool]:
         """Return the server clock's time in milliseconds since the Unix epoch, and whether the clock runs."""
@@ -528,11 +543,15 @@ class SecantusDBServer(Recording):
             skip: the number of matching commands to ignore first.
 
         Raises:
-            CommandError: if the data is invalid; 59 CommandNotFound if it contains an unknown command.
+            CommandError: if the data is invalid; 59 CommandNotFound if it contains an unknown command; 72 InvalidOptions for a write
+                concern error of a command that takes no write concern.
         """
         for name in [*data.get("failCommands", ()), *data.get("exceptCommands", ())]:
             if not is_command(name):
                 raise CommandError(59, f"no such command: {name!r}")
+        for name in data.get("failCommands", ()) if "writeConcernError" in data else ():
+            if not find_command(name).is_write:
+                raise CommandError(72, f"the command {name} takes no write concern, so it cannot report a write concern error")
         mode = Mode(skip=skip, times=math.inf if times is None else times)
         self.services.fail_points.set(f"{FAIL_COMMAND}/{label}", mode, data)
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypedDict
 
 from pytest_secantus.shadow.equality import Mismatch
 from secantus_server.bson.values import MISSING
+from secantus_server.diagnostics.plurals import counted
 from secantus_server.work.shell_values import typed
 
 #: The maximum number of differences kept for a test.
@@ -124,9 +125,9 @@ def lines_of(findings: Findings) -> list[str]:
     """Return the lines about the findings to print in the terminal."""
     differences, problems = findings["differences"], findings["problems"]
     count = len(differences) + sum(findings["more"].values())
-    answers = "no answer differs" if not count else f"{count:,} answer{'s' if count > 1 else ''} differ{'' if count > 1 else 's'}"
+    answers = "no answer differs" if not count else f"{counted(count, 'answer')} differ{'' if count > 1 else 's'}"
     server = findings["server"] or "the shadow"
-    sent = f"{_counted(findings['commands'], 'command')} of {_counted(findings['tests'], 'test')}"
+    sent = f"{counted(findings['commands'], 'command')} of {counted(findings['tests'], 'test')}"
     lines = [f"{sent} {'was' if findings['commands'] == 1 else 'were'} compared with {server}: {answers}"]
     test = ""
     for one in differences:
@@ -141,10 +142,6 @@ def lines_of(findings: Findings) -> list[str]:
     if findings["left_out"]:
         lines += ["", "not sent:", *(f"  {count:,} x {reason}" for reason, count in sorted(findings["left_out"].items()))]
     return lines
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _lines_of(one: Difference) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from secantus_server.bson import decode, validate
 from secantus_server.bson.values import stamp_of
+from secantus_server.diagnostics.plurals import counted
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.dispatcher import dispatch
 from secantus_server.dispatch.services import Services
@@ -85,7 +86,8 @@ def _collections(services: Services) -> Iterator[Finding]:
         except CommandError as error:
             yield collection.namespace, "cannot be read", [error.message]
             continue
-        yield collection.namespace, f"{reply['nrecords']} documents, {len(collection.indexes)} indexes", list(reply["errors"])
+        documents = counted(reply["nrecords"], "document")
+        yield collection.namespace, f"{documents}, {counted(len(collection.indexes), 'index', 'indexes')}", list(reply["errors"])
 
 
 def _oplog(services: Services) -> Finding:
@@ -105,7 +107,7 @@ def _oplog(services: Services) -> Finding:
         faults.append(error.message)
     except (KeyError, ValueError):
         faults.append(f"what follows the entry of {last >> 32}:{last & 0xFFFFFFFF} is no entry")
-    return "local.oplog.rs", f"{entries} entries", faults
+    return "local.oplog.rs", counted(entries, "entry", "entries"), faults
 
 
 def _meta(services: Services) -> Finding:
@@ -115,5 +117,5 @@ def _meta(services: Services) -> Finding:
         with services.engine.transaction() as unit:
             rows = sum(1 for _row in unit.scan(META, b"", None))
     except CommandError as error:
-        return "the server's own rows", f"{rows} rows", [error.message]
-    return "the server's own rows", f"{rows} rows", []
+        return "the server's own rows", counted(rows, "row"), [error.message]
+    return "the server's own rows", counted(rows, "row"), []

@@ -13,6 +13,7 @@ from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import decode_row, split_key
 from secantus_server.clock import Clock
+from secantus_server.diagnostics.plurals import counted
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import COMPLETE_SINCE, NEWEST, TRIMMED, Oplog
@@ -54,7 +55,7 @@ class Kept:
 
     def described(self) -> str:
         """Return this result as a line of the report."""
-        parts = [f"{self.documents} documents kept"]
+        parts = [f"{counted(self.documents, 'document')} kept"]
         parts += [f"{self.missing} unreadable"] if self.missing else []
         parts += [f"{self.invalid} with invalid BSON left out"] if self.invalid else []
         parts += [f"{self.duplicates} with duplicate or invalid keys left out"] if self.duplicates else []

@@ -242,6 +242,7 @@ def test_names_in_a_table(project: Project) -> None:
         ("write_concern_error(code=2**31)", "write_concern_error: code is 2147483648; it must be at most 2147483647"),
         ("overload(times=2**31)", "overload: times is 2147483648; it must be at most 2147483647"),
         ("fail(code=1, labels='x')", "fail: labels is 'x'; it must be a list of texts, such as ['RetryableError']"),
+        ("write_concern_error('find')", "write_concern_error('find', code=64): the command find takes no write concern"),
         ("write_concern_error(labels=5)", "write_concern_error: labels is 5; it must be a list of texts"),
         ("fail(code=1, labels=[''])", "fail: labels is ['']; it must be a list of texts"),
         ("fail(code=1, labels={'x': 1})", "fail: labels is {'x': 1}; it must be a list of texts"),

@@ -95,7 +95,9 @@ def test_a_driver_that_will_not_do(project: Project, monkeypatch: pytest.MonkeyP
     ("arguments", "message"),
     [
         (["--secantus-redirect=localhost:27017"], "--secantus-redirect needs --secantus, which runs the server for the whole suite"),
-        (["--secantus-dump="], "--secantus-dump names no directory; write --secantus-dump=DIR"),
+        (["--secantus-dump="], "--secantus-dump has an empty value: write --secantus-dump=VALUE, or leave it out"),
+        (["--secantus-shadow="], "--secantus-shadow has an empty value: *"),
+        (["--secantus-uri="], "--secantus-uri has an empty value: *"),
         (["--secantus-dump=test_it.py"], "--secantus-dump: *test_it.py cannot be written: File exists"),
         (["--secantus-storage=test_it.py"], "secantus_storage: *test_it.py is not a directory"),
         (["--secantus-storage=test_it.py/in"], "secantus_storage: *test_it.py/in cannot be written: *test_it.py is not a directory that *"),

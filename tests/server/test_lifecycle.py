@@ -354,3 +354,9 @@ def test_many_waiting_streams_get_the_error_of_the_shutdown() -> None:
         wait_until(lambda: len(server.services.operations.all()) == len(clients), "not every getMore waits")
         server.stop()
         assert [client.receive()[2]["code"] for client in clients] == [11600] * len(clients)
+
+
+@pytest.mark.parametrize("name", ["restore", "release", "renew", "written_since", "set_aside", "put_back", "differences"])
+def test_an_argument_that_is_no_snapshot(server: SecantusDBServer, name: str) -> None:
+    with pytest.raises(TypeError, match=r"^5 is not a (snapshot: pass one that snapshot\(\) has returned|result of set_aside\(\))$"):
+        getattr(server, name)(5)

@@ -183,3 +183,11 @@ def test_a_reload_of_a_service_without_tls_does_nothing(tmp_path: Path) -> None:
         daemon.process.send_signal(signal.SIGHUP)
         client.d.c.insert_one({})
         assert daemon.process.poll() is None
+
+
+def test_the_log_ends_with_the_shutdown(tmp_path: Path) -> None:
+    log_file = tmp_path / "log"
+    daemon = Daemon(":memory:", "--log-level", "info", "--log-file", str(log_file))
+    daemon.process.terminate()
+    assert daemon.process.wait(20) == 0
+    assert log_file.read_text(encoding="utf-8").splitlines()[-1].endswith("shutting down")

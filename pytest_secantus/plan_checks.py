@@ -82,8 +82,16 @@ def _collscan(records: list[CommandRecord], threshold: int) -> Iterator[Finding]
     # If a scan returns most of the documents that it reads, an index would hardly shorten it.
     for group in _by_shape([record for record in records if record.scanned > threshold and 2 * record.rejected > record.scanned]):
         examined, rejected = sum(record.scanned for record in group), sum(record.rejected for record in group)
-        what = f"examined {counted(examined, 'document')}, {examined - rejected:,} of which matched ({group[0].plan_summary})"
+        what = (
+            f"examined {counted(examined, 'document')}{_others(group)}, {examined - rejected:,} of which matched ({group[0].plan_summary})"
+        )
         yield Finding("collscan", what, group, remedy_of(group[0], "would have served"))
+
+
+def _others(group: list[CommandRecord]) -> str:
+    """Return a phrase with the scanned collections, if they are not only the one that the commands name."""
+    names = dict.fromkeys(name for record in group for name in record.scanned_collections)
+    return f" of {' and '.join(names)}" if names.keys() - {group[0].namespace.partition(".")[2]} else ""
 
 
 def _in_memory_sort(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:

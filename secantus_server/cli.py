@@ -157,7 +157,6 @@ def run(settings: Settings, asked: Mapping[str, Any]) -> int:
                 server.check_alive()
                 manager.alive()
             manager.stopping()
-            # Here instead of in stop(), because a server in a test's process may stop after the streams of its log were closed.
             server.services.log.info("shutting down", component="CONTROL", id=23138, summary="Shutting down")
             server.stop()
     except (ListenError, CommandError) as error:

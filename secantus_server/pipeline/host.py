@@ -184,6 +184,15 @@ class PipelineHost(Protocol):
         """Return a finder that looks up key strings in a unique single-field index on this path, or None if no such index exists."""
         ...
 
+    def note_join(self, db: str, collection: str, path: str, read: int, matched: int) -> None:
+        """Record for the command log that a join by the values at a path has read a whole collection.
+
+        Arguments:
+            read: the number of documents that were read.
+            matched: the number of these that were found at least once.
+        """
+        ...
+
     def target(self, db: str, collection: str) -> TargetInfo | None:
         """Return the properties of the collection to write to, or None if it does not exist."""
         ...

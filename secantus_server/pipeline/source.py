@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from secantus_server.errors import CommandError
@@ -98,3 +99,12 @@ class SubPipeline:
         if self.view.stages or self.collection is None:
             return None
         return self.ctx.host.point_finder(self.ctx.db, self.collection, path, collation)
+
+    def join_notes(self, path: str) -> Callable[[int, int], None] | None:
+        """Return a function that records a join without an index for the command log, or None if joins are not recorded.
+
+        Joins are not recorded without a command log, and for the documents of a view.
+        """
+        if self.view.stages or self.collection is None or not self.ctx.parse.notes_lookups:
+            return None
+        return partial(self.ctx.host.note_join, self.ctx.db, self.collection, path)

@@ -13,7 +13,7 @@ from secantus_server.mql.match import And
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
-from secantus_server.query.equality import RepeatedLookup
+from secantus_server.query.equality import JoinedScan, RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.query.text import TextSearchPlan
@@ -50,6 +50,7 @@ class Wanted(NamedTuple):
         sort: the sort, or an empty document.
         hinted: whether a hint chose the index or the scan.
         indexes: the descriptions of the collection's indexes.
+        scanned: whether the collection was scanned. Otherwise its documents were only sorted.
     """
 
     collection: str
@@ -57,6 +58,7 @@ class Wanted(NamedTuple):
     sort: dict[str, Any]
     hinted: bool
     indexes: tuple[dict[str, Any], ...]
+    scanned: bool
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -212,12 +214,13 @@ def _is_slow(plan: Any) -> bool:
 
 
 def _wanted(plan: Any, query: Any) -> Wanted:
+    scanned = measure(plan)[2] > 0
     while type(plan) in (Sort, ContestedSort):
         plan = plan.child
     plan = plan.children[0] if type(plan) is Union else plan
     sort = {} if query.sort is None else query.sort.shown
     indexes = tuple(index.spec for index in plan.collection.indexes)
-    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural), indexes)
+    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural), indexes, scanned)
 
 
 def _sorts(plan: Any) -> bool:
@@ -260,7 +263,7 @@ def _note_stages(stages: dict[str, ScanName], plan: Any) -> None:
 
 def is_finished(plan: Any) -> bool:
     """Return whether a plan has finished reading."""
-    if type(plan) is MeasuredLookup:
+    if type(plan) in (MeasuredLookup, JoinedScan):
         return True
     if type(plan) is ContestedSort:
         return False
@@ -275,6 +278,8 @@ def measure(plan: Any) -> Examined:
         return plan.found, plan.found, 0, 0, 0
     if type(plan) is RepeatedLookup:
         return plan.keys_examined, plan.docs_examined, 0, 0, 0
+    if type(plan) is JoinedScan:
+        return 0, 0, plan.read, plan.rejected, 0
     if type(plan) is ContestedSort:
         # A rival plan that was tried and rejected has also examined keys.
         tried = NONE_EXAMINED if plan.rival is None else measure(plan.rival)

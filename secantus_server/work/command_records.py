@@ -195,6 +195,7 @@ class CommandRecord:
         reply_bytes: the size of the documents in the reply, in bytes.
         is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s, and the client has read more than
             the first batch or to the end.
+        scanned_collections: the names of the collections in `scanned`, without duplicates.
         is_hinted: whether a hint chose the index or the scan of a slow query.
         advice: the mongosh lines that create indexes for the command.
         duration_ms: the server's working time in milliseconds.
@@ -224,6 +225,7 @@ class CommandRecord:
         self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not _names_documents(entry.body)
         if entry.unread and entry.results == entry.n_returned:
             self.is_unbounded = False
+        self.scanned_collections = tuple(dict.fromkeys(one.collection for one in entry.wanted if one.scanned))
         self.is_hinted = any(one.hinted for one in entry.wanted)
         self.duration_ms = entry.seconds * 1000
         self.error = entry.error

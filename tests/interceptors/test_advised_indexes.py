@@ -22,6 +22,7 @@ def log(server: SecantusDBServer, db: Database) -> Iterator[SecantusDBServer]:
     db.c.insert_many([{"_id": n, "a": n, "b": n % 10, "s": str(n), "xs": [{"y": n}]} for n in range(100)])
     db.d.insert_many([{"_id": n, "a": n} for n in range(100)])
     db.create_collection("v", viewOn="c", pipeline=[{"$match": {"a": {"$gte": 50}}}])
+    db.create_collection("w", viewOn="d", pipeline=[{"$set": {"a": {"$add": ["$a", 1]}}}])
     server.log_commands()
     yield server
     server.stop_logging_commands()
@@ -54,6 +55,25 @@ SERVED = {
     "$unionWith": lambda db: list(
         db.c.aggregate([{"$match": {"_id": 1}}, {"$unionWith": {"coll": "d", "pipeline": [{"$match": {"a": 3}}]}}])
     ),
+    "$lookup": lambda db: list(
+        db.c.aggregate([{"$match": {"_id": 1}}, {"$lookup": {"from": "d", "localField": "a", "foreignField": "a", "as": "x"}}])
+    ),
+    "$lookup with let": lambda db: list(
+        db.c.aggregate(
+            [
+                {"$match": {"_id": 1}},
+                {"$lookup": {"from": "d", "let": {"a": "$a"}, "pipeline": [{"$match": {"$expr": {"$eq": ["$a", "$$a"]}}}], "as": "x"}},
+            ]
+        )
+    ),
+    "$graphLookup": lambda db: list(
+        db.c.aggregate(
+            [
+                {"$match": {"_id": 1}},
+                {"$graphLookup": {"from": "d", "startWith": "$a", "connectFromField": "z", "connectToField": "a", "as": "x"}},
+            ]
+        )
+    ),
     "update": lambda db: db.c.update_one({"a": 99}, {"$set": {"z": 1}}),
     "distinct": lambda db: db.c.distinct("s", {"a": 3}),
     "findAndModify": lambda db: db.c.find_one_and_update({"b": 3}, {"$set": {"z": 1}}, sort=[("a", -1)]),
@@ -77,3 +97,29 @@ def test_none_would_serve(log: SecantusDBServer, db: Database, filter: dict[str,
     list(db.c.find(filter))
     (record,) = slow(log)
     assert (record.advice, record.is_hinted) == ((), False)
+
+
+JOIN = {"$lookup": {"from": "d", "localField": "a", "foreignField": "a", "as": "x"}}
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        [JOIN],  # joins all documents
+        [{"$match": {"_id": 1}}, {"$lookup": {**JOIN["$lookup"], "foreignField": "_id"}}],
+        [{"$match": {"_id": 1}}, {"$lookup": {**JOIN["$lookup"], "from": "w"}}],
+    ],
+)
+def test_a_join_that_no_index_would_shorten(log: SecantusDBServer, db: Database, pipeline: list[dict[str, Any]]) -> None:
+    list(db.c.aggregate(pipeline))
+    assert slow(log) == []
+
+
+def test_a_join_of_several_batches_is_judged_at_its_end(log: SecantusDBServer, db: Database) -> None:
+    cursor = db.c.aggregate([{"$match": {"a": {"$gte": 60}, "_id": {"$gt": 0}}}, JOIN], batchSize=2)
+    next(cursor)
+    assert slow(log) == []
+    list(cursor)
+    (record,) = slow(log)
+    assert (record.name, record.scanned, record.rejected, record.scanned_collections) == ("getMore", 100, 60, ("d",))
+    assert record.advice == ("db.d.createIndex({ a: 1 })",)

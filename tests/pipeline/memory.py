@@ -57,6 +57,9 @@ class MemoryHost:
     def documents(self, db: str, collection: str, pipeline: Pipeline) -> Iterator[bytes]:
         return pipeline.run(list(self.collections.get((db, collection), [])))
 
+    def note_join(self, db: str, collection: str, path: str, read: int, matched: int) -> None:
+        raise AssertionError("there is no command log")
+
     def equality_finder(self, db: str, collection: str, path: str, collation: Any) -> Callable[[Any], Iterator[bytes]] | None:
         return None
 

@@ -66,6 +66,8 @@ class CorrelatedJoin:
         self.kept: list[bytes] | None = None
         self.is_too_large = False
         self.table: dict[bytes, list[bytes]] = {}
+        # The keys that were looked up, for the command log.
+        self.asked: set[bytes] | None = set() if ctx.notes_lookups else None
         self.finder: Callable[[Any], Iterator[bytes]] | None = None
         if self.equality is not None and not self.prefix.stages:
             self.finder = sub.equality_finder(self.equality.path, ctx.collation)
@@ -97,7 +99,16 @@ class CorrelatedJoin:
             for document in self.kept:
                 key = key_string(self.equality.field.evaluate(document), self.collation)
                 self.table.setdefault(key, []).append(document)
-        return self.table.get(key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation), ())
+        wanted = key_string(self.equality.variable.evaluate(EMPTY_DOCUMENT), self.collation)
+        if self.asked is not None:
+            self.asked.add(wanted)
+        return self.table.get(wanted, ())
+
+    def end(self) -> None:
+        """Report a join by an equality that has read the whole collection. Call this after the last `find`."""
+        note = None if self.equality is None or self.prefix.stages or self.kept is None else self.sub.join_notes(self.equality.path)
+        if note is not None:
+            note(len(self.kept or ()), sum(len(self.table.get(key, ())) for key in self.asked or ()))
 
     def _keep(self) -> bool:
         """Cache the output of the stages that do not read variables. Return False if the output exceeds the memory limit, else True."""

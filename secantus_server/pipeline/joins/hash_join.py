@@ -22,15 +22,20 @@ class HashJoin:
         documents: a function that returns an iterator over the collection.
         path: the path whose values are the keys.
         ctx: the parse context, which contains the collation.
+        note: called at the end with the number of the collection's documents and the number of those that were found; None if unwanted.
     """
 
-    def __init__(self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext) -> None:
+    def __init__(
+        self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext, note: Callable[[int, int], None] | None = None
+    ) -> None:
         self.open = documents
         self.path = JoinPath(path, True, ctx.collation)
         self.is_null = parse_match({path: None}, ctx).matches
         self.documents: list[bytes] = []
         self.table: dict[bytes, list[int]] | None = None
         self.nulls: list[int] | None = None
+        self.note = note
+        self.used: set[int] = set()
 
     def find(self, keys: Sequence[bytes]) -> list[bytes]:
         """Return the documents that have one of the keys, in collection order.
@@ -41,13 +46,22 @@ class HashJoin:
         if self.table is None:
             self.table = self._build()
         documents = self.documents
+        places: Sequence[int]
         if len(keys) == 1:
             places = self._null_places() if keys[0] == NULL_KEY else self.table.get(keys[0], ())
-            return [documents[place] for place in places]
-        found: set[int] = set()
-        for key in keys:
-            found.update(self._null_places() if key == NULL_KEY else self.table.get(key, ()))
-        return [documents[place] for place in sorted(found)]
+        else:
+            found: set[int] = set()
+            for key in keys:
+                found.update(self._null_places() if key == NULL_KEY else self.table.get(key, ()))
+            places = sorted(found)
+        if self.note is not None:
+            self.used.update(places)
+        return [documents[place] for place in places]
+
+    def end(self) -> None:
+        """Report what the join has read and found. Call this after the last `find`."""
+        if self.note is not None and self.table is not None:
+            self.note(len(self.documents), len(self.used))
 
     def _build(self) -> dict[bytes, list[int]]:
         self.documents = list(self.open())

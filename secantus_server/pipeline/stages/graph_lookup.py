@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/graphLookup/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,17 +46,24 @@ class Walk:
 
 @stage("$graphLookup")
 class GraphLookup(Stage):
-    """A parsed `$graphLookup`: a recursive join."""
+    """A parsed `$graphLookup`: a recursive join.
+
+    Arguments:
+        field: the output field for the found documents.
+        start: the expression of the first values to look up.
+        walk: the parameters of the search.
+        reachable: the sub-pipeline with the documents that may be found.
+    """
 
     one_to_one = True
     makes_many = True
 
-    def __init__(self, field: str, start: Expression, walk: Walk, documents: Callable[[], Iterable[bytes]], ctx: PipelineContext) -> None:
+    def __init__(self, field: str, start: Expression, walk: Walk, reachable: SubPipeline, ctx: PipelineContext) -> None:
         super().__init__()
         self.field = field
         self.start = start
         self.walk = walk
-        self.documents = documents
+        self.reachable = reachable
         self.ctx = ctx
 
     @classmethod
@@ -85,7 +92,7 @@ class GraphLookup(Stage):
         walk = Walk(spec["connectFromField"], spec["connectToField"], max_depth, spec.get("depthField"))
         stages = [{"$match": spec["restrictSearchWithMatch"]}] if "restrictSearchWithMatch" in spec else []
         reachable = SubPipeline.parse("$lookup", spec["from"], stages, ctx, {})
-        return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable.documents, ctx)
+        return cls(spec["as"], parse_expression(spec["startWith"], ctx.parse), walk, reachable, ctx)
 
     def changed_fields(self) -> frozenset[str]:
         """Return the top-level field that the found documents are written to."""
@@ -94,11 +101,13 @@ class GraphLookup(Stage):
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the input documents, each with the documents reachable from it."""
         max_bytes = self.ctx.kept_at_most(self.ctx.parse.limits.graph_lookup)
-        table = HashJoin(self.documents, self.walk.connect_to, self.ctx.parse)
+        note = None if self.reachable.whole.stages else self.reachable.join_notes(self.walk.connect_to)
+        table = HashJoin(self.reachable.documents, self.walk.connect_to, self.ctx.parse, note)
         follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
         setter = FieldSetter(self.field)
         for document in source:
             yield setter.set(document, RawArray(self._search(self._first_keys(document), table, follow, max_bytes)))
+        table.end()
 
     def _first_keys(self, document: bytes) -> list[bytes]:
         value = self.start.evaluate(document)

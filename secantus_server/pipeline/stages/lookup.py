@@ -31,6 +31,8 @@ from secantus_server.pipeline.stages.unwind import Unwind
 
 # A function that returns the joined documents of an outer document.
 Find = Callable[[bytes], list[bytes]] | PointJoin
+# A started join: this function, and a function to call after the last outer document or None.
+Started = tuple[Find, Callable[[], None] | None]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "from": (),
@@ -66,14 +68,14 @@ class Lookup(Stage):
     Arguments:
         field: the output field for the joined documents.
         variables: the variables through which the sub-pipeline reads the outer document.
-        finder: a factory that starts an execution and returns a function that maps an outer document to its joined documents.
+        finder: a factory that starts an execution and returns the started join.
         origin: the name of the collection to join, for error messages.
         max_bytes: the maximum total size of one outer document's joined documents.
     """
 
     one_to_one = True
 
-    def __init__(self, field: str, variables: Variables, finder: Callable[[], Find], origin: str, max_bytes: int) -> None:
+    def __init__(self, field: str, variables: Variables, finder: Callable[[], Started], origin: str, max_bytes: int) -> None:
         super().__init__()
         self.field = field
         self.variables = variables
@@ -108,7 +110,8 @@ class Lookup(Stage):
             CommandError: 4568 if the joined documents of one outer document exceed the limit.
         """
         bind = self.variables.bind if self.variables.cells else None
-        return Joined(source, self.field, self.finder(), bind, self.max_bytes, self._too_much)
+        find, end = self.finder()
+        return Joined(source if end is None else _ended(source, end), self.field, find, bind, self.max_bytes, self._too_much)
 
     def precede(self, follower: Stage) -> None:
         """Remove the size limit if the next stage unwinds the joined documents, because MongoDB then does not build the whole array."""
@@ -119,6 +122,12 @@ class Lookup(Stage):
         return CommandError(
             4568, f"Total size of documents in {self.origin} matching pipeline's $lookup stage exceeds {self.max_bytes} bytes"
         )
+
+
+def _ended(source: Iterable[bytes], end: Callable[[], None]) -> Iterator[bytes]:
+    """Return the documents, and call `end` after the last one."""
+    yield from source
+    end()
 
 
 def _check_source(spec: dict[str, Any]) -> None:
@@ -149,7 +158,7 @@ def _parse_let(spec: dict[str, Any], ctx: PipelineContext) -> Variables:
     return Variables({name: Cell() for name in spec}, expressions)
 
 
-def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
+def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Started]:
     """Return the factory of the join that the options describe."""
     local, foreign = fields.get("localField") or None, fields.get("foreignField") or None
     pipeline = fields.get("pipeline")
@@ -166,13 +175,14 @@ def _parse_join(fields: dict[str, Any], variables: Variables, ctx: PipelineConte
     return _field_join(fields.get("from"), local, foreign, pipeline or [], variables, ctx)
 
 
-def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Find]:
+def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineContext) -> Callable[[], Started]:
     """Return the factory of a join by sub-pipeline. The sub-pipeline runs only once if it does not depend on the outer document."""
     sub = SubPipeline.parse("$lookup", fields.get("from"), fields["pipeline"], ctx, variables.cells)
 
-    def start() -> Callable[[bytes], list[bytes]]:
+    def start() -> Started:
         if variables.cells:
-            return CorrelatedJoin(sub, variables.cells, ctx.parse).find
+            join = CorrelatedJoin(sub, variables.cells, ctx.parse)
+            return join.find, join.end if ctx.parse.notes_lookups else None
         found: list[list[bytes]] = []
 
         def once(_: bytes) -> list[bytes]:
@@ -180,14 +190,14 @@ def _pipeline_join(fields: dict[str, Any], variables: Variables, ctx: PipelineCo
                 found.append(list(sub.documents()))
             return found[0]
 
-        return once
+        return once, None
 
     return start
 
 
 def _field_join(
     origin: str | None, local: str, foreign: str, pipeline: list[Any], variables: Variables, ctx: PipelineContext
-) -> Callable[[], Find]:
+) -> Callable[[], Started]:
     """Return the factory of a join by equality of two fields. The sub-pipeline, if any, then processes the joined documents."""
     # Without a collection, the sub-pipeline's leading `$documents` is the source.
     sources = pipeline[:1] if origin is None else []
@@ -199,17 +209,19 @@ def _field_join(
         raise not_supported("$meta in the pipeline of a $lookup with localField", "compare the fields in a $match with 'let' instead")
     collation = ctx.parse.collation
 
-    def start() -> Find:
+    def start() -> Started:
         found: Callable[[bytes], list[bytes]]
+        end: Callable[[], None] | None = None
         by_index = base.equality_finder(foreign, collation)
         if by_index is not None:
             found = IndexJoin(by_index, local, collation).find
             by_key = base.point_finder(foreign, collation)
             if by_key is not None and not after.stages:
-                return PointJoin(JoinPath(local, False, collation), by_key, found)
+                return PointJoin(JoinPath(local, False, collation), by_key, found), None
         else:
-            found = _by_table(HashJoin(base.documents, foreign, ctx.parse), JoinPath(local, False, collation))
-        return found if not after.stages else _through(after, found)
+            table = HashJoin(base.documents, foreign, ctx.parse, base.join_notes(foreign))
+            found, end = _by_table(table, JoinPath(local, False, collation)), table.end if table.note is not None else None
+        return found if not after.stages else _through(after, found), end
 
     return start
 

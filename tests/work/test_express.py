@@ -193,7 +193,7 @@ GENERAL = [
     message({"aggregate": "c", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}]}),
     message({"aggregate": "missing", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
     message({"aggregate": 1, "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
-    find({"_id": {"$gt": 8}}),
+    find({"_id": {"$in": [8, 9]}}),
     find({"_id": None}),
     find({"_id": Regex("x")}),
     find({"n": 3}),

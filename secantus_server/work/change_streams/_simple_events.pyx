@@ -197,22 +197,30 @@ cdef bint put_number(Writer out, int64_t number) except -1:
 cdef str token_text(uint64_t stamp, bytes identity):
     """Return the resume token of an event, like `resume_tokens.Token.text`."""
     cdef Writer out = Writer.__new__(Writer)
-    cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(identity)
-    cdef Py_ssize_t i
-    put_digits(out, TIME_KEY)
+    cdef uint8_t[9] time
+    cdef int i
+    time[0] = TIME_KEY
     for i in range(8):
-        put_digits(out, <uint8_t>(stamp >> (56 - 8 * i)))
+        time[i + 1] = <uint8_t>(stamp >> (56 - 8 * i))
+    put_digits(out, time, 9)
     # The version 2, the kind of an event, the position 0 in a transaction, and that the event does not invalidate the stream.
     out.put_bytes(b"2B042C0100296E", 14)
-    for i in range(PyBytes_GET_SIZE(identity)):
-        put_digits(out, data[i])
+    put_digits(out, <const uint8_t*>PyBytes_AS_STRING(identity), PyBytes_GET_SIZE(identity))
     out.put_bytes(b"04", 2)
     return out.buffer[: out.size].decode("ascii")
 
 
-cdef int put_digits(Writer out, uint8_t byte) except -1:
-    out.put_byte(<uint8_t>DIGITS[byte >> 4])
-    return out.put_byte(<uint8_t>DIGITS[byte & 15])
+cdef int put_digits(Writer out, const uint8_t* data, size_t size) except -1:
+    """Append bytes as hexadecimal digits."""
+    cdef size_t i
+    cdef uint8_t* end
+    out.reserve(2 * size)
+    end = out.buffer + out.size
+    for i in range(size):
+        end[2 * i] = <uint8_t>DIGITS[data[i] >> 4]
+        end[2 * i + 1] = <uint8_t>DIGITS[data[i] & 15]
+    out.size += 2 * size
+    return 0
 
 
 cdef bytes document_of(Fields* fields, uint64_t stamp, str kind, str text, const uint8_t* key):

@@ -22,6 +22,8 @@ _MAX_NAMES = 4096
 MOST_CLAIMED: Final = 2
 #: The maximum number of changes that a watch keeps.
 MOST_KEPT: Final = 16
+#: The maximum size of the document of a kept change. A client that has left its stream open must not hold much memory.
+MOST_KEPT_BYTES: Final = 16384
 
 # A change of a document: its time as a 64-bit number, the wall clock time in milliseconds, the BSON document of the collection's `ns` and
 # `ui`, and the change itself (see `oplog.Change`).
@@ -59,7 +61,7 @@ class Claims:
             watch.waiter = None
             self.waiters.append(waiter)
             return True
-        if kept is None or len(kept) == MOST_KEPT:
+        if kept is None or len(kept) == MOST_KEPT or len(self.change[3][1]) > MOST_KEPT_BYTES:
             return False
         kept.append(self.change)
         return True

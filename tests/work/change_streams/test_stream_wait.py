@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from secantus_server.net.connection import Connection
 from secantus_server.net.direct import DirectTransport
-from secantus_server.oplog.write_signal import MOST_CLAIMED
+from secantus_server.oplog.write_signal import MOST_CLAIMED, MOST_KEPT_BYTES
 from secantus_server.server import SecantusDBServer
 from tests.work.test_express import Document, Side, message
 
@@ -137,6 +137,23 @@ def test_changes_between_two_commands_are_kept(server: SecantusDBServer, writer:
     assert stream.ask() is None
     events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
     assert [event["documentKey"]["_id"] for event in events] == list(range(3, 40))
+
+
+def test_a_large_change_is_not_kept(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    for number, size in enumerate((1, MOST_KEPT_BYTES, 1)):
+        write(writer, {"insert": "c", "documents": [{"_id": number, "text": "x" * size}]})
+    assert stream.ask() is None
+    events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+    assert [event["documentKey"]["_id"] for event in events] == [0, 1, 2]
+
+
+def test_a_waiting_command_receives_a_large_change(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    write(writer, {"insert": "c", "documents": [{"_id": 1, "text": "x" * MOST_KEPT_BYTES}]})
+    assert wait.wait() == b""
+    assert len(batch(stream.pushed[0])) == 1
 
 
 def test_the_general_path_reads_kept_changes(server: SecantusDBServer, writer: Side) -> None:

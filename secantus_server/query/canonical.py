@@ -98,8 +98,16 @@ class PointQuery(CanonicalQuery):
         return self._match
 
 
+def plain_equality(filter: dict[str, Any]) -> bool:
+    """Return whether a filter is `{field: value}` with a top-level field and a plain value. Such a filter needs no validation."""
+    if len(filter) != 1:
+        return False
+    ((path, value),) = filter.items()
+    return type(value) in _PLAIN_TYPES and path.isidentifier()
+
+
 def _point_query(filter: dict[str, Any], ctx: ParseContext) -> PointQuery | None:
-    """Return the query if the filter is `{field: value}` with a plain value, else None. Such a filter needs no validation."""
+    """Return the query if the filter is a plain equality that is compared without a collation, else None."""
     if len(filter) != 1 or ctx.collation is not None:
         return None
     ((path, value),) = filter.items()

@@ -24,8 +24,8 @@ class Executed(NamedTuple):
     Arguments:
         kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
         first: the id of the first statement.
-        last: the id of the last statement. Only inserts have groups of several statements.
-        result: the statement's part of the reply, as BSON values.
+        last: the id of the last statement. Only inserts and updates have groups of several statements.
+        result: the part of the reply of each statement, as BSON values.
     """
 
     kind: str

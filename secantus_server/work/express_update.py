@@ -10,8 +10,10 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
 from secantus_server.mql.update import Update, parse_update
 
-# The operators whose result depends only on the document and the command.
-_OPERATORS = frozenset(["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"])
+#: The operators whose result depends only on the document and the command.
+PLAIN_OPERATORS = frozenset(
+    ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
+)
 
 
 def parse_operators(services: Services, update: bytes) -> Update | None:
@@ -26,7 +28,7 @@ def parse_operators(services: Services, update: bytes) -> Update | None:
         CommandError: the update is invalid.
     """
     operators = decode_unique(update)
-    if not operators or not _OPERATORS.issuperset(operators):
+    if not operators or not PLAIN_OPERATORS.issuperset(operators):
         return None
     clock = services.clock
     ctx = ParseContext(

@@ -22,8 +22,9 @@ from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.errors import CommandError
 from secantus_server.work.delete_documents import run_delete
 from secantus_server.work.insert_documents import insert_documents
+from secantus_server.work.plain_updates import PlainUpdates, may_share
 from secantus_server.work.reading import list_reply
-from secantus_server.work.update_documents import run_update
+from secantus_server.work.update_documents import UpdateOutcome, run_update
 from secantus_server.work.writing import encrypted_write, finish_write, statements, stops_at_error
 
 _TOTALS = ("nErrors", "nInserted", "nMatched", "nModified", "nUpserted", "nDeleted")
@@ -123,6 +124,12 @@ def bulk_write(request: Request, args: dict[str, Any]) -> Reply:
     return finish_write(request, reply, [], silent=False)
 
 
+def _update_spec(operation: BulkOperation) -> dict[str, Any]:
+    """Return an update operation as a statement of the command update."""
+    args = operation.args
+    return {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
+
+
 class _Bulk:
     """A running bulkWrite, with the results of its finished operations."""
 
@@ -145,11 +152,16 @@ class _Bulk:
                 counts[kind] += len(documents)
                 self._insert(documents)
                 continue
-            for operation in group:
-                if self._stopped:
-                    return
-                counts[kind] += 1
-                self._one(operation)
+            operations_of_kind = list(group)
+            together = self._plain_updates(operations_of_kind) if kind == "update" else None
+            position = 0
+            while position < len(operations_of_kind) and not self._stopped:
+                ran = 1
+                if together is None or not (ran := self._several(together, operations_of_kind, position)):
+                    ran = 1
+                    self._one(operations_of_kind[position])
+                counts[kind] += ran
+                position += ran
 
     def count(self) -> None:
         """Add the numbers of inserted, updated and deleted documents to the server's counters."""
@@ -185,6 +197,29 @@ class _Bulk:
             if self._ordered:
                 return
 
+    def _plain_updates(self, operations: list[BulkOperation]) -> PlainUpdates | None:
+        """Return the plain updates among consecutive updates of a collection. Return None if each update must run on its own."""
+        target = operations[0].target
+        if len(operations) == 1 or target.encryption is not None or target.uuid is not None or not may_share(target.request, self._let):
+            return None
+        specs = [_update_spec(operation) for operation in operations]
+        return PlainUpdates(target.request, target.name, specs, operations[0].index, bypass_validation=self._bypass)
+
+    def _several(self, together: PlainUpdates, operations: list[BulkOperation], position: int) -> int:
+        """Run plain updates from the one at a position on. Return how many ran or failed, which may be 0."""
+        try:
+            outcomes, error = together.run(position)
+        except CommandError as failure:
+            outcomes, error = [], failure
+        for operation, outcome in zip(operations[position:], outcomes, strict=False):
+            self._updated(operation, outcome)
+        count = len(outcomes)
+        if error is not None:
+            self._check_fatal(error)
+            self._refused(operations[position + count], error)
+            count += 1
+        return count
+
     def _one(self, operation: BulkOperation) -> None:
         run = self._update if operation.kind == "update" else self._delete
         operation.target.request.statement = operation.index
@@ -196,11 +231,12 @@ class _Bulk:
             self._refused(operation, error)
 
     def _update(self, operation: BulkOperation) -> None:
-        request, name, args = operation.target.request, operation.target.name, operation.args
+        request, name = operation.target.request, operation.target.name
         request.forget_cluster_time()
-        spec = {**args, "q": args["filter"], "u": args["updateMods"], "c": args["constants"]}
         run = run_update if operation.target.encryption is None else encrypted_write("update_encrypted", operation.target.encryption)
-        outcome = run(request, name, spec, self._let, bypass_validation=self._bypass)
+        self._updated(operation, run(request, name, _update_spec(operation), self._let, bypass_validation=self._bypass))
+
+    def _updated(self, operation: BulkOperation, outcome: UpdateOutcome) -> None:
         if outcome.upserted_id is MISSING:
             self._done(operation, outcome.matched, nMatched=outcome.matched, nModified=outcome.modified)
             self.results[-1]["nModified"] = outcome.modified

@@ -16,6 +16,7 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.mql.update.pipeline import check_stage_names
+from secantus_server.work.plain_updates import PlainUpdates, may_share
 from secantus_server.work.timeseries_updates import update_of_buckets
 from secantus_server.work.update_documents import UpdateOutcome, parse_statement, run_update
 from secantus_server.work.writing import (
@@ -83,27 +84,23 @@ def _may_upsert(call: Authorized, grants: Grants) -> bool:
 def update(request: Request, args: dict[str, Any]) -> Reply:
     """Update documents."""
     name, specs = _prepare(request, args)
-    run: Callable[..., UpdateOutcome] = run_update
-    if args["encryptionInformation"] is not None:
-        check_one_statement(specs)
-        run = encrypted_write("update_encrypted", args["encryptionInformation"])
-    matched = modified = 0
+    run_next = _runner(request, args, name, specs)
+    matched = modified = index = 0
     upserted: list[dict[str, Any]] = []
     errors: WriteErrors = []
-    for index, spec in enumerate(specs):
-        request.statement = index
-        try:
-            check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
-            outcome = run(request, name, spec, args["let"], bypass_validation=args["bypassDocumentValidation"])
-        except CommandError as error:
+    while index < len(specs):
+        outcomes, error = run_next(index)
+        for outcome in outcomes:
+            matched, modified = matched + outcome.matched, modified + outcome.modified
+            if outcome.upserted_id is not MISSING:
+                matched += 1
+                upserted.append({"index": index, "_id": outcome.upserted_id})
+            index += 1
+        if error is not None:
             note_failure(request, errors, index, error)
             if stops_at_error(request, args["ordered"]):
                 break
-            continue
-        matched, modified = matched + outcome.matched, modified + outcome.modified
-        if outcome.upserted_id is not MISSING:
-            matched += 1
-            upserted.append({"index": index, "_id": outcome.upserted_id})
+            index += 1
     reply: Reply = {"n": matched, "nModified": modified}
     usage = request.client.usage
     usage.updated += matched
@@ -112,6 +109,36 @@ def update(request: Request, args: dict[str, Any]) -> Reply:
         usage.updated -= len(upserted)
         usage.inserted += len(upserted)
     return finish_write(request, reply, errors)
+
+
+def _runner(
+    request: Request, args: dict[str, Any], name: str, specs: list[dict[str, Any]]
+) -> Callable[[int], tuple[list[UpdateOutcome], CommandError | None]]:
+    """Return a function that runs the statement at a position, and perhaps some of the following ones.
+
+    The function returns the outcomes of the statements that ran, and the error of the next one, or None.
+    """
+    run: Callable[..., UpdateOutcome] = run_update
+    if args["encryptionInformation"] is not None:
+        check_one_statement(specs)
+        run = encrypted_write("update_encrypted", args["encryptionInformation"])
+    together, bypass_validation = None, args["bypassDocumentValidation"]
+    if len(specs) > 1 and args["collectionUUID"] is None and may_share(request, args["let"]):
+        together = PlainUpdates(request, name, specs, 0, bypass_validation=bypass_validation)
+
+    def run_next(index: int) -> tuple[list[UpdateOutcome], CommandError | None]:
+        request.statement = index
+        try:
+            if together is not None:
+                outcomes, error = together.run(index)
+                if outcomes or error is not None:
+                    return outcomes, error
+            check_collection_uuid(request.services.catalog, request.db, name, args["collectionUUID"])
+            return [run(request, name, specs[index], args["let"], bypass_validation=bypass_validation)], None
+        except CommandError as error:
+            return [], error
+
+    return run_next
 
 
 @explains("update")

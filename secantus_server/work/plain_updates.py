@@ -1,0 +1,165 @@
+"""Plain updates, which a command runs together: one transaction executes several statements.
+
+A statement is plain if it changes at most one document, which an equality on a unique index finds, and does so with update operators whose
+result depends on nothing but the document. The documents and replies are those that `update_documents` would produce for one statement
+after the other. Other clients see the changes of a transaction at once, which MongoDB permits, because a statement's commit may be
+delayed. Most of the time of a short update is spent on its transaction, the parse context and the choice of a plan.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from secantus_server.bson import key_string
+from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.request import Request
+from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
+from secantus_server.errors import CommandError
+from secantus_server.exec._point import find_by_key
+from secantus_server.index._index import Index
+from secantus_server.mql.update import parse_update
+from secantus_server.query.canonical import plain_equality
+from secantus_server.query.point import point_index
+from secantus_server.work._brief_work import is_plain
+from secantus_server.work.express_update import PLAIN_OPERATORS
+from secantus_server.work.reading import command_context
+from secantus_server.work.update_documents import UpdateOutcome
+from secantus_server.work.writers import Writer, open_writer
+
+# The maximum number of statements in a transaction. A conflict with another client repeats all of them.
+_MOST = 100
+# The shared outcomes of statements. Nobody modifies them.
+_CHANGED, _UNCHANGED, _UNMATCHED = UpdateOutcome(1, 1), UpdateOutcome(1, 0), UpdateOutcome(0, 0)
+
+Statement = dict[str, Any]
+
+
+def may_share(request: Request, let: dict[str, Any]) -> bool:
+    """Return whether updates of a command may share transactions.
+
+    They may not if something observes single statements or their plans, or if an earlier attempt of a retryable write may have executed
+    some of them.
+
+    Arguments:
+        let: the command's variables.
+    """
+    services, write = request.services, request.retry
+    if request.transaction is not None or let or services.fail_points.active or request.operation.notes_lookups:
+        return False
+    if services.index_filters or services.query_settings:
+        return False
+    return write is None or not (write.executed or request.body.get("stmtIds") is not None)
+
+
+class PlainUpdates:
+    """The plain updates among consecutive statements of a command on one collection.
+
+    Arguments:
+        specs: the validated statements.
+        offset: the position of the first of them in the command.
+    """
+
+    __slots__ = (
+        "_bypass_validation", "_error", "_indexes", "_name", "_offset", "_outcomes", "_request", "_specs", "_start", "_stopped", "_tries",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, name: str, specs: list[Statement], offset: int, *, bypass_validation: bool) -> None:
+        self._request = request
+        self._name = name
+        self._specs = specs
+        self._offset = offset
+        self._bypass_validation = bypass_validation
+        # Whether the remaining statements run one at a time, because a transaction of several failed or was empty.
+        self._stopped = False
+
+    def run(self, start: int) -> tuple[list[UpdateOutcome], CommandError | None]:
+        """Run statements from the one at position `start` on, as long as they are plain.
+
+        Returns:
+            the outcomes of the statements that ran, and the error of the next one, or None. Without outcomes and an error, the caller must
+            run the statement at `start` itself.
+
+        Raises:
+            CommandError: the error of the store, or that of the interrupted operation.
+        """
+        self._outcomes: list[UpdateOutcome] = []
+        self._error: CommandError | None = None
+        if self._stopped or not (self._is_plain(start) and self._is_plain(start + 1)):
+            return self._outcomes, None
+        self._start = start
+        self._tries = 0
+        self._stopped = True
+        self._request.work.write(self._body, self._request.operation.check)
+        self._stopped = not (self._outcomes or self._error)
+        usage, matched = self._request.client.usage, sum(outcome.matched for outcome in self._outcomes)
+        usage.keys += matched
+        usage.documents += matched
+        return self._outcomes, self._error
+
+    def _is_plain(self, position: int) -> bool:
+        """Return whether there is a statement at a position that is plain, as far as the statement itself tells."""
+        if position >= len(self._specs):
+            return False
+        spec = self._specs[position]
+        update = spec["u"]
+        if spec["multi"] or spec["upsert"] or spec["sort"] or spec["hint"] or spec["collation"] or spec["arrayFilters"] or spec["c"]:
+            return False
+        return type(update) is dict and bool(update) and PLAIN_OPERATORS.issuperset(update) and plain_equality(spec["q"])
+
+    def _body(self, transaction: Transaction) -> None:
+        """Run statements in a transaction. If the unit of work repeats it, do nothing, so that the caller runs the statements singly."""
+        self._tries += 1
+        self._outcomes, self._error = [], None
+        collection = transaction.catalog.find(self._request.db, self._name)
+        if self._tries == 1 and collection is not None and is_plain(collection):
+            self._indexes: dict[str, Index | None] = {}
+            self._change(transaction, collection)
+
+    def _change(self, transaction: Transaction, collection: Collection) -> None:
+        request = self._request
+        context = command_context(request, collection=collection)
+        writer = open_writer(request.services, transaction, collection, bypass_validation=self._bypass_validation)
+        position, stop = self._start, self._start + _MOST
+        first = last = -1
+        try:
+            while position < stop and self._is_plain(position) and not transaction.is_large:
+                request.operation.check()
+                # The record of a retryable write covers consecutive statements with one result.
+                may_change = request.retry is None or last in (-1, position - 1)
+                outcome = self._one(collection, writer, self._specs[position], context, may_change)
+                if outcome is None:
+                    break
+                if outcome is _CHANGED:
+                    first, last = position if first < 0 else first, position
+                self._outcomes.append(outcome)
+                position += 1
+        except CommandError as error:
+            if concerns_store(error):
+                raise
+            self._error = error
+        if request.retry is not None and first >= 0:
+            ids = request.statement_id(self._offset + first), request.statement_id(self._offset + last)
+            transaction.retried = (request.retry, ("update", *ids, [1, 1]))
+
+    def _one(self, collection: Collection, writer: Writer, spec: Statement, context: Any, may_change: bool) -> UpdateOutcome | None:
+        """Run a statement. Return None without having changed anything if it must run alone or in a new transaction."""
+        ((path, value),) = spec["q"].items()
+        if path not in self._indexes:
+            self._indexes[path] = point_index(collection, path)
+        index = self._indexes[path]
+        if index is None:
+            return None
+        update = parse_update(spec["u"], context)
+        if update.needs_array_index:
+            return None
+        found = find_by_key(writer.unit, index, key_string(value), collection.ident)
+        if found is None:
+            return _UNMATCHED
+        record_id, old = found
+        new = update.apply(old)
+        if new is old:
+            return _UNCHANGED
+        if not may_change:
+            return None
+        writer.update(old, new, record_id, update.entry(old, new))
+        return _CHANGED

@@ -25,6 +25,9 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Constant, Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
+#: The accumulators of this module. Their states depend on nothing but the values of their only expression.
+TAKES_VALUE = frozenset(["$sum", "$avg", "$first", "$last", "$min", "$max", "$push", "$addToSet", "$count"])
+
 
 def _register(name: str, state: Callable[[Expression], State]) -> None:
     @accumulator(name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from secantus_server.mql.projection._apply import Branch, Kernel, narrow_array
+from secantus_server.mql.projection._apply import Branch, Drop, Evaluated, Keep, Kernel, narrow_array
 
 if TYPE_CHECKING:
+    from secantus_server.mql.expressions import Expression
     from secantus_server.mql.projection._apply import ArrayMatch
 
 
@@ -25,6 +26,16 @@ class Projection:
         self.required_fields = required_fields
         self._kernel = Kernel(root)
         self.apply = self._kernel.apply
+
+    def computed_fields(self) -> dict[str, Expression] | None:
+        """Return the expressions of the computed fields of an inclusion.
+
+        Return None if the projection is an exclusion, or if it contains other fields than computed and whole ones at the top level.
+        """
+        nodes = self._kernel.root.children.items()
+        if not self.is_inclusion or not all(type(node) in (Keep, Drop, Evaluated) for _, node in nodes):
+            return None
+        return {name: node.expression for name, node in nodes if isinstance(node, Evaluated)}
 
 
 class PositionalProjection(Projection):

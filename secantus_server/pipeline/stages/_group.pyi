@@ -3,6 +3,7 @@ from typing import Any
 
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.expressions import Expression
+from secantus_server.pipeline.stages._unwind import Unwinder
 
 def group_key(value: Any, collation: Any = None) -> Hashable: ...
 
@@ -21,4 +22,15 @@ class Grouper:
         memory: GroupMemory | None = None,
     ) -> None: ...
     def consume(self, source: Iterable[bytes]) -> None: ...
+    def consume_elements(
+        self,
+        source: Iterable[bytes],
+        unwinder: Unwinder,
+        key_takes: tuple[int, ...],
+        state_takes: tuple[int, ...],
+        check: Callable[[], None],
+    ) -> None: ...
+    def consume_values(
+        self, source: Iterable[bytes], expressions: tuple[Expression, ...], key_takes: tuple[int, ...], state_takes: tuple[int, ...]
+    ) -> None: ...
     def results(self) -> list[tuple[Any, list[Any]]]: ...

@@ -10,10 +10,6 @@ from secantus_server.pipeline._fields cimport FieldSetter
 
 from bson.int64 import Int64
 
-cdef enum:
-    MAX_DEPTH = 201
-
-
 cdef class Unwinder:
     """A builder that unwinds one document at a time.
 
@@ -22,13 +18,6 @@ cdef class Unwinder:
         index_path: the field for the element's index, or None.
         preserve: whether to keep documents without elements.
     """
-
-    cdef tuple names
-    cdef FieldSetter index_field
-    cdef bint preserve
-    # The start offsets of the documents that contain the array, followed by that of the array's own element.
-    cdef Py_ssize_t[MAX_DEPTH] ancestors
-    cdef Py_ssize_t depth
 
     def __init__(self, str path not None, str index_path, bint preserve):
         self.names = tuple([name.encode("utf-8", "surrogateescape") for name in path.split(".")])

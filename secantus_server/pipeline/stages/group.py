@@ -11,15 +11,20 @@ from typing import Any
 from secantus_server.bson import encode, is_number
 from secantus_server.differences import EMPTY_GROUP_FIELD
 from secantus_server.errors import CommandError
+from secantus_server.exec._checked import Checked
 from secantus_server.mql.accumulators import Accumulator, parse_accumulator
+from secantus_server.mql.accumulators.basic import TAKES_VALUE
 from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.expressions._nodes import ObjectNode
+from secantus_server.mql.expressions._nodes import Constant, ObjectNode
+from secantus_server.mql.expressions.read_fields import is_path, read_fields
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._group import Grouper, GroupMemory
+from secantus_server.pipeline.stages.project import Projected
+from secantus_server.pipeline.stages.unwind import Unwound
 
 UNKNOWN_ACCUMULATOR = 15952
 
@@ -74,13 +79,41 @@ class Group(Stage):
             CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed, 146 ExceededMemoryLimit, and the errors of the expressions.
         """
         grouper = self._grouper()
-        grouper.consume(source)
+        if not self._consume_unbuilt(grouper, source):
+            grouper.consume(source)
         names = list(self.fields)
         for value, states in grouper.results():
             document = {"_id": value}
             for name, state in zip(names, states, strict=True):
                 document[name] = state.result()
             yield encode(self._handed_over(document) if self.hands_over else document)
+
+    def _consume_unbuilt(self, grouper: Grouper, source: Iterable[bytes]) -> bool:
+        """Consume the input of a `$unwind` or `$project` before this stage, without building that stage's documents.
+
+        Return False without reading anything if that is impossible.
+        """
+        if not isinstance(source, Unwound | Projected):
+            return False
+        accumulators = list(self.fields.values())
+        if self.max_bytes is not None or not all(accumulator.name in TAKES_VALUE for accumulator in accumulators):
+            return False
+        keys = self.id.children() if type(self.id) is ObjectNode else (self.id,)
+        read = (*keys, *(accumulator.expressions[0] for accumulator in accumulators))
+        if isinstance(source, Projected):
+            computed = source.computed_fields()
+            takes = None if computed is None else [_position(one, list(computed)) for one in read]
+            if computed is None or takes is None or None in takes:
+                return False
+            grouper.consume_values(source.source, tuple(computed.values()), *_divided(takes, len(keys)))
+            return True
+        unwind = source.unwind
+        if unwind.preserve or unwind.index_path is not None or not all(_takes_or_ignores(one, unwind.path) for one in read):
+            return False
+        takes = [0 if is_path(one, unwind.path) else -1 for one in read]
+        documents = Checked(source.source, unwind.check)
+        grouper.consume_elements(documents, unwind.unwinder, *_divided(takes, len(keys)), unwind.check)
+        return True
 
     def hand_over(self) -> None:
         """Enable the type conversion of results (see `handed_over`), because other stages follow."""
@@ -98,6 +131,26 @@ class Group(Stage):
         if type(self.id) is ObjectNode:
             return Grouper(self.id.children(), self.id.names, starts, self.collation, memory)
         return Grouper([self.id], None, starts, self.collation, memory)
+
+
+def _takes_or_ignores(expression: Expression, path: str) -> bool:
+    """Return whether an expression is the value at a path, or does not read the path's top-level field."""
+    if is_path(expression, path):
+        return True
+    fields = read_fields(expression)
+    return fields is not None and path.partition(".")[0] not in fields
+
+
+def _position(expression: Expression, names: list[str]) -> int | None:
+    """Return the position of the field that an expression is, -1 for a constant, or None for another expression."""
+    if type(expression) is Constant:
+        return -1
+    return next((position for position, name in enumerate(names) if is_path(expression, name)), None)
+
+
+def _divided(takes: list[Any], keys: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the positions of the parts of the group key, and those of the accumulators' arguments."""
+    return tuple(takes[:keys]), tuple(takes[keys:])
 
 
 def check_output_name(name: str, ctx: ParseContext) -> None:

@@ -11,10 +11,36 @@ from typing import Any
 
 from secantus_server.bson.values import is_number
 from secantus_server.errors import CommandError
+from secantus_server.mql.expressions import Expression
 from secantus_server.mql.projection import Projection, parse_projection, parse_unset
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
+
+
+class Projected(Iterator[bytes]):
+    """The documents that a `$project` returns.
+
+    A `$group` may read `source` instead and compute the fields itself.
+
+    Arguments:
+        source: the documents before the stage.
+    """
+
+    def __init__(self, source: Iterable[bytes], projection: Projection) -> None:
+        self.source = source
+        self._projection = projection
+        self._documents = map(projection.apply, source)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._documents
+
+    def __next__(self) -> bytes:
+        return next(self._documents)
+
+    def computed_fields(self) -> dict[str, Expression] | None:
+        """Return the expressions of the computed fields, or None if the projection is not one that keeps, drops and computes fields."""
+        return self._projection.computed_fields() if type(self._projection) is Projection else None
 
 
 @stage("$project")
@@ -52,7 +78,7 @@ class Project(Stage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return the projected documents."""
-        return map(self.projection.apply, source)
+        return Projected(source, self.projection)
 
     def explain(self) -> dict[str, Any]:
         """Return the stage in the output format of explain: flags are bools, and an inclusion contains an explicit `_id`."""

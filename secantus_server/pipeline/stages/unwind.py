@@ -19,6 +19,31 @@ from secantus_server.pipeline.stage import Stage
 from secantus_server.pipeline.stages._unwind import Unwinder
 
 
+class Unwound(Iterator[bytes]):
+    """The documents that a `$unwind` returns.
+
+    A `$group` may read `source` instead and unwind the documents itself.
+
+    Arguments:
+        source: the documents before the stage.
+        unwind: the stage.
+    """
+
+    def __init__(self, source: Iterable[bytes], unwind: Unwind) -> None:
+        self.source = source
+        self.unwind = unwind
+        self._documents: Iterator[bytes] | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._documents is None:
+            unwind = self.unwind
+            self._documents = chain.from_iterable(CheckedRuns(map(unwind.unwinder.unwind, self.source), unwind.check))
+        return self._documents
+
+    def __next__(self) -> bytes:
+        return next(iter(self))
+
+
 @stage("$unwind")
 class Unwind(Stage):
     """A parsed `$unwind`.
@@ -33,6 +58,7 @@ class Unwind(Stage):
         super().__init__()
         self.path = path
         self.index_path = index_path
+        self.preserve = preserve
         self.unwinder = Unwinder(path, index_path, preserve)
 
     @classmethod
@@ -62,7 +88,7 @@ class Unwind(Stage):
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Return one document for each array element."""
-        return chain.from_iterable(CheckedRuns(map(self.unwinder.unwind, source), self.check))
+        return Unwound(source, self)
 
     def explain(self) -> dict[str, Any]:
         """Return the stage in the output format of explain."""

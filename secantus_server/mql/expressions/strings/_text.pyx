@@ -9,11 +9,14 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrCP/
 
 import string
 
+from secantus_server.mql.expressions._nodes cimport Expression, Operation
+
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.nullish import is_nullish
-from secantus_server.mql.expressions.registry import operator
+from secantus_server.mql.expressions.parser import fold, parse_arguments
+from secantus_server.mql.expressions.registry import operator, operator_parser
 from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text
@@ -23,8 +26,23 @@ UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-@operator("$concat", arguments=(0, None))
-def concat(*values):
+cdef class Concat(Operation):
+    """`$concat`: the concatenated strings."""
+
+    cpdef object evaluate(self, bytes doc):
+        cdef list values = []
+        for operand in self.operands:
+            values.append((<Expression>operand).evaluate(doc))
+        return concatenated(values)
+
+
+@operator_parser("$concat")
+def parse_concat(argument, ctx):
+    """Parse `$concat`."""
+    return fold(Concat(parse_arguments("$concat", argument, ctx, 0, None)))
+
+
+cdef object concatenated(list values):
     """Return the concatenated strings, or null if one of the values is null. The values after a null are not checked.
 
     Raises:
@@ -45,8 +63,28 @@ cdef str text_of(object value):
     return value if type(value) is str else to_text(value)
 
 
-@operator("$toUpper", arguments=1)
-def to_upper(value):
+cdef class Upper(Expression):
+    """`$toUpper`."""
+
+    cdef Expression operand
+
+    def __init__(self, Expression operand not None):
+        self.operand = operand
+
+    cpdef object evaluate(self, bytes doc):
+        return to_upper(self.operand.evaluate(doc))
+
+    cpdef tuple children(self):
+        return (self.operand,)
+
+
+@operator_parser("$toUpper")
+def parse_to_upper(argument, ctx):
+    """Parse `$toUpper`."""
+    return fold(Upper(*parse_arguments("$toUpper", argument, ctx, 1, 1)))
+
+
+cpdef to_upper(value):
     """Return the string with ASCII letters in upper case."""
     cdef str text = text_of(value)
     return text.upper() if text.isascii() else text.translate(UPPER)
@@ -59,8 +97,32 @@ def to_lower(value):
     return text.lower() if text.isascii() else text.translate(LOWER)
 
 
-@operator("$substrCP", arguments=3)
-def substr_cp(value, start, length):
+cdef class Substring(Expression):
+    """`$substrCP`."""
+
+    cdef Expression operand, start, length
+
+    def __init__(self, Expression operand not None, Expression start not None, Expression length not None):
+        self.operand = operand
+        self.start = start
+        self.length = length
+
+    cpdef object evaluate(self, bytes doc):
+        value = self.operand.evaluate(doc)
+        start = self.start.evaluate(doc)
+        return substring(value, start, self.length.evaluate(doc))
+
+    cpdef tuple children(self):
+        return (self.operand, self.start, self.length)
+
+
+@operator_parser("$substrCP")
+def parse_substr_cp(argument, ctx):
+    """Parse `$substrCP`."""
+    return fold(Substring(*parse_arguments("$substrCP", argument, ctx, 3, 3)))
+
+
+cdef str substring(value, start, length):
     """Return at most `length` code points from `start` on.
 
     Raises:

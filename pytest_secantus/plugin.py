@@ -24,6 +24,7 @@ from pytest_secantus.fixtures import (
     secantus_server,
     secantus_tls,
     secantus_uri,
+    set_up_database,
 )
 from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
 from pytest_secantus.late_fixtures import declare_parametrized
@@ -229,6 +230,13 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
         return (yield)
     with of_guard or nullcontext(), of_watch or nullcontext():
         return (yield)
+
+
+# Not `tryfirst`: the option --setup-plan of pytest sets up no fixtures.
+@pytest.hookimpl(specname="pytest_fixture_setup")
+def pytest_fixture_setup_of_database(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
+    """Set up the fixture `secantus_db`."""
+    return set_up_database(fixturedef, request)
 
 
 def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:

@@ -39,6 +39,41 @@ def test_fixtures_have_docstrings(project: Project) -> None:
     result.stdout.no_fnmatch_line("*no docstring available*secantus*")
 
 
+def test_a_plan_of_the_fixtures_starts_nothing(project: Project) -> None:
+    project.write(
+        test_it="""
+        def test_it(secantus_db):
+            raise AssertionError
+        """
+    )
+    result = project.run("--setup-plan")
+    result.stdout.fnmatch_lines(["*starts when a fixture needs it*", "*SETUP    F secantus_db"])
+
+
+def test_an_error_in_the_database_is_an_error_of_the_setup(project: Project) -> None:
+    project.write(
+        conftest="""
+        import pytest
+
+        @pytest.fixture
+        def secantus_client():
+            pytest.skip("no client")
+        """,
+        test_it="""
+        import pytest
+
+        def test_skipped(secantus_db):
+            raise AssertionError
+
+        def test_caught(request):
+            for _ in range(2):
+                with pytest.raises(pytest.skip.Exception, match="no client"):
+                    request.getfixturevalue("secantus_db")
+        """,
+    )
+    project.run().assert_outcomes(passed=1, skipped=1)
+
+
 def test_unused_nothing_starts(project: Project) -> None:
     project.write(
         test_it="""

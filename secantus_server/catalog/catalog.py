@@ -7,6 +7,7 @@ After a restore of a snapshot, the changed rows are reloaded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from bson.binary import Binary
 
@@ -22,6 +23,8 @@ from secantus_server.index.build import entries_version
 from secantus_server.index.marks import read_marks
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, RecoveryUnit, Restored, WriteConflict
 from secantus_server.system._threads import Lock
+
+T = TypeVar("T")
 
 
 class Catalog:
@@ -108,20 +111,21 @@ class Catalog:
             self._engine.acquire_lock(self._applying)
             self._applying.release()
 
-    def commit(self, changes: CatalogChanges, commit: Callable[[], object]) -> None:
+    def commit(self, changes: CatalogChanges, commit: Callable[[], T]) -> T:
         """Commit changes and apply them in memory. The caller must hold `change_lock`.
 
         Arguments:
-            commit: a function that commits the changes to the store.
+            commit: a function that commits the changes to the store. Its result is returned.
         """
         with self._applying:
             self._settled = None
             try:
-                commit()
+                result = commit()
                 reach("catalog-commit")
                 self.apply(changes)
             finally:
                 self._settled = self.view
+        return result
 
     def apply(self, changes: CatalogChanges) -> None:
         """Apply committed changes in memory. The caller must hold `change_lock`."""

@@ -8,8 +8,8 @@ stream's next event. The command must have only the usual fields, and nothing ma
 than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
-(An insert may have created its collection.) `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error
-after which it must not run again. So the lane's replies are equal to those of the general path; tests compare the two.
+`Express.unfinished` has the exceptions: a transaction that the command has begun, and an error after which it must not run again. So the
+lane's replies are equal to those of the general path; tests compare the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -43,7 +43,7 @@ from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.change_streams._stream_wait import send_event
-from secantus_server.work.collections import create_collection
+from secantus_server.work.creation import begin_creation
 from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
@@ -111,6 +111,8 @@ cdef class Express:
     # The running statement of a session's transaction, and the transaction's unit of work.
     cdef object statement
     cdef object work
+    # The creation of the collection that the running insert needs, or None.
+    cdef object creation
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly object claims
     # The number of the last finds by a range, in succession, that were left to the general path.
@@ -161,7 +163,7 @@ cdef class Express:
         operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
-        self.begun = self.failure = self.shown = None
+        self.begun = self.failure = self.shown = self.creation = None
         counts = counts_of(self.usage) if self.interceptors.lane.logs else None
         try:
             # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
@@ -232,18 +234,26 @@ cdef class Express:
             try:
                 return self.run_on(unit, self.begin(unit, operation.db, name), operation.db, name, write)
             finally:
-                self.engine.release(unit)
+                self.end(unit)
         finally:
             if write is not None:
                 write.lock.release()
 
+    cdef object end(self, RecoveryUnit unit):
+        """Return the recovery unit of a command, and release the locks of a creation."""
+        try:
+            self.engine.release(unit)
+        finally:
+            if self.creation is not None:
+                self.creation.end()
+
     cdef object begin(self, RecoveryUnit unit, str db, str name):
-        """Begin a transaction of the store, and return the collection or None. Create the missing collection of an insert first."""
-        collection = self.catalog.begin(unit).find(db, name)
+        """Begin a transaction of the store, and return the collection or None. Begin to create the missing collection of an insert."""
+        view = self.catalog.begin(unit)
+        collection = view.find(db, name)
         if collection is None and self.message.parts.kind == INSERT:
-            unit.rollback()
-            create_collection(self.services, db, name, {}, if_missing=True)
-            collection = self.catalog.begin(unit).find(db, name)
+            self.creation = begin_creation(self.services, unit, view, db, name)
+            collection = None if self.creation is None else self.creation.collection
         return collection
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
@@ -518,17 +528,22 @@ cdef class Express:
             return self.stage(collection, writer, changes, difference)
         chain = None
         count = collection.document_count
-        cdef bint is_uncounted
+        cdef bint is_uncounted = count.value is None
         if writer.became_multikey or self.operation.killed is not None:
             raise Unusual()
-        is_uncounted = count.value is None
         if is_uncounted:
             count.begin_change()
         try:
-            if write is not None:
-                chain = self.chain_of(unit, write, executed)
-            claims = self.claims if len(changes) == 1 and self.oplog.signal.is_watched else None
-            time = self.oplog.commit(unit, [], [(collection.identity, changes)], chain, written=(collection.lifetime,), claims=claims)
+            if write is not None and self.engine.in_memory:
+                chain = Chain(write.lsid, write.number, executed[1], executed[2], None)
+            elif write is not None:
+                chain = store_retried(self.services, unit, (write, executed))
+            writes, written = [(collection.identity, changes)], (collection.lifetime,)
+            if self.creation is None:
+                claims = self.claims if len(changes) == 1 and self.oplog.signal.is_watched else None
+                time = self.oplog.commit(unit, [], writes, chain, written=written, claims=claims)
+            else:
+                time = self.creation.commit(writes, chain, written)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()
@@ -557,12 +572,6 @@ cdef class Express:
         staged.add(changes, difference)
         self.work.stage(self.statement)
         return 0
-
-    cdef object chain_of(self, RecoveryUnit unit, write, tuple executed):
-        """Return the oplog fields of a retryable write. For a store in a directory, also store the write's log row."""
-        if not self.engine.in_memory:
-            return store_retried(self.services, unit, (write, executed))
-        return Chain(write.lsid, write.number, executed[1], executed[2], None)
 
     cdef int finish(self, Operation operation, str name, bytes raw, tuple counts) except -1:
         """Count the finished command, log it, and record it if it was slow. `counts` is None if nothing logged commands at its begin."""

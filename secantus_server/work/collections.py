@@ -44,7 +44,7 @@ def create_collection(
     Raises:
         CommandError: 48 NamespaceExists, 73 InvalidNamespace.
     """
-    _check_namespace(services, db, name)
+    check_namespace(services, db, name)
     work = services.work if work is None else work
     if if_missing and work is services.work and (recalled := recall(services, db, name)) is not None:
         return recalled
@@ -81,6 +81,11 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
             log_creation(transaction, collection)
 
     work.change_catalog(body, services.operations.check_waiting)
+
+
+def save_new_collection(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection:
+    """Stage the catalog row of a new collection without options, and return the collection."""
+    return _save_new(services, transaction, new_collection(services, db, name, {}))
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:
@@ -125,8 +130,12 @@ def _with_collation(spec: dict[str, Any], options: dict[str, Any]) -> dict[str, 
     return {**spec, "collation": options["collation"]} if "collation" in options else spec
 
 
-def _check_namespace(services: Services, db: str, name: str) -> None:
-    """Raise if no collection can be created with this namespace."""
+def check_namespace(services: Services, db: str, name: str) -> None:
+    """Raise if no collection can be created with this namespace.
+
+    Raises:
+        CommandError: 73 InvalidNamespace, 13297 DatabaseDifferCase.
+    """
     check_new_collection_name(db, name)
     if name.startswith(BUCKETS):
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")

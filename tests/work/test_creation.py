@@ -1,0 +1,75 @@
+"""The creation of a collection in the transaction of an insert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from secantus_server.dispatch.services import Services
+from secantus_server.errors import CommandError
+from secantus_server.server import SecantusDBServer
+from secantus_server.work.collections import create_collection
+from secantus_server.work.creation import Creation, begin_creation
+
+
+@pytest.fixture
+def server() -> Iterator[SecantusDBServer]:
+    with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server:
+        yield server
+
+
+def begin(services: Services, name: str, *, db: str = "shop") -> Creation | None:
+    """Begin a creation, roll its transaction back, and return it."""
+    unit = services.engine.acquire()
+    try:
+        return begin_creation(services, unit, services.catalog.begin(unit), db, name)
+    finally:
+        services.engine.release(unit)
+
+
+def test_a_creation_holds_the_change_lock_until_its_end(server: SecantusDBServer) -> None:
+    services = server.services
+    creation = begin(services, "c")
+    assert creation is not None
+    assert services.catalog.change_lock.locked()
+    assert begin(services, "d") is None
+    creation.end()
+    assert services.catalog.find("shop", "c") is None
+    create_collection(services, "shop", "c", {})
+
+
+def test_nothing_is_begun_beside_a_change_of_the_namespace(server: SecantusDBServer) -> None:
+    locks = server.services.sessions.transactions.namespaces
+    assert locks.use("transaction", ("shop", "c"), 0, lambda: None)
+    assert begin(server.services, "c") is None
+    locks.release("transaction", [("shop", "c")])
+    creation = begin(server.services, "c")
+    assert creation is not None
+    creation.end()
+
+
+def test_nothing_is_begun_with_an_old_view(server: SecantusDBServer) -> None:
+    services = server.services
+    unit = services.engine.acquire()
+    view = services.catalog.begin(unit)
+    create_collection(services, "shop", "other", {})
+    assert begin_creation(services, unit, view, "shop", "c") is None
+    services.engine.release(unit)
+
+
+def test_nothing_is_begun_for_a_kept_definition(server: SecantusDBServer) -> None:
+    services = server.services
+    server.keep_definitions()
+    snapshot = server.snapshot()
+    create_collection(services, "shop", "c", {"validator": {}})
+    server.restore(snapshot)
+    assert begin(services, "c") is None
+
+
+@pytest.mark.parametrize(("db", "name"), [("shop", "a$b"), ("SHOP", "c"), ("local", "oplog.rs"), ("shop", "system.buckets.c")])
+def test_names_are_checked(server: SecantusDBServer, db: str, name: str) -> None:
+    create_collection(server.services, "shop", "other", {})
+    with pytest.raises(CommandError):
+        begin(server.services, name, db=db)
+    assert not server.services.catalog.change_lock.locked()

@@ -82,9 +82,13 @@ class Snapshots:
         It first aborts open transactions, and releases the past states of the store that reads with `atClusterTime` use.
         """
         with self._services.engine.exclusive(aborts_idle=True):
-            self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
-            self._services.history.clear()
+            self._end_others()
             yield
+
+    def _end_others(self) -> None:
+        """Abort open transactions and release past states. The caller must have exclusive access to the store."""
+        self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
+        self._services.history.clear()
 
     def take(self) -> ServerSnapshot:
         """Take a snapshot. First abort the sessions' open transactions, because their writes would be neither before nor after the
@@ -155,7 +159,8 @@ class Snapshots:
             rewrite(services.engine, changed, services.sessions.retries.newest())
         snapshot.adjustments.apply(services)
         # Writers are excluded during both steps, because between them the catalog in memory is still that from before the restore.
-        with self._alone():
+        with services.engine.exclusive(aborts_idle=True):
+            self._end_others()
             restored = services.engine.restore(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
             lost = services.catalog.keep_definitions(restored)

@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import make_timestamp
 from secantus_server.bson.numbers import to_float
-from secantus_server.bson.values import MAX_SECONDS, stamp_of, timestamp_seconds
+from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog import undone
 from secantus_server.oplog._entries import append, append_transaction, transaction_operations
@@ -102,7 +102,8 @@ class Oplog:
         self._trimming = Lock()
         self.seconds, self._increment = self._newest()
         self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
-        self.cluster_stamp = self.seconds << 32 | self._increment
+        #: `newest` as a 64-bit number.
+        self.newest_stamp = self.cluster_stamp = self.seconds << 32 | self._increment
         self._untrimmed_bytes = 0
         #: The timestamp of the newest removed entry, as a 64-bit number. A reader with an earlier position has missed entries.
         self.trimmed_to = 0
@@ -157,11 +158,6 @@ class Oplog:
         if not self._engine.in_memory:
             with self._engine.transaction() as unit:
                 unit.put(META, COMPLETE_SINCE, self.complete_since.to_bytes(8, "big"))
-
-    @property
-    def newest_stamp(self) -> int:
-        """Return the newest timestamp as a 64-bit number."""
-        return stamp_of(self.newest)
 
     def history_begins_at(self, unit: RecoveryUnit) -> int:
         """Return the time from which a transaction sees every entry, as a 64-bit number. Return 0 if no entry was ever removed."""
@@ -295,7 +291,7 @@ class Oplog:
         self.seconds, self._increment = seconds, increment
         # Set the cluster time first: it must never be earlier than the newest time.
         self.cluster_time = self.newest = make_timestamp(seconds, increment)
-        self.cluster_stamp = seconds << 32 | increment
+        self.cluster_stamp = self.newest_stamp = seconds << 32 | increment
 
     def take_cluster_time(self, stamp: int) -> None:
         """Advance the cluster time to a time received from a client.

@@ -101,7 +101,7 @@ cdef class Gate:
         self.closed = True
         done = False
         try:
-            done = self.waits.wait_for(lambda: self.running == 0, timeout)
+            done = self.running == 0 or self.waits.wait_for(lambda: self.running == 0, timeout)
         finally:
             if not done:
                 self.open()

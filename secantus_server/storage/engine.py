@@ -14,6 +14,7 @@ from secantus_server.storage import configuration
 from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
+from secantus_server.storage.blocks import ExclusiveAccess, ExclusiveBlock, TransactionBlock
 from secantus_server.storage.connections import closed_on_error, connect
 from secantus_server.storage.errors import REFUSED, CheckpointRefused, StorageError
 from secantus_server.storage.format import check_version
@@ -84,7 +85,7 @@ class Engine:
         self._undo = UndoLog()
         self._snapshots = SnapshotStack(self._undo)
         self._pool: list[RecoveryUnit] = []
-        self._exclusive_lock, self._exclusive_depth = RLock(), 0
+        self._access = ExclusiveAccess(self._gate, self._waits)
         self._purge_lock = Lock()
         self._statistics_lock, self._backup_lock = Lock(), Lock()
         # The number of checkpoints written, for serverStatus.
@@ -172,7 +173,7 @@ class Engine:
 
         Raises StorageError if the running transactions do not end within ten seconds.
         """
-        with self._purge_lock, self._exclusive_lock:
+        with self._purge_lock, self._access.lock:
             if self._closed:
                 return
             with self.exclusive(_CLOSE_TIMEOUT, aborts_idle=True):
@@ -217,19 +218,11 @@ class Engine:
             unit.rollback()
         self._pool.append(unit)
 
-    @contextmanager
-    def transaction(self) -> Iterator[RecoveryUnit]:
+    def transaction(self) -> TransactionBlock:
         """Return a context manager for a transaction. It commits at the end of the block and rolls back on an exception."""
-        unit = self.acquire()
-        try:
-            unit.begin()
-            yield unit
-            unit.commit()
-        finally:
-            self.release(unit)
+        return TransactionBlock(self.acquire, self.release)
 
-    @contextmanager
-    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> Iterator[None]:
+    def exclusive(self, timeout: float | None = None, *, aborts_idle: bool = False) -> ExclusiveBlock:
         """Return a context manager for exclusive access. It waits until no transaction is running and blocks new ones. Calls may be
         nested.
 
@@ -240,18 +233,7 @@ class Engine:
         Raises StorageError if the running transactions do not end in time, AssertionError if the caller has a transaction, and the error
         of `check_waiting` if this thread's operation is interrupted.
         """
-        with self._waits.hold(self._exclusive_lock):
-            if self._exclusive_depth == 0:
-                self._gate.close(timeout)
-            self._exclusive_depth += 1
-            try:
-                if aborts_idle:
-                    self._gate.abort_idle()
-                yield
-            finally:
-                self._exclusive_depth -= 1
-                if self._exclusive_depth == 0:
-                    self._gate.open()
+        return ExclusiveBlock(self._access, timeout, aborts_idle=aborts_idle)
 
     def acquire_lock(self, lock: Lock) -> None:
         """Acquire a lock. As in every wait of the store, an interruption of this thread's operation ends the wait with an error."""
@@ -550,7 +532,7 @@ class Engine:
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
         """Write the values at the snapshot back in one transaction."""
         with self.transaction() as unit:
-            restored = write_back(unit, snapshot, made)
+            restored = write_back(unit, snapshot, made, listed=not self.in_memory)
             reach("restore")
             return restored
 

@@ -176,11 +176,12 @@ class SnapshotStack:
             self._undo.stop()
 
 
-def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange]) -> Restored:
+def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange], *, listed: bool) -> Restored:
     """Restore the store to a snapshot, in the unit's transaction. Return the changes that were made.
 
     Arguments:
         made: the idents created since the snapshot, as ranges whose entries are removed later.
+        listed: whether to list `made` in `meta`, for a later process that removes the entries.
     """
     more_records: Counter[int] = Counter()
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):
@@ -196,7 +197,8 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         unit.restore_value(META, dropped.meta_key(), None)
     idents = range(0)
     for gone in made:
-        unit.put(META, gone.meta_key(), b"")
+        if listed:
+            unit.put(META, gone.meta_key(), b"")
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
     return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))

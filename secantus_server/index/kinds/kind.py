@@ -193,6 +193,7 @@ class IndexKind(Protocol):
 
 
 _KINDS: dict[str, IndexKind] = {}
+_ID_KEY = {"_id": 1}
 
 
 def register(kind: IndexKind) -> None:
@@ -210,6 +211,8 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
     """Return the kind of index that a key pattern defines. The first field that selects a kind determines it. If no field does, it is a
     B-tree.
     """
+    if key == _ID_KEY:  # the index of every collection
+        return _KINDS["btree"]
     for path, direction in key.items():
         for kind in _KINDS.values():
             if kind.claims(path, direction):

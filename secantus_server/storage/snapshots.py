@@ -50,10 +50,15 @@ class ValuesAtSnapshot(NamedTuple):
 
 @dataclass(eq=False)
 class Snapshot:
-    """A state of the store that can be restored. Its fields are private to this module."""
+    """A state of the store that can be restored. Its fields are private to this module.
+
+    The keys of the oplog only grow, so `oplog_end` may be that of an entry that a restore to this state has removed (`undone_end` until
+    its commit). A restore then need not pass the removed entries of all earlier ones, which WiredTiger keeps for a while.
+    """
 
     watermark: int
     oplog_end: bytes
+    undone_end: bytes = b""
     values: tuple[Values, ...] = field(default_factory=lambda: tuple({} for _ in WITH_UNDO))
     deferred: list[IdentRange] = field(default_factory=list)
     oplog_written: bool = False
@@ -153,6 +158,7 @@ class SnapshotStack:
             values.clear()
         snapshot.deferred.clear()
         snapshot.oplog_written = False
+        snapshot.oplog_end = max(snapshot.oplog_end, snapshot.undone_end)
         snapshot.watermark = next_ident
         self._record()
 
@@ -192,7 +198,7 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         for key, value in values.items():
             unit.restore_value(table, key, value)
     if snapshot.oplog_written:
-        unit.truncate(OPLOG, snapshot.oplog_end + b"\0" if snapshot.oplog_end else b"", None)
+        _truncate_oplog(unit, snapshot)
     for dropped in snapshot.deferred:
         unit.restore_value(META, dropped.meta_key(), None)
     idents = range(0)
@@ -202,3 +208,14 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
     return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))
+
+
+def _truncate_oplog(unit: RecoveryUnit, snapshot: Snapshot) -> None:
+    """Remove the oplog's entries since a snapshot, and record the newest of them in the snapshot."""
+    begin = snapshot.oplog_end + b"\0" if snapshot.oplog_end else b""
+    entries = unit.scan(OPLOG, begin, None, reverse=True)
+    newest = next(entries, None)
+    entries.close()
+    if newest is not None:
+        snapshot.undone_end = newest[0]
+        unit.truncate(OPLOG, begin, None)

@@ -52,6 +52,23 @@ def test_every_kind_of_write_is_undone(engine: Engine, ident: bytes) -> None:
     assert engine.restore(snapshot) is NOTHING_RESTORED
 
 
+def test_each_restore_removes_the_entries_since_the_last_one(engine: Engine, ident: bytes) -> None:
+    before = dump(engine)
+    outer = engine.push_snapshot()
+    with engine.transaction() as unit:
+        unit.put(OPLOG, b"0002", b"entry")
+    within = dump(engine)
+    inner = engine.push_snapshot()
+    for number in range(3, 9, 2):
+        with engine.transaction() as unit:
+            unit.put(OPLOG, f"000{number}".encode(), b"entry")
+            unit.put(OPLOG, f"000{number + 1}".encode(), b"entry")
+        engine.restore(inner)
+        assert dump(engine) == within
+    engine.restore(outer)
+    assert dump(engine) == before
+
+
 def test_a_read_costs_nothing(engine: Engine, ident: bytes) -> None:
     snapshot = engine.push_snapshot()
     with engine.transaction() as unit:

@@ -99,7 +99,7 @@ class Layers:
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
         """Perform the first half of `writing`. Return the layers that were set aside; pass them to `finish`."""
-        aside = self._set_aside(self._first_in_the_way(owner, rank))
+        aside = self._set_aside(self._first_in_the_way(owner, rank)) if self._open else []
         self._writers.append((owner, rank))
         self._open_layer(owner, rank)
         return aside
@@ -114,7 +114,8 @@ class Layers:
 
     def close(self, owner: Hashable) -> None:
         """Undo the writes of `owner` and close its layer, even if it is not the innermost one. Do nothing if `owner` has no layer."""
-        self._waiting = [layer for layer in self._waiting if layer.owner != owner]
+        if self._waiting:
+            self._waiting = [layer for layer in self._waiting if layer.owner != owner]
         if self._store is None or (layer := self._layer_of(owner)) is None:
             return
         aside = self._set_aside(self._open.index(layer) + 1)
@@ -145,7 +146,10 @@ class Layers:
         self._put_back([layer, *aside])
 
     def _layer_of(self, owner: Hashable) -> Layer | None:
-        return next((layer for layer in self._open if layer.owner == owner), None)
+        for layer in self._open:
+            if layer.owner == owner:
+                return layer
+        return None
 
     def _first_in_the_way(self, owner: Hashable, rank: float) -> int:
         """Return the level of the outermost layer that must not be open while `owner` writes.
@@ -194,8 +198,7 @@ class Layers:
     def _drop_if_unused(self, owner: Hashable) -> None:
         """Close the layer of `owner` if it has no writes and no nested snapshots, as for most fixtures, which never access the store."""
         layer = self._layer_of(owner)
-        still_writing = any(writer == owner for writer, _ in self._writers)
-        if self._store is None or layer is None or still_writing:
+        if self._store is None or layer is None or any(writer == owner for writer, _ in self._writers):
             return
         self._end_spare()
         if self._store.snapshots[-1:] == (layer.snapshot,) and not self._store.written_since(layer.snapshot):

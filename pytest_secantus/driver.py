@@ -188,21 +188,14 @@ def checked_if_there_are_users_async(
 
 
 @contextmanager
-def messages_noted(note: Callable[[bytes], None]) -> Iterator[None]:
-    """Within the block, call `note` with each message before the driver sends it, in the thread or task that runs the command."""
+def messages_noted(noting: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    """Within the block, replace each function or coroutine function with which the driver sends messages by what `noting` makes of it.
+
+    The driver calls these functions in the thread or task that runs the command.
+    """
     with ExitStack() as patches:
         for module_name, function in SENDERS.items():
             with suppress(ImportError, AttributeError):
                 module = importlib.import_module(module_name)
-                patches.enter_context(replaced(module, function, noting(note, getattr(module, function))))
+                patches.enter_context(replaced(module, function, noting(getattr(module, function))))
         yield
-
-
-def noting(note: Callable[[bytes], None], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function or coroutine function that sends a message, so that it first calls `note` with the message."""
-
-    def send(connection: Any, message: bytes) -> Any:
-        note(message)
-        return original(connection, message)
-
-    return send

@@ -1,14 +1,19 @@
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
-def lines_up_to(
-    frame: FrameType,
-    kinds: dict[str, int],
-    classify: Callable[[str], int],
-    last_kind: int,
-    longest: int,
-    deepest: int,
-    thread: int,
-    task: int,
-) -> tuple[Any, ...]: ...
+def line_of(code: CodeType, position: int) -> int: ...
+def position_in(frame: FrameType) -> int: ...
+
+class Stacks:
+    def __init__(
+        self,
+        classify: Callable[[str], int],
+        last_kind: int,
+        awaiting: Callable[[], tuple[CodeType, int] | None],
+        driver_depth: int,
+    ) -> None: ...
+    def clear(self) -> None: ...
+    def forget_kinds(self) -> None: ...
+    def of(self, request_id: int) -> tuple[Any, ...] | None: ...
+    def noting(self, original: Callable[..., Any]) -> Callable[..., Any]: ...

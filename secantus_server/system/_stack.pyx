@@ -1,54 +1,202 @@
 # cython: language_level=3
 """The walk up a thread's stack, compiled because it runs for every message that a test sends while its commands are logged."""
 
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF
+import sys
 
-cdef extern from "Python.h":
+from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+from libc.stdint cimport uintptr_t
+
+cdef extern from *:
+    """
+    /* The line is looked up only when it is read: the search takes a time proportional to the length of the function.
+       Python 3.10 has no function for the position of a frame, so the line stands for it there. */
+    #if PY_VERSION_HEX >= 0x030B0000
+    #define position_of(frame) PyFrame_GetLasti(frame)
+    #define line_at(code, position) PyCode_Addr2Line((PyCodeObject*)(code), position)
+    #else
+    #define position_of(frame) PyFrame_GetLineNumber(frame)
+    #define line_at(code, position) (position)
+    #endif
+    """
     ctypedef struct PyFrameObject:
         pass
     PyFrameObject* PyFrame_GetBack(PyFrameObject* frame)  # a new reference, or NULL at the end of the stack
-    PyObject* PyFrame_GetCode(PyFrameObject* frame)  # a new reference
-    int PyFrame_GetLineNumber(PyFrameObject* frame)
+    void* PyFrame_GetCode(PyFrameObject* frame)  # a new reference
+    int position_of(PyFrameObject* frame)
+    int line_at(PyObject* code, int position)
+    unsigned long PyThread_get_thread_ident()
+    void decref "Py_DECREF"(void*)
+    void incref "Py_INCREF"(void*)
+
+cdef enum:
+    # The number of code objects whose kinds are remembered. A stack of a driver has about 20, and a suite uses a few such stacks.
+    SLOTS = 512
+    # The number of values before the places in what is noted for a message: the thread, the task and whether the last line is the test's.
+    FIXED = 3
+    # The maximum depth of the stack that is searched.
+    MAX_DEPTH = 400
+    # The maximum number of the project's lines that are kept of a stack that does not contain the test.
+    MAX_LINES = 8
+
+cdef struct Slot:
+    PyObject* code
+    int kind
+
+cdef object get_frame = sys._getframe
+cdef dict modules = sys.modules
 
 
-def lines_up_to(object frame, dict kinds, object classify, int last_kind, Py_ssize_t longest, int deepest, object thread, object task):
-    """Return the places on a stack whose files are of some kind, innermost first, and whether a file of the last kind ended the search.
+def line_of(code, int position):
+    """Return the line number of a position in a code object."""
+    return line_at(<PyObject*>code, position)
 
-    The result is one flat tuple, because it is kept for each message: each object that is kept makes the garbage collector run sooner.
+
+def position_in(frame):
+    """Return the position of a frame in its code object, for `line_of`."""
+    return position_of(<PyFrameObject*><PyObject*>frame)
+
+
+cdef class Stacks:
+    """The lines from which a client's messages were sent, by the ids of the messages.
 
     Arguments:
-        frame: the innermost frame to look at.
-        kinds: the kinds of files by name; 0 for those to leave out. Missing files are added to it, with the kind that `classify` returns.
-        last_kind: the search ends at a file of this kind.
-        longest, deepest: how many places are returned if there is none, and how many frames are looked at.
-        thread, task: values to include in the result.
+        classify: returns the kind of a file, given its name in code objects: 0 for files whose lines are left out.
+        last_kind: the walk up the stack ends at a file of this kind.
+        awaiting: returns the place for a message whose stack has no line, as a code object and a position, or None.
+        driver_depth: the minimum number of innermost frames that belong to the driver.
 
-    Returns:
-        the thread, the task, whether a file of the last kind ended the search, and each place's code object and line number.
+    Threads: any thread may send. The interpreter lock guards the slots: no slot is used after a call that might release the lock.
     """
-    cdef PyFrameObject *current = <PyFrameObject*><PyObject*>frame, *back
-    cdef list places = [thread, task, False]
-    cdef object code, name, kind, held = frame
-    cdef int left = deepest
-    while left > 0:
-        left -= 1
-        code = <object>PyFrame_GetCode(current)
-        Py_DECREF(code)  # the conversion has taken a reference of its own
-        name = code.co_filename
-        kind = kinds.get(name)
-        if kind is None:
-            kind = kinds[name] = classify(name)
-        if kind:
-            places.append(code)
-            places.append(PyFrame_GetLineNumber(current))
-            if kind == last_kind:
-                places[2] = True
-                return tuple(places)
-        back = PyFrame_GetBack(current)
-        if back == NULL:
-            break
-        held = <object><PyObject*>back
-        Py_DECREF(held)
-        current = back
-    return tuple(places[: 3 + 2 * longest])
+
+    cdef Slot slots[SLOTS]
+    cdef object classify, awaiting
+    cdef int last_kind, driver_depth
+    cdef dict found
+
+    def __cinit__(self, classify, int last_kind, awaiting, int driver_depth):
+        self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
+        self.found = {}
+
+    def __dealloc__(self):
+        self.drop_codes()
+
+    cdef void drop_codes(self) noexcept:
+        cdef int number
+        cdef PyObject* code
+        for number in range(SLOTS):
+            code, self.slots[number].code = self.slots[number].code, NULL
+            if code != NULL:
+                decref(code)
+
+    def clear(self):
+        """Discard all noted lines."""
+        self.found = {}
+
+    def forget_kinds(self):
+        """Ask `classify` again for the kind of each file."""
+        self.drop_codes()
+
+    def of(self, request_id):
+        """Return what was noted for a message: a tuple of the thread, the asyncio task or 0, whether the walk ended at a file of the last
+        kind, and the code object and the position (see `line_of`) of each line, innermost first. Return None for an unknown message.
+        """
+        return self.found.get(request_id)
+
+    def noting(self, original):
+        """Wrap a function or coroutine function that sends a message, so that it first notes the lines from which it was called."""
+
+        def send(connection, message):
+            self.note(message)
+            return original(connection, message)
+
+        return send
+
+    cdef int note(self, bytes message) except -1:
+        """Note the lines from which the current message is sent. The innermost frame of Python code is the driver's."""
+        cdef const unsigned char* raw = <const unsigned char*>PyBytes_AS_STRING(message)
+        try:
+            # One call that skips the driver's frames is cheaper than following each frame's link.
+            frame = get_frame(self.driver_depth)
+        except ValueError:
+            frame = get_frame(0)
+        noted = self.lines_up_to(frame)
+        if len(noted) == FIXED:
+            place = self.awaiting()
+            if place is not None:
+                noted = (noted[0], noted[1], True, *place)
+        assert len(message) > 8, "a message has a header"
+        self.found[raw[4] | raw[5] << 8 | raw[6] << 16 | <long long>raw[7] << 24] = noted
+        return 0
+
+    cdef int kind_of(self, PyObject* code) except -1:
+        """Return the kind of a code object's file."""
+        cdef Slot* slot = &self.slots[(<uintptr_t>code >> 5 ^ <uintptr_t>code >> 14) % SLOTS]
+        if slot.code == code:
+            return slot.kind
+        cdef int kind = self.classify((<object>code).co_filename)
+        incref(code)  # a code object at the same address later would be taken for this one
+        cdef PyObject* before = slot.code
+        slot.code, slot.kind = code, kind
+        if before != NULL:
+            decref(before)
+        return kind
+
+    cdef tuple lines_up_to(self, frame):
+        """Return the message's entry for `found`, given the innermost frame to look at.
+
+        The entry is one flat tuple, because each object that is kept makes the garbage collector run sooner.
+        """
+        cdef PyFrameObject* current = <PyFrameObject*><PyObject*>frame
+        cdef PyFrameObject* back
+        cdef PyObject* code
+        # The frames of the running thread keep these code objects alive.
+        cdef PyObject* codes[MAX_DEPTH]
+        cdef int positions[MAX_DEPTH]
+        cdef int number, kind, depth, count = 0
+        cdef bint is_ended = False
+        incref(current)
+        try:
+            for depth in range(MAX_DEPTH):
+                code = <PyObject*>PyFrame_GetCode(current)
+                decref(code)
+                kind = self.kind_of(code)
+                if kind:
+                    codes[count], positions[count] = code, position_of(current)
+                    count += 1
+                    if kind == self.last_kind:
+                        is_ended = True
+                        break
+                back = PyFrame_GetBack(current)
+                if back == NULL:
+                    break
+                decref(current)
+                current = back
+        finally:
+            decref(current)
+        if not is_ended and count > MAX_LINES:
+            count = MAX_LINES
+        cdef tuple entry = PyTuple_New(FIXED + 2 * count)
+        put(entry, 0, PyThread_get_thread_ident())
+        put(entry, 1, running_task())
+        put(entry, 2, is_ended)
+        for number in range(count):
+            put(entry, FIXED + 2 * number, <object>codes[number])
+            put(entry, FIXED + 2 * number + 1, positions[number])
+        return entry
+
+
+cdef inline int put(tuple entry, Py_ssize_t place, object value) except -1:
+    """Set an item of a new tuple."""
+    Py_INCREF(value)
+    PyTuple_SET_ITEM(entry, place, value)
+    return 0
+
+
+cdef object running_task():
+    """Return the identity of the running asyncio task, or 0."""
+    asyncio = modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    return 0 if loop is None else id(asyncio.current_task(loop))

@@ -4,7 +4,8 @@
 
 The program prints, for each kind of command, its time without the log and the time that the log adds: the difference of the minima, and the
 median of the differences of consecutive turns. On a machine with other load, the minima depend less on that load. With `--sockets`, the
-client is connected through a socket, as in `inprocess`; otherwise directly, as the plugin's clients are.
+client is connected through a socket, as in `inprocess`, and the processor time is that of the process; otherwise directly, as the plugin's
+clients are, and the processor time is that of the thread that is client and server.
 
 For the cost of the report, and of the plugin with everything off against an earlier build, see `suites`.
 """
@@ -25,27 +26,31 @@ from pytest_secantus.sources import Sources
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
 
-CALLS = 200
-TURNS = 60
+#: Short turns, so that the machine's speed hardly changes between two of them.
+CALLS = 20
+TURNS = 300
+#: Calls at the beginning of a turn, in which the interpreter adapts to the functions that the log replaces.
+UNCOUNTED = 5
 #: The maximum time that the log may add to a command, in microseconds.
 BAR_US = 10
 
 Call = Callable[[], Any]
+Clock = Callable[[], float]
 #: The times of a command in microseconds: in turns without and with the log.
 Pairs = list[tuple[float, float]]
 
 
-def times_of(call: Call, server: Any, turns: int) -> Pairs:
-    """Measure a command alternately without and with the log."""
+def times_of(call: Call, server: Any, turns: int, clock: Clock) -> Pairs:
+    """Measure a command alternately without and with the log, by a clock of processor time."""
     sources = Sources(Path(__file__).parent)
-    processor_us(call)
+    processor_us(call, clock)
     pairs = []
     for _ in range(turns):
-        plain = processor_us(call)
+        plain = processor_us(call, clock)
         sources.begin(__file__)
         server.log_commands(OWN_NAME)
         with sources.noted():
-            logged = processor_us(call)
+            logged = processor_us(call, clock)
         server.stop_logging_commands()
         pairs.append((plain, logged))
     return pairs
@@ -56,12 +61,14 @@ def added_us(pairs: Pairs) -> float:
     return statistics.median(logged - plain for plain, logged in pairs)
 
 
-def processor_us(call: Call) -> float:
+def processor_us(call: Call, clock: Clock) -> float:
     """Return the processor time per call in microseconds, for client and server together."""
-    started = time.process_time()
+    for _ in range(UNCOUNTED):
+        call()
+    started = clock()
     for _ in range(CALLS):
         call()
-    return (time.process_time() - started) / CALLS * 1e6
+    return (clock() - started) / CALLS * 1e6
 
 
 def calls_of(client: Any) -> dict[str, Call]:
@@ -78,6 +85,7 @@ def calls_of(client: Any) -> dict[str, Call]:
         "log_aggregate": lambda: list(small.aggregate([{"$match": {"age": {"$gt": 0}}}])),
         "log_insert": lambda: other.insert_one({"a": 1}),
         "log_update": lambda: collection.update_one({"_id": 5}, {"$inc": {"age": 1}}),
+        "log_delete": lambda: collection.delete_one({"_id": -5}),
         "log_modify": lambda: collection.find_one_and_update({"_id": 6}, {"$inc": {"age": 1}}),
     }
 
@@ -91,7 +99,9 @@ def all_times(turns: int, *, direct: bool) -> dict[str, Pairs]:
         if direct:
             stack.enter_context(clients_connected(lambda _address, _options: server.connect_directly(), server.interrupt_thread))
         client = stack.enter_context(connect(server.port))
-        return {name: times_of(call, server, turns) for name, call in calls_of(client).items()}
+        # With a direct connection, the client's thread runs the command, and threads such as the driver's monitors can be left out.
+        clock = time.thread_time if direct else time.process_time
+        return {name: times_of(call, server, turns, clock) for name, call in calls_of(client).items()}
 
 
 def measure() -> dict[str, float]:

@@ -1,0 +1,67 @@
+"""The lines from which messages are sent."""
+
+from __future__ import annotations
+
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+from secantus_server.system._stack import Stacks, line_of, position_in
+
+LIBRARY, PROJECT, TEST = range(3)
+MESSAGE = b"\x10\0\0\0" + b"\xfe\xff\xff\xff" + bytes(8)
+REQUEST_ID = 0xFFFFFFFE
+
+
+def call(send: Any) -> Any:
+    return send(None, MESSAGE)
+
+
+def places_of(stacks: Stacks) -> list[tuple[CodeType, int]]:
+    noted = stacks.of(REQUEST_ID)
+    assert noted is not None
+    places = noted[3:]
+    return [(code, line_of(code, position)) for code, position in zip(places[::2], places[1::2], strict=True)]
+
+
+def expected(frame: FrameType | None) -> list[tuple[CodeType, int]]:
+    found = []
+    while frame is not None:
+        if frame.f_code.co_filename == __file__:
+            found.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return found
+
+
+def test_the_lines_are_those_of_the_stack() -> None:
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
+    seen: list[list[tuple[CodeType, int]]] = []
+    send = stacks.noting(lambda _connection, _message: seen.append(expected(sys._getframe(1))))
+    for _ in range(2):
+        call(send)
+        assert places_of(stacks) == seen.pop()[: len(places_of(stacks))]
+        assert [code.co_name for code, _line in places_of(stacks)][:2] == ["call", "test_the_lines_are_those_of_the_stack"]
+
+
+def test_the_walk_ends_at_the_test_and_kinds_can_change() -> None:
+    kinds = {__file__: TEST}
+    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)
+    send = stacks.noting(lambda _connection, _message: None)
+    call(send)
+    assert [code.co_name for code, _line in places_of(stacks)] == ["call"]
+    kinds[__file__] = LIBRARY
+    stacks.clear()
+    assert stacks.of(REQUEST_ID) is None
+    stacks.forget_kinds()
+    call(send)
+    assert places_of(stacks) == []
+
+
+def test_a_message_without_a_line_has_the_awaited_place() -> None:
+    frame = sys._getframe()
+    place = frame.f_code, position_in(frame)
+    stacks = Stacks(lambda _name: LIBRARY, TEST, lambda: place, 400)
+    call(stacks.noting(lambda _connection, _message: None))
+    noted = stacks.of(REQUEST_ID)
+    assert noted is not None
+    assert noted[2:] == (True, *place)

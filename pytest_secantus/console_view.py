@@ -19,7 +19,7 @@ from pytest_secantus.pausing import reason, shown_terminal
 from pytest_secantus.seeding import describe
 from secantus_server.bson import decode
 from secantus_server.console_process import ConsoleProcess
-from secantus_server.work.shell_values import typed
+from secantus_server.work._shell_text import typed
 
 if TYPE_CHECKING:
     from pytest_secantus.dumping import DumpableServer

@@ -20,7 +20,7 @@ from pytest_secantus import extended_json
 from pytest_secantus.errors import ServerDied
 from secantus_server.bson import decode
 from secantus_server.diagnostics.plurals import counted
-from secantus_server.work.shell_values import typed
+from secantus_server.work._shell_text import typed
 
 if TYPE_CHECKING:
     from pytest_secantus.options import DumpFormat

@@ -106,23 +106,26 @@ def new_report() -> Report:
 
 def page_of(report: Report, test: str) -> TestPage:
     """Return the page of a test. Add an empty page if the test has none."""
-    empty: TestPage = {
-        "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
-    }  # fmt: skip
-    return report["tests"].setdefault(test, empty)
+    page = report["tests"].get(test)
+    if page is None:
+        page = report["tests"][test] = {
+            "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
+        }  # fmt: skip
+    return page
 
 
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
     """Add the commands of a test to the report."""
     page = page_of(report, test)
     for record in records:
+        place = place_of(record)
         page["commands"] += 1
         page["ms"] += record.duration_ms
         page["keys"] += record.keys_examined
         page["docs"] += record.docs_examined
         if len(page["rows"]) < MOST_COMMANDS:
-            page["rows"].append(_row(record))
-        _add_to_shape(report, record)
+            page["rows"].append(_row(record, place))
+        _add_to_shape(report, record, place)
     for finding in find_problems(records, THRESHOLDS):
         page["findings"].append(finding.text())
         _add_advice(report, test, finding)
@@ -150,7 +153,7 @@ def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
         row["uses"] = max(row["uses"], usage.uses)
 
 
-def _row(record: CommandRecord) -> CommandRow:
+def _row(record: CommandRecord, place: str) -> CommandRow:
     text = record.text
     return {
         "text": text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}...",
@@ -160,25 +163,27 @@ def _row(record: CommandRecord) -> CommandRow:
         "docs": record.docs_examined,
         "returned": record.n_returned,
         "ms": round(record.duration_ms, 3),
-        "source": place_of(record),
+        "source": place,
         "error": record.error or "",
     }
 
 
-def _add_to_shape(report: Report, record: CommandRecord) -> None:
-    empty: Shape = {
-        "namespace": record.namespace, "shape": record.shape, "count": 0, "ms": 0.0, "max_ms": 0.0, "keys": 0, "docs": 0, "returned": 0,
-        "plans": [], "places": [],
-    }  # fmt: skip
-    shape = report["shapes"].setdefault(f"{record.namespace} {record.shape}", empty)
+def _add_to_shape(report: Report, record: CommandRecord, place: str) -> None:
+    key = f"{record.namespace} {record.shape}"
+    shape = report["shapes"].get(key)
+    if shape is None:
+        shape = report["shapes"][key] = {
+            "namespace": record.namespace, "shape": record.shape, "count": 0, "ms": 0.0, "max_ms": 0.0, "keys": 0, "docs": 0,
+            "returned": 0, "plans": [], "places": [],
+        }  # fmt: skip
     shape["count"] += 1
     shape["ms"] += record.duration_ms
     shape["max_ms"] = max(shape["max_ms"], record.duration_ms)
     shape["keys"] += record.keys_examined
     shape["docs"] += record.docs_examined
     shape["returned"] += record.n_returned
-    _keep(shape["plans"], [record.plan_summary])
-    _keep(shape["places"], [place_of(record)])
+    _keep(shape["plans"], (record.plan_summary,))
+    _keep(shape["places"], (place,))
 
 
 def _add_advice(report: Report, test: str, finding: Finding) -> None:

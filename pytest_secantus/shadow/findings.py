@@ -10,7 +10,7 @@ from typing import Any, Final, TypedDict
 from pytest_secantus.shadow.equality import Mismatch
 from secantus_server.bson.values import MISSING
 from secantus_server.diagnostics.plurals import counted
-from secantus_server.work.shell_values import typed
+from secantus_server.work._shell_text import typed
 
 #: The maximum number of differences kept for a test.
 MOST_OF_A_TEST: Final = 5

@@ -15,7 +15,7 @@ from pytest_secantus.shadow.results import order_of
 from pytest_secantus.shadow.rewriting import ENDS, WRITES, Names, reason_to_leave_out
 from secantus_server.bson import decode
 from secantus_server.interceptors.command_tap import TappedState
-from secantus_server.work.shell_commands import command_text, plain_body
+from secantus_server.work._shell_commands import command_text, plain_body
 
 if TYPE_CHECKING:
     from pytest_secantus.shadow.client import ShadowClient

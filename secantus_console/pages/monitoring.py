@@ -13,7 +13,7 @@ from secantus_console.page import Answer, Call, Moved, Page, posted, shown
 from secantus_console.render import url
 from secantus_console.samples import CHARTS
 from secantus_server.bson import decode
-from secantus_server.work.shell_commands import command_shape
+from secantus_server.work._shell_commands import command_shape
 
 _SYSTEM: Final = ("admin", "config", "local")
 MAX_LOG_LINES: Final = 1024

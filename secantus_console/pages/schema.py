@@ -16,7 +16,7 @@ from secantus_console.errors import InputError
 from secantus_console.messages import message_of
 from secantus_console.page import Answer, Call, Page, shown
 from secantus_server.bson import decode, type_name
-from secantus_server.work.shell_values import typed
+from secantus_server.work._shell_text import typed
 
 MAX_SAMPLE: Final = 10_000
 MAX_PATHS: Final = 300

@@ -6,21 +6,22 @@ when it is sent to another process.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from secantus_server.bson import RawArray, decode
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName, Wanted
 from secantus_server.wire.op_msg import sections_of
+from secantus_server.work._shell_commands import MAX_STATEMENTS, command_shape, command_text, plain_body
+from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
-from secantus_server.work.shell_commands import command_shape, command_text, plain_body
-from secantus_server.work.shell_values import plain
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, ExpressCall, Outcome
 
+Value = TypeVar("Value")
 #: The maximum number of a command's documents that an entry keeps.
 KEPT_STATEMENTS = 20
 _STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
@@ -173,6 +174,26 @@ def _names_documents(body: dict[str, Any]) -> bool:
     return wanted is not None and (not operators or not operators.isdisjoint(("$eq", "$in")))
 
 
+class _Computed(Generic[Value]):
+    """A property that is computed on first access. Unlike `functools.cached_property` of Python 3.11, it takes no lock."""
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+        self.__doc__ = compute.__doc__
+
+    @overload
+    def __get__(self, record: None, kind: type) -> _Computed[Value]: ...
+    @overload
+    def __get__(self, record: object, kind: type) -> Value: ...
+    def __get__(self, record: object | None, kind: type) -> _Computed[Value] | Value:
+        """Return the computed value and keep it as an attribute, which from then on takes precedence over the property."""
+        if record is None:
+            return self
+        value = record.__dict__[self._name] = self._compute(record)
+        return value
+
+
 class CommandRecord:
     """A record of an executed command, for readers of the command log.
 
@@ -193,8 +214,6 @@ class CommandRecord:
         n_returned: the number of documents in the reply.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         reply_bytes: the size of the documents in the reply, in bytes.
-        is_unbounded: whether the command is a find without a limit whose filter does not list `_id`s, and the client has read more than
-            the first batch or to the end.
         scanned_collections: the names of the collections in `scanned`, without duplicates.
         is_hinted: whether a hint chose the index or the scan of a slow query.
         advice: the mongosh lines that create indexes for the command.
@@ -210,7 +229,7 @@ class CommandRecord:
         The reader of the log sets `source`, `stack`, `thread`, `task` and `part`.
     """
 
-    _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice")
+    _COMPUTED = ("namespace", "shape", "text", "plan_summary", "advice", "is_unbounded")
 
     def __init__(self, number: int, entry: CommandEntry) -> None:
         self._entry: CommandEntry | None = entry
@@ -222,11 +241,11 @@ class CommandRecord:
         self.n_returned = entry.n_returned
         self.results = entry.results
         self.reply_bytes = entry.reply_bytes
-        self.is_unbounded = entry.name == "find" and not entry.body.get("limit") and not _names_documents(entry.body)
-        if entry.unread and entry.results == entry.n_returned:
-            self.is_unbounded = False
-        self.scanned_collections = tuple(dict.fromkeys(one.collection for one in entry.wanted if one.scanned))
-        self.is_hinted = any(one.hinted for one in entry.wanted)
+        self.scanned_collections: tuple[str, ...] = ()
+        self.is_hinted = False
+        if wanted := entry.wanted:
+            self.scanned_collections = tuple(dict.fromkeys(one.collection for one in wanted if one.scanned))
+            self.is_hinted = any(one.hinted for one in wanted)
         self.duration_ms = entry.seconds * 1000
         self.error = entry.error
         self.source: str | None = None
@@ -245,11 +264,26 @@ class CommandRecord:
         assert self._entry is not None, "a record that was sent to another process has computed everything"
         return self._entry
 
-    @cached_property
+    @_Computed
+    def is_unbounded(self) -> bool:
+        """Whether the command is a find without a limit whose filter does not list `_id`s, and the client has read more than the first
+        batch or to the end.
+        """
+        entry = self._of
+        if entry.name != "find" or (entry.unread and self.results == self.n_returned):
+            return False
+        return not entry.body.get("limit") and not _names_documents(entry.body)
+
+    @_Computed
     def _body(self) -> dict[str, Any]:
         return plain_body(self._of.body)
 
-    @cached_property
+    @_Computed
+    def _statements(self) -> list[Any]:
+        """The documents or statements that the text shows, decoded once for the text and the shape."""
+        return [decode(one) if type(one) is bytes else plain(one) for one in self._of.statements[:MAX_STATEMENTS]]
+
+    @_Computed
     def namespace(self) -> str:
         """The command's namespace, as `database.collection` or `database.$cmd`."""
         body = self._of.body
@@ -258,25 +292,25 @@ class CommandRecord:
         target = body.get("collection") if self.name == "getMore" else self._of.target
         return f"{self.database}.{target}" if type(target) is str else f"{self.database}.$cmd"
 
-    @cached_property
+    @_Computed
     def shape(self) -> str:
         """The command with `?` in place of its constants."""
         opener = self._of.opener
         if opener is not None:
-            return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements)
-        return command_shape(self.name, self._body, self._of.statements)
+            return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements[:1])
+        return command_shape(self.name, self._body, self._statements)
 
-    @cached_property
+    @_Computed
     def text(self) -> str:
         """The command in mongosh syntax."""
-        return command_text(self.name, self._body, self._of.statements, self._of.count)
+        return command_text(self.name, self._body, self._statements, self._of.count)
 
-    @cached_property
+    @_Computed
     def plan_summary(self) -> str:
         """The scans of the command's plans, such as `IXSCAN { a: 1 }`."""
         return plan_summary(self._of.stages)
 
-    @cached_property
+    @_Computed
     def advice(self) -> tuple[str, ...]:
         """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
@@ -296,7 +330,7 @@ class CommandRecord:
         """Return the record's attributes for pickling, with all texts computed and without the log's entry."""
         for name in self._COMPUTED:
             getattr(self, name)
-        return {name: value for name, value in vars(self).items() if name != "_body"} | {"_entry": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_body", "_statements")} | {"_entry": None}
 
     def __repr__(self) -> str:
         return f"<{self.text}>"

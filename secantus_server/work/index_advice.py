@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from secantus_server.bson.values import Regex
-from secantus_server.work.shell_commands import collection_text
-from secantus_server.work.shell_values import plain, typed
+from secantus_server.work._shell_commands import collection_text
+from secantus_server.work._shell_text import plain, typed
 
 _EQUAL = frozenset(["$eq", "$in", "$all"])
 _RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod", "$ne", "$nin", "$not"])

@@ -1,4 +1,4 @@
-"""Conversion of values to mongosh syntax, either with their constants or, for the shapes of commands, with `?` in place of each constant.
+"""Conversion of single values to mongosh syntax. `_shell_text` converts documents, arrays and values of the commonest types.
 
 https://www.mongodb.com/docs/mongodb-shell/reference/data-types/
 """
@@ -20,7 +20,6 @@ from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import RawArray, RawDocument, decode
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol, Undefined
 
 Text = Callable[[Any], str]
@@ -30,75 +29,15 @@ HIDDEN = "?"
 MAX_STRING = 200
 MAX_ITEMS = 20
 # Fields whose constants are part of a command's shape, such as a sort order or a projection.
-_STRUCTURE = frozenset(["$sort", "$project", "$unset", "$count", "$natural"])
+STRUCTURE = frozenset(["$sort", "$project", "$unset", "$count", "$natural"])
 # Stages whose strings are names of collections and fields.
-_NAMING = frozenset(["$lookup", "$graphLookup", "$unwind", "$unionWith", "$out", "$merge"])
+NAMING = frozenset(["$lookup", "$graphLookup", "$unwind", "$unionWith", "$out", "$merge"])
 _FIRST, _LAST = -62135596800000, 253402300799999  # the milliseconds of the years 1 and 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def plain(value: Any) -> Any:
-    """Return a value after decoding it if it is a raw document or a raw array."""
-    if type(value) is RawDocument:
-        return decode(value.data)
-    if type(value) is RawArray:
-        return [decode(document) for document in value.documents]
-    return value
-
-
-def typed(value: Any) -> str:
-    """Return a value in mongosh syntax, with long texts and arrays truncated."""
-    value = plain(value)
-    if type(value) is dict:
-        return _document(value, typed)
-    if type(value) is list:
-        more = [f"/* {len(value) - MAX_ITEMS} more */"] if len(value) > MAX_ITEMS else []
-        return f"[{', '.join([*map(typed, value[:MAX_ITEMS]), *more])}]"
-    if type(value) is str:
-        return json.dumps(value if len(value) <= MAX_STRING else f"{value[:MAX_STRING]}...", ensure_ascii=False)
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is int:
-        return str(value)
-    return "null" if value is None else _rare(value)
-
-
-def hidden(value: Any) -> str:
-    """Return a value in mongosh syntax with `?` in place of each constant. Field names, operators and paths such as `$total` remain
-    visible.
-    """
-    value = plain(value)
-    if type(value) is dict:
-        return _document(value, hidden)
-    if type(value) is list:
-        return f"[{', '.join(dict.fromkeys(map(hidden, value)))}]"
-    return json.dumps(value) if type(value) is str and value.startswith("$") else HIDDEN
-
-
-def _hidden_but_names(value: Any) -> str:
-    if type(value) is dict:
-        return _document(value, _hidden_but_names)
-    return typed(value) if type(value) is str else hidden(value)
-
-
-def _document(document: dict[str, Any], text: Text) -> str:
-    inner = ", ".join([f"{field_name(name)}: {_text_of(name, text)(value)}" for name, value in document.items()])
-    return f"{{ {inner} }}" if inner else "{}"
-
-
-def _text_of(name: str, text: Text) -> Text:
-    """Return the function that converts the value of the field `name` to text."""
-    if text is typed or not name.startswith("$"):
-        return text
-    return typed if name in _STRUCTURE else _hidden_but_names if name in _NAMING else text
-
-
-def field_name(name: str) -> str:
-    """Return a field's name in mongosh syntax, with quotes unless it is an identifier."""
-    return name if name.removeprefix("$").isidentifier() else json.dumps(name, ensure_ascii=False)
-
-
-def _rare(value: Any) -> str:
+def rare_value(value: Any, typed: Text) -> str:
+    """Return a value of one of the less common types in mongosh syntax. `typed` converts a value of any type."""
     kind = type(value)
     if kind is float:
         return _double(value)

@@ -8,7 +8,7 @@ import pytest
 from bson.objectid import ObjectId
 
 from secantus_server.bson.values import UNDEFINED, Date, DBPointer, JavaScript, Symbol
-from secantus_server.work.shell_values import typed
+from secantus_server.work._shell_text import typed
 
 
 @pytest.mark.parametrize(

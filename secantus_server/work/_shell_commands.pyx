@@ -1,15 +1,12 @@
-"""Conversion of commands to mongosh syntax and to query shapes.
+# cython: language_level=3
+"""Conversion of commands to mongosh syntax and to query shapes, compiled because a report of a test run converts every command.
 
 https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
 from secantus_server.bson import decode
-from secantus_server.work.shell_values import HIDDEN, Text, field_name, hidden, plain, typed
+from secantus_server.work._shell_text import field_name, hidden, plain, typed
+from secantus_server.work.shell_values import HIDDEN
 
 # The fields that drivers add to every command.
 _OF_DRIVERS = frozenset(["$db", "lsid", "$clusterTime", "txnNumber", "$readPreference", "startTransaction", "autocommit", "apiVersion"])
@@ -19,11 +16,8 @@ MAX_STATEMENTS = 5
 # The arguments of findAndModify that contain values rather than options.
 _WITH_CONSTANTS = frozenset(["query", "update", "arrayFilters", "let", "maxTimeMS", "comment"])
 
-Body = Mapping[str, Any]
-Writer = Callable[[str, Body, Text], str]
 
-
-def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -> str:
+def command_text(str name not None, dict body not None, list statements not None, Py_ssize_t count):
     """Return a command in mongosh syntax.
 
     Arguments:
@@ -35,17 +29,17 @@ def command_text(name: str, body: Body, statements: Sequence[Any], count: int) -
     return _text(name, body, statements, count, typed)
 
 
-def command_shape(name: str, body: Body, statements: Sequence[Any]) -> str:
+def command_shape(str name not None, dict body not None, list statements not None):
     """Return the shape of a command: its mongosh syntax with `?` in place of constants. See `command_text` for the arguments."""
     return _text(name, body, statements[:1], 1, hidden)
 
 
-def plain_body(body: Body) -> dict[str, Any]:
+def plain_body(dict body not None):
     """Return a command document with decoded arguments and without the fields that drivers add to every command."""
     return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
 
 
-def _text(name: str, shown: Body, statements: Sequence[Any], count: int, text: Text) -> str:
+cdef str _text(str name, dict shown, list statements, Py_ssize_t count, text):
     target = shown.get(name)
     if type(target) is str and name in _READS:
         return collection_text(target) + _READS[name](name, shown, text)
@@ -57,12 +51,12 @@ def _text(name: str, shown: Body, statements: Sequence[Any], count: int, text: T
     return _run_command(name, shown, text)
 
 
-def collection_text(name: str) -> str:
+def collection_text(str name not None):
     """Return the mongosh expression for a collection."""
     return f"db.{name}" if name.isidentifier() and name.isascii() else f"db.getCollection({typed(name)})"
 
 
-def _find(_name: str, body: Body, text: Text) -> str:
+def _find(str _name, dict body, text):
     arguments = [text(body.get("filter") or {})]
     if body.get("projection"):
         arguments.append(typed(body["projection"]))
@@ -76,36 +70,36 @@ def _find(_name: str, body: Body, text: Text) -> str:
     return shown + (f".collation({typed(body['collation'])})" if body.get("collation") else "")
 
 
-def _aggregate(_name: str, body: Body, text: Text) -> str:
+def _aggregate(str _name, dict body, text):
     options = {key: body[key] for key in ("allowDiskUse", "hint", "collation", "let") if body.get(key)}
     return f".aggregate({text(body.get('pipeline'))}{f', {text(options)}' if options else ''})"
 
 
-def _distinct(_name: str, body: Body, text: Text) -> str:
+def _distinct(str _name, dict body, text):
     return f".distinct({typed(body.get('key'))}{', ' + text(body['query']) if body.get('query') else ''})"
 
 
-def _count(_name: str, body: Body, text: Text) -> str:
+def _count(str _name, dict body, text):
     return f".count({text(body['query']) if body.get('query') else ''})"
 
 
-def _find_and_modify(name: str, body: Body, text: Text) -> str:
+def _find_and_modify(str name, dict body, text):
     shown = {key: value for key, value in body.items() if key not in (name, "writeConcern")}
-    fields = (f"{key}: {(text if key in _WITH_CONSTANTS else typed)(value)}" for key, value in shown.items())
+    fields = [f"{key}: {(text if key in _WITH_CONSTANTS else typed)(value)}" for key, value in shown.items()]
     return f".findAndModify({{ {', '.join(fields)} }})"
 
 
-def _drop(_name: str, _body: Body, _text: Text) -> str:
+def _drop(str _name, dict _body, _text):
     return ".drop()"
 
 
-_READS: dict[str, Writer] = {
+cdef dict _READS = {
     "find": _find, "aggregate": _aggregate, "distinct": _distinct, "count": _count, "drop": _drop,
     "findAndModify": _find_and_modify, "findandmodify": _find_and_modify,
 }  # fmt: skip
 
 
-def _update(statement: Body, text: Text) -> str:
+def _update(dict statement, text):
     change = statement.get("u")
     replaces = type(change) is dict and not any(key.startswith("$") for key in change)
     method = "replaceOne" if replaces else "updateMany" if statement.get("multi") else "updateOne"
@@ -113,15 +107,15 @@ def _update(statement: Body, text: Text) -> str:
     return f".{method}({text(statement.get('q'))}, {text(change)}{', ' + typed(options) if options else ''})"
 
 
-def _delete(statement: Body, text: Text) -> str:
+def _delete(dict statement, text):
     method = "deleteOne" if statement.get("limit") else "deleteMany"
     return f".{method}({text(statement.get('q'))})"
 
 
-_WRITES: dict[str, Callable[[Body, Text], str] | None] = {"insert": None, "update": _update, "delete": _delete}
+cdef dict _WRITES = {"insert": None, "update": _update, "delete": _delete}
 
 
-def _write(name: str, collection: str, statements: list[Any], count: int, text: Text) -> str:
+cdef str _write(str name, str collection, list statements, Py_ssize_t count, text):
     of_one = _WRITES[name]
     more = f"/* {count - len(statements)} more */" if count > len(statements) else ""
     if of_one is not None:
@@ -133,7 +127,7 @@ def _write(name: str, collection: str, statements: list[Any], count: int, text: 
     return f"{collection}.insertMany([{', '.join([*map(text, statements), *[more] * bool(more)])}])"
 
 
-def _create_indexes(target: str, indexes: list[Any]) -> str:
+cdef str _create_indexes(str target, list indexes):
     made = []
     for index in map(plain, indexes):
         options = {key: value for key, value in index.items() if key not in ("key", "v")}
@@ -141,7 +135,7 @@ def _create_indexes(target: str, indexes: list[Any]) -> str:
     return "; ".join(made)
 
 
-def _run_command(name: str, body: Body, text: Text) -> str:
+cdef str _run_command(str name, dict body, text):
     others = {key: value for key, value in body.items() if key not in (name, "writeConcern")}
     if name == "getMore":
         return f"db.runCommand({{ getMore: {text(body.get(name))}, collection: {typed(body.get('collection'))} }})"

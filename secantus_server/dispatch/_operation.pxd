@@ -23,3 +23,7 @@ cdef class Operation:
     cdef public bint notes_lookups
     cdef public bint has_cursor
     cdef public object origin
+
+
+# Return the operation of a message, whose body is decoded when it is first needed.
+cdef Operation operation_of(clock, opid, connection_id, str db, new_notes, bytes raw)

@@ -1,6 +1,8 @@
 # cython: language_level=3
 """A running command's operation, compiled because every command creates one."""
 
+cimport cython
+
 from secantus_server.errors import CommandError
 from secantus_server.storage.errors import StorageError
 from secantus_server.wire.op_msg import sections_of
@@ -9,6 +11,7 @@ cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
 
 
+@cython.freelist(8)
 cdef class Operation:
     """One running command.
 
@@ -110,3 +113,18 @@ cdef class Operation:
         """Limit the time of a getMore to the part of maxTimeMS that the earlier operations on its cursor have not used."""
         if last.time_left is not None:
             self.deadline = self.started + last.time_left
+
+
+cdef Operation operation_of(clock, opid, connection_id, str db, new_notes, bytes raw):
+    """Return the operation of a message, like the constructor but without the cost of its arguments."""
+    cdef Operation operation = Operation.__new__(Operation)
+    operation._clock = clock
+    operation._new_notes = new_notes
+    operation._raw = raw
+    operation.opid = opid
+    operation.connection_id = connection_id
+    operation.db = db
+    operation.users = ()
+    operation.thread = PyThread_get_thread_ident()
+    operation.started = clock.monotonic()
+    return operation

@@ -32,7 +32,7 @@ cdef int check_id(const Element* element) except -1:
     return 0
 
 
-def prepare_document(bytes doc not None, make_id, make_timestamp):
+cpdef bytes prepare_document(bytes doc, make_id, make_timestamp):
     """Return the document in its stored form, or the same object if it needs no change.
 
     Arguments:

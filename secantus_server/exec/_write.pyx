@@ -7,26 +7,21 @@ of its transaction intact.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, find_field
+from secantus_server.exec._prepare cimport prepare_document
 from secantus_server.index._index cimport NO_ENTRY, ONE_ENTRY, SOME_ENTRIES, Entries, Extraction, Index, covered_of, record_id_bytes
 from secantus_server.mql._keys cimport Generation
 from secantus_server.storage._unit cimport RecoveryUnit
 
-from secantus_server.exec._prepare import prepare_document
-from secantus_server.index._index import ident_prefix
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
-
-cdef enum:
-    MAX_INDEXES = 64
-
 
 cdef class CollectionWriter:
     """Writes documents of a collection in the transaction of one recovery unit.
@@ -37,24 +32,11 @@ cdef class CollectionWriter:
         indexes: all indexes of the collection, the `_id` index first.
     """
 
-    cdef RecoveryUnit unit
-    cdef bytes prefix
-    cdef Index id_index
-    cdef list others
-    cdef Writer key_buffer
-    cdef Writer value_buffer
-    # A document's entries in each index other than the `_id` index: the key and the value of a single entry, or a Generation of several
-    # entries.
-    cdef Entries[MAX_INDEXES] found
-    cdef list keys
-    cdef list values
-    cdef list generations
-    cdef readonly list became_multikey
-    cdef readonly Py_ssize_t position
-
     def __init__(self, RecoveryUnit unit not None, int ident, list indexes not None):
+        cdef int i
         self.unit = unit
-        self.prefix = ident_prefix(ident)
+        for i in range(4):
+            self.record_key[i] = <uint8_t>(ident >> (24 - 8 * i))
         self.id_index = indexes[0] if indexes and (<Index>indexes[0]).is_id else None
         self.others = indexes[1:] if self.id_index is not None else indexes
         self.key_buffer = Writer.__new__(Writer)
@@ -66,7 +48,7 @@ cdef class CollectionWriter:
             self.values = [Writer() for _ in self.others]
             self.generations = [None] * len(self.others)
 
-    def insert(self, bytes doc not None, int64_t record_id):
+    cpdef insert(self, bytes doc, int64_t record_id):
         """Store a new document, which already has an `_id`.
 
         Raises:
@@ -83,7 +65,7 @@ cdef class CollectionWriter:
         if self.others:
             self.add_entries(doc, rid)
 
-    def insert_run(self, list documents not None, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes not None):
+    cpdef insert_run(self, list documents, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes):
         """Prepare and store documents in order.
 
         `position` is the position of the current document; after an error, that of the document that failed.
@@ -194,9 +176,9 @@ cdef class CollectionWriter:
 
     cdef int remove_record(self, bytes doc, bytes rid) except -1:
         """Remove a document and its entry in the `_id` index."""
-        cdef bytes key = self.prefix + rid
         cdef Element element
-        self.unit.remove_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+        self.set_record_key(rid)
+        self.unit.remove_raw(RECORDS_TABLE, self.record_key, RECORD_KEY_BYTES)
         if self.id_index is not None:
             self.id_key(doc, &element)
             self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
@@ -259,12 +241,16 @@ cdef class CollectionWriter:
         self.unit.put_raw(ENTRIES_TABLE, key.buffer, size, key.buffer + size, key.size - size, False)
         return 0
 
+    cdef void set_record_key(self, bytes rid) noexcept:
+        """Complete the key of a document in the table of records."""
+        memcpy(self.record_key + 4, PyBytes_AS_STRING(rid), RECORD_KEY_BYTES - 4)
+
     cdef int put_record(self, bytes rid, bytes doc, bint new) except -1:
-        cdef bytes key = self.prefix + rid
-        return self.unit.put_raw(RECORDS_TABLE, <const uint8_t*>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key),
+        self.set_record_key(rid)
+        return self.unit.put_raw(RECORDS_TABLE, self.record_key, RECORD_KEY_BYTES,
                                  <const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_GET_SIZE(doc), new)
 
-    def update(self, bytes old not None, bytes new not None, int64_t record_id):
+    cpdef update(self, bytes old, bytes new, int64_t record_id):
         """Replace a document with another one that has an equal `_id`.
 
         Raises:
@@ -320,7 +306,7 @@ cdef class CollectionWriter:
                     index.add(self.unit, key, covered_of(after, key), rid, doc)
         return 0
 
-    def delete(self, bytes doc not None, int64_t record_id):
+    cpdef delete(self, bytes doc, int64_t record_id):
         """Remove a document.
 
         Raises:

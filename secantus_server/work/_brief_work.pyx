@@ -26,29 +26,19 @@ cdef class BriefWork:
         difference: by how much the number of documents in the collection has changed.
     """
 
-    cdef object __weakref__
-    cdef object services
-    cdef object transaction
-    cdef readonly RecoveryUnit unit
-    cdef readonly object view
-    cdef readonly object collection
-    cdef readonly tuple namespace
-    cdef readonly list changes
-    cdef readonly Py_ssize_t difference
-
-    def enter(self):
+    cpdef enter(self):
         """Continue the transaction for a command; see `OpenWork.enter`."""
         self.unit.enter()
 
-    def leave(self):
+    cpdef leave(self):
         """Leave the transaction open after a command; see `OpenWork.leave`."""
         self.unit.leave()
 
-    def uses(self, str db, str name):
+    cpdef bint uses(self, str db, str name):
         """Return whether this is the transaction's collection."""
         return (<str>self.namespace[0]) == db and (<str>self.namespace[1]) == name
 
-    def add(self, list changes, Py_ssize_t difference):
+    cpdef add(self, list changes, Py_ssize_t difference):
         """Keep the changes of a statement for the commit."""
         self.changes += changes
         self.difference += difference
@@ -58,7 +48,7 @@ cdef class BriefWork:
         """Whether the transaction changes only a few documents; see `SessionWork.is_brief`."""
         return len(self.changes) <= FEW_CHANGES
 
-    def whole(self):
+    cpdef whole(self):
         """Replace this object by a `SessionWork` that continues the transaction, and return that; see `OpenWork.whole`."""
         work = SessionWork(self.services, self.transaction, Opened(self.unit, self.view, self.namespace))
         if self.changes:
@@ -68,7 +58,7 @@ cdef class BriefWork:
         self.transaction.work = work
         return work
 
-    def commit(self):
+    cpdef commit(self):
         """Commit the transaction; see `OpenWork.commit`.
 
         Raises:
@@ -116,7 +106,7 @@ cdef class BriefWork:
             raise
         return 0
 
-    def abort(self):
+    cpdef abort(self):
         """Roll the transaction back; see `OpenWork.abort`."""
         self.release()
 

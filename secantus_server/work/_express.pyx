@@ -14,15 +14,18 @@ lane's replies are equal to those of the general path; tests compare the two.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memchr
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.string cimport memchr, memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, read_int32
-from secantus_server.dispatch._operation cimport Operation
+from secantus_server.dispatch._operation cimport Operation, operation_of
 from secantus_server.exec._point cimport read_entry, read_record
+from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._brief_work cimport BriefWork
 from secantus_server.work._express_find cimport find_by_index, scan_collection
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
@@ -33,14 +36,13 @@ from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.session_statements import begin_transaction, commit_transaction, continue_transaction
 from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
-from secantus_server.exec._write import CollectionWriter
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog._rows import Chain
 from secantus_server.oplog.write_signal import Claims
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
 from secantus_server.wire.message import Unfinished
-from secantus_server.work._brief_work import BriefWork, is_plain, open_brief
+from secantus_server.work._brief_work import is_plain, open_brief
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.change_streams._stream_wait import send_event
 from secantus_server.work.creation import begin_creation
@@ -69,6 +71,15 @@ cdef inline str path_of(const Element* field):
     return field.name[: field.name_len].decode("ascii")
 
 
+cdef str kept_text(const Element* element, str last):
+    """Return the value of a string: the same object as the last one if they are equal, because its hash is already known."""
+    cdef Py_ssize_t length
+    cdef const char* text = PyUnicode_AsUTF8AndSize(last, &length)
+    if read_int32(element.value) == length + 1 and memcmp(element.value + 4, text, length) == 0:
+        return last
+    return text_of(element)
+
+
 cdef class Express:
     """The express lane of one connection. One thread at a time uses it.
 
@@ -89,7 +100,11 @@ cdef class Express:
     cdef object retries
     cdef object transactions
     cdef object interceptors
+    cdef object make_id
     cdef dict running
+    # The database and the collection of the last command that had both.
+    cdef str db
+    cdef str name
     cdef ReplyWriter reply
     cdef Writer key
     cdef PlainMessage message
@@ -134,6 +149,8 @@ cdef class Express:
         self.retries = services.sessions.retries
         self.transactions = services.sessions.transactions
         self.interceptors = services.interceptors
+        self.make_id = services.clock.object_id
+        self.db = self.name = ""
         self.message = PlainMessage.__new__(PlainMessage)
         self.reply = ReplyWriter(services.oplog, services.topology)
         self.key = Writer.__new__(Writer)
@@ -159,8 +176,10 @@ cdef class Express:
             return None if push is None else self.begin_wait(raw, request_ids, push)
         if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
             return None
-        db, name = text_of(&self.message.parts.db), "" if self.message.parts.kind == COMMIT else text_of(&self.message.parts.name)
-        operation = Operation(self.clock, self.operations.new_id(), self.client.connection_id, db, None, (), self.operations.new_notes, raw)
+        db, name = "admin", ""
+        if self.message.parts.kind != COMMIT:
+            db, name = self.db, self.name = kept_text(&self.message.parts.db, self.db), kept_text(&self.message.parts.name, self.name)
+        operation = operation_of(self.clock, self.operations.new_id(), self.client.connection_id, db, self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         self.begun = self.failure = self.shown = self.creation = None
@@ -390,14 +409,24 @@ cdef class Express:
         cdef list changes = []
         cdef int count = <int>len(documents)
         self.statements = count
-        writer = CollectionWriter(unit, collection.ident, collection.indexes)
-        writer.insert_run(documents, 0, count, collection.record_ids.numbers(_never), self.clock.object_id, _never, changes)
+        writer = self.writer_of(unit, collection)
+        writer.insert_run(documents, 0, count, collection.record_ids.numbers(_never), self.make_id, _never, changes)
         self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
         self.usage.inserted += count
         self.reply.begin()
         self.reply.put_int32(b"n", 1, count)
         self.reply.put_optime(self.own_time)
         return self.reply.end()
+
+    cdef CollectionWriter writer_of(self, RecoveryUnit unit, collection):
+        """Return a writer for the collection. All statements in a transaction's small unit of work share one."""
+        cdef BriefWork work
+        if self.work is None or self.statement is not None:
+            return CollectionWriter(unit, collection.ident, collection.indexes)
+        work = self.work
+        if work.writer is None:
+            work.writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        return work.writer
 
     cdef Index point_index(self, collection):
         """Return the unique index that the query uses, like `query.point.point_index`, or None. Write the lookup key to `self.key`."""
@@ -472,7 +501,7 @@ cdef class Express:
         if not read_record(unit, collection.ident, record_id, &document, &size):
             raise Unusual()
         old = PyBytes_FromStringAndSize(<const char*>document, size)
-        writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        writer = self.writer_of(unit, collection)
         if parts.kind == DELETE:
             self.delete(unit, collection, writer, old, record_id, write)
         else:
@@ -481,7 +510,7 @@ cdef class Express:
         self.usage.documents += 1
         return 0
 
-    cdef int delete(self, RecoveryUnit unit, collection, writer, bytes old, int64_t record_id, write) except -1:
+    cdef int delete(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1:
         # The counter must exist before a transaction's first delete; see `RecordIds.numbers`.
         collection.record_ids.numbers(_never)
         writer.delete(old, record_id)
@@ -489,7 +518,7 @@ cdef class Express:
         self.usage.deleted += 1
         return self.write_reply(1, -1)
 
-    cdef int update(self, RecoveryUnit unit, collection, writer, bytes old, int64_t record_id, update, write) except -1:
+    cdef int update(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, update, write) except -1:
         cdef bytes new = update.apply(old)
         cdef bint is_changed = new is not old
         if is_changed:
@@ -522,7 +551,7 @@ cdef class Express:
             raise Unusual()
         return parsed
 
-    cdef int commit(self, RecoveryUnit unit, collection, writer, list changes, int difference, write, tuple executed) except -1:
+    cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1:
         """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
         if self.work is not None:
             return self.stage(collection, writer, changes, difference)
@@ -560,7 +589,7 @@ cdef class Express:
             self.own_time = time
         return 0
 
-    cdef int stage(self, collection, writer, list changes, int difference) except -1:
+    cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1:
         """Stage the changes of a statement, like `work.session_work`."""
         if self.statement is None:
             if not writer.became_multikey:
@@ -577,13 +606,25 @@ cdef class Express:
         """Count the finished command, log it, and record it if it was slow. `counts` is None if nothing logged commands at its begin."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
-        self.usage.record((operation.db, name, NAMES[kind]), COUNTERS[kind], seconds, self.statements)
+        self.count(operation.db, name, kind, seconds)
         if counts is not None:
             batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
             used = self.shown, self.message.parts.is_range
             log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, used, counts, batch_bytes)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
+        return 0
+
+    cdef int count(self, str db, str name, int kind, double seconds) except -1:
+        """Count the finished command, like `Usage.record`, and call that for the first command of its kind on a collection."""
+        cdef tuple key = (db, name, NAMES[kind])
+        cdef list row = self.usage.rows.get(key)
+        if row is None:
+            self.usage.record(key, COUNTERS[kind], seconds, self.statements)
+            return 0
+        self.usage.counts[COUNTERS[kind]] += self.statements
+        row[0] += 1
+        row[1] += seconds
         return 0
 
     cdef int write_reply(self, int matched, int modified) except -1:

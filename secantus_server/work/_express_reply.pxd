@@ -23,6 +23,7 @@ cdef class ReplyWriter:
     cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1
     cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1
     cdef int put_timestamp(self, const char* name, size_t length, time) except -1
+    cdef int64_t stamp_of(self, time) except? -1
     cdef int put_namespace(self, str db, str name) except -1
     # Begin the first batch of a cursor; `put_document` and `put_count` append its documents, and `end_batch` ends the cursor.
     cdef int begin_batch(self) except -1

@@ -7,11 +7,29 @@ from libc.string cimport memcpy, memset
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport read_int32
-from secantus_server.work._plain_message cimport ARRAY, BINARY, BOOL, DOCUMENT, DOUBLE, INT32, INT64, OBJECT_ID, OP_MSG, STRING, TIMESTAMP
+from secantus_server.work._plain_message cimport ARRAY, BOOL, DOCUMENT, INT32, INT64, OBJECT_ID, OP_MSG, STRING, TIMESTAMP
+
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from secantus_server.bson import encode
+from secantus_server.bson.shortcuts import timestamp_getters
 
 cdef enum:
     REPLY_AT = 21  # header 16, flags 4, kind 1
     MOST_KEPT = 65536  # larger buffers are not kept after a reply
+
+cdef object seconds_of, increment_of
+seconds_of, increment_of = timestamp_getters()
+
+# The common fields of all replies, in which only the cluster time and the operation time differ.
+cdef bytes COMMON = encode({
+    "ok": 1.0,
+    "$clusterTime": {"clusterTime": Timestamp(0, 0), "signature": {"hash": bytes(20), "keyId": Int64(0)}},
+    "operationTime": Timestamp(0, 0),
+})[4:-1]
+cdef size_t CLUSTER_TIME_AT = COMMON.index(b"\x11clusterTime\0") + 13
+cdef size_t OPERATION_TIME_AT = len(COMMON) - 8
 
 
 cdef class ReplyWriter:
@@ -45,11 +63,15 @@ cdef class ReplyWriter:
         return self.out.put_int64(value)
 
     cdef int put_timestamp(self, const char* name, size_t length, time) except -1:
-        if time is not self.time:
-            self.stamp = <int64_t>(<uint64_t>time.time << 32 | <uint64_t>time.inc)
-            self.time = time
         self.out.put_name(TIMESTAMP, name, length)
-        return self.out.put_int64(self.stamp)
+        return self.out.put_int64(self.stamp_of(time))
+
+    cdef int64_t stamp_of(self, time) except? -1:
+        """Return a timestamp as a 64-bit number."""
+        if time is not self.time:
+            self.stamp = <int64_t>(<uint64_t>seconds_of(time) << 32 | <uint64_t>increment_of(time))
+            self.time = time
+        return self.stamp
 
     cdef int put_namespace(self, str db, str name) except -1:
         cdef bytes namespace = f"{db}.{name}".encode("ascii")
@@ -120,27 +142,15 @@ cdef class ReplyWriter:
     cdef int end(self) except -1:
         """Append the common fields of all replies, like `dispatch.dispatcher.finish_reply`."""
         cdef Writer out = self.out
-        cdef size_t mark, inner
-        cdef double ok = 1.0
-        cdef uint8_t[20] no_hash
-        memset(no_hash, 0, 20)
-        out.put_name(DOUBLE, b"ok", 2)
-        out.put_bytes(&ok, 8)
+        cdef size_t start = out.size
+        cdef int64_t stamp
         # Read in this order, as in `finish_reply`.
         time, cluster_time = self.oplog.newest, self.oplog.cluster_time
-        out.put_name(DOCUMENT, b"$clusterTime", 12)
-        mark = out.open()
-        self.put_timestamp(b"clusterTime", 11, cluster_time)
-        out.put_name(DOCUMENT, b"signature", 9)
-        inner = out.open()
-        out.put_name(BINARY, b"hash", 4)
-        out.put_int32(20)
-        out.put_byte(0)
-        out.put_bytes(no_hash, 20)
-        self.put_int64(b"keyId", 5, 0)
-        out.close(inner)
-        out.close(mark)
-        self.put_timestamp(b"operationTime", 13, time)
+        out.put_bytes(PyBytes_AS_STRING(COMMON), PyBytes_GET_SIZE(COMMON))
+        stamp = self.stamp_of(time)
+        memcpy(out.buffer + start + OPERATION_TIME_AT, &stamp, 8)
+        stamp = self.stamp_of(cluster_time)
+        memcpy(out.buffer + start + CLUSTER_TIME_AT, &stamp, 8)
         return out.close(REPLY_AT)
 
     cdef bytes document(self):

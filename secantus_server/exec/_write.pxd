@@ -1,0 +1,55 @@
+# The writer of a collection's documents, for other compiled modules: see _write.pyx.
+
+from libc.stdint cimport int64_t, uint8_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._raw cimport Element
+from secantus_server.index._index cimport Entries, Index
+from secantus_server.mql._keys cimport Generation
+from secantus_server.storage._unit cimport RecoveryUnit
+
+cdef enum:
+    MAX_INDEXES = 64
+    # The collection's ident and the RecordId.
+    RECORD_KEY_BYTES = 12
+
+
+cdef class CollectionWriter:
+    cdef RecoveryUnit unit
+    # The key of the current document in the table of records.
+    cdef uint8_t[RECORD_KEY_BYTES] record_key
+    cdef Index id_index
+    cdef list others
+    cdef Writer key_buffer
+    cdef Writer value_buffer
+    # A document's entries in each index other than the `_id` index: the key and the value of a single entry, or a Generation of several
+    # entries.
+    cdef Entries[MAX_INDEXES] found
+    cdef list keys
+    cdef list values
+    cdef list generations
+    cdef readonly list became_multikey
+    cdef readonly Py_ssize_t position
+
+    cpdef insert(self, bytes doc, int64_t record_id)
+    cpdef insert_run(self, list documents, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes)
+    cpdef update(self, bytes old, bytes new, int64_t record_id)
+    cpdef delete(self, bytes doc, int64_t record_id)
+    cdef int find_entries(self, bytes doc, bytes rid) except -1
+    cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1
+    cdef bint has_key(self, Writer key) except -1
+    cdef int add_entries(self, bytes doc, bytes rid) except -1
+    cdef int add_one(self, Index index, Writer key, Writer value) except -1
+    cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1
+    cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1
+    cdef int take_some(self, Index index, Generation entries, bytes rid) except -1
+    cdef int remove_record(self, bytes doc, bytes rid) except -1
+    cdef int note_multikey(self, Index index, Generation entries) except -1
+    cdef int id_key(self, bytes doc, Element* element) except -1
+    cdef size_t id_entry(self, bytes doc, bytes rid) except 0
+    cdef int insert_id(self, bytes doc, bytes rid) except -1
+    cdef int update_id(self, bytes old, bytes new, bytes rid) except -1
+    cdef void set_record_key(self, bytes rid) noexcept
+    cdef int put_record(self, bytes rid, bytes doc, bint new) except -1
+    cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1
+    cdef int change(self, Index index, Generation before, Generation after, bytes rid, bytes doc) except -1

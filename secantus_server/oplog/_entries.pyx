@@ -7,6 +7,7 @@ entries for changes of documents.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdio cimport snprintf
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field
@@ -22,6 +23,9 @@ cdef object LONG = Int64
 
 cdef enum:
     COMMAND = 99  # "c"
+    # The maximum number of changes that are encoded without Operations, and the size of a buffer for their numbers.
+    FEW = 100
+    DIGITS = 12
 
 
 cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
@@ -130,21 +134,28 @@ cdef int put_id(Writer out, const uint8_t* document) except -1:
     return out.close(mark)
 
 
-def transaction_operations(list entries not None, writes not None, Py_ssize_t limit):
-    """Encode the changes of a transaction as the `o` of one or several `applyOps` entries.
+def transaction_entries(list entries not None, list writes not None, bytes lsid not None, int64_t number, Py_ssize_t limit):
+    """Encode the changes of a transaction as one or several `applyOps` entries, without the fields that follow `o`.
 
     Arguments:
         entries: the changes of collections, which precede the changes of documents; see `append`.
         writes: the changes of documents, as pairs of the arguments `identity` and `changes` of `append_changes`.
+        lsid: the session's id, a BSON document of `id` and `uid`.
+        number: the `txnNumber`.
         limit: the maximum size of the operations in one entry; a single operation may exceed it.
 
     Returns:
-        the `o` of each entry; all but the last have `partialTxn`, and the last of several has `count`.
+        the fields of each entry up to `o`; all but the last `o` have `partialTxn`, and the last of several has `count`. The list is empty
+        if the transaction has changed nothing.
     """
-    cdef Operations operations = Operations(limit)
+    cdef Operations operations
     cdef Py_ssize_t steps = 0
     cdef int64_t last_pause = 0
     cdef bytes identity
+    cdef bytes only = None if entries else only_entry(writes, lsid, number, limit)
+    if only is not None:
+        return [only]
+    operations = Operations(limit)
     for entry in entries:
         operations.add_command(entry)
     for identity, changes in writes:
@@ -153,7 +164,67 @@ def transaction_operations(list entries not None, writes not None, Py_ssize_t li
             if steps % BREATH == 0:
                 last_pause = pause_when_due(last_pause)
             operations.add_change(identity, change)
-    return operations.finish()
+    return [head_of(lsid, number) + part for part in operations.finish()]
+
+
+cdef int put_head(Writer out, bytes lsid, int64_t number) except -1:
+    """Append the fields of a transaction's entry up to the name of `o`."""
+    out.put_name(3, "lsid", 4)
+    out.put_bytes(PyBytes_AS_STRING(lsid), PyBytes_GET_SIZE(lsid))
+    out.put_name(18, "txnNumber", 9)
+    out.put_int64(number)
+    put_op(out, COMMAND)
+    out.put_name(2, "ns", 2)
+    out.put_int32(11)
+    out.put_bytes(b"admin.$cmd", 11)
+    return out.put_name(3, "o", 1)
+
+
+cdef bytes head_of(bytes lsid, int64_t number):
+    cdef Writer out = Writer()
+    put_head(out, lsid, number)
+    return out.finish()
+
+
+cdef bytes only_entry(list writes, bytes lsid, int64_t number, Py_ssize_t limit):
+    """Encode the only entry of a transaction with a few changes of documents, without copies.
+
+    Return None for a transaction that has no, many or large changes, which `Operations` encodes.
+    """
+    cdef Writer out = Writer.__new__(Writer)
+    cdef char[DIGITS] name
+    cdef size_t command, array, one
+    cdef Py_ssize_t count = 0
+    cdef bytes identity
+    cdef list changes
+    cdef tuple change
+    put_head(out, lsid, number)
+    command = out.open()
+    out.put_name(4, "applyOps", 8)
+    array = out.open()
+    for identity, changes in writes:
+        if count + len(changes) > FEW:
+            return None
+        for change in changes:
+            out.put_name(3, name, snprintf(name, DIGITS, "%d", <int>count))
+            one = out.open()
+            put_operation(out, identity, change)
+            out.close(one)
+            count += 1
+    # Operations decides about a transaction whose size is near the limit.
+    if count == 0 or <Py_ssize_t>(out.size - array) > limit:
+        return None
+    out.close(array)
+    out.close(command)
+    return out.finish()
+
+
+cdef int put_operation(Writer out, bytes identity, tuple change) except -1:
+    """Append the fields of a document's change to an element of `applyOps`."""
+    put_op(out, letter_of(change[0]))
+    out.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
+    put_change(out, change)
+    return put_image(out, change)
 
 
 cdef class Operations:
@@ -182,10 +253,7 @@ cdef class Operations:
 
     cdef int add_change(self, bytes identity, tuple change) except -1:
         cdef size_t mark = self.one.open()
-        put_op(self.one, letter_of(change[0]))
-        self.one.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
-        put_change(self.one, change)
-        put_image(self.one, change)
+        put_operation(self.one, identity, change)
         self.one.close(mark)
         return self.add()
 
@@ -225,18 +293,14 @@ cdef class Operations:
         return self.parts
 
 
-def append_transaction(
-    RecoveryUnit unit not None, bytes lsid not None, int64_t number, list parts not None, uint64_t stamp, int64_t wall_ms
-):
+def append_transaction(RecoveryUnit unit not None, list entries not None, uint64_t stamp, int64_t wall_ms):
     """Write the `applyOps` entries of a transaction with consecutive timestamps, each in its own row.
 
     Return the number of bytes written.
 
     Arguments:
         unit: the recovery unit, with an open transaction.
-        lsid: the session's id, a BSON document of `id` and `uid`.
-        number: the `txnNumber`.
-        parts: the `o` of each entry.
+        entries: the entries, see `transaction_entries`.
         stamp: the first entry's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
     """
@@ -244,19 +308,10 @@ def append_transaction(
     cdef uint64_t previous = 0
     cdef size_t mark
     cdef Py_ssize_t written = 0
-    cdef bytes part
-    for part in parts:
+    cdef bytes entry
+    for entry in entries:
         mark = out.open()
-        out.put_name(3, "lsid", 4)
-        out.put_bytes(PyBytes_AS_STRING(lsid), PyBytes_GET_SIZE(lsid))
-        out.put_name(18, "txnNumber", 9)
-        out.put_int64(number)
-        put_op(out, COMMAND)
-        out.put_name(2, "ns", 2)
-        out.put_int32(11)
-        out.put_bytes(b"admin.$cmd", 11)
-        out.put_name(3, "o", 1)
-        out.put_bytes(PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+        out.put_bytes(PyBytes_AS_STRING(entry), PyBytes_GET_SIZE(entry))
         put_times(out, stamp, wall_ms)
         put_previous(out, previous)
         out.close(mark)

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from bson.binary import Binary
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import make_timestamp
 from secantus_server.bson.numbers import to_float
-from secantus_server.bson.values import MAX_SECONDS, timestamp_seconds
+from secantus_server.bson.values import timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog import undone
-from secantus_server.oplog._entries import append, append_transaction, transaction_operations
+from secantus_server.oplog._entries import append, append_transaction, transaction_entries
+from secantus_server.oplog._newest import NewestTimes
 from secantus_server.oplog._rows import Chain, append_changes, entry_count
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
@@ -69,15 +69,13 @@ Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes,
 Writes = tuple[bytes, list[Change]]
 
 
-class Oplog:
+class Oplog(NewestTimes):
     """The oplog of one server.
 
-    `newest` is the timestamp of the newest entry, which is the server's operation time. `cluster_time` is at least `newest`. It is later
-    if a client has sent a later time. In that case, the timestamp of the next entry follows the client's time. `cluster_stamp` is
-    `cluster_time` as a 64-bit number.
+    The timestamp of the next entry follows the cluster time, which may be later than the newest entry.
 
-    Threads: `_lock` guards the newest timestamp and the order of commits. Readers of `newest` and `seconds` need no lock because these
-    values are replaced as a whole. `_trimming` prevents two threads from removing the same rows.
+    Threads: `_lock` guards the newest times and the order of commits. Readers of the times need no lock, because these change as a whole.
+    `_trimming` prevents two threads from removing the same rows.
 
     `signal` is notified of each commit before `newest` advances to the commit's timestamp. A reader that was not notified has therefore
     missed no entry up to `newest`.
@@ -100,10 +98,7 @@ class Oplog:
         self._lock = Lock()
         self.signal = WriteSignal()
         self._trimming = Lock()
-        self.seconds, self._increment = self._newest()
-        self.newest = self.cluster_time = Timestamp(self.seconds, self._increment)
-        #: `newest` as a 64-bit number.
-        self.newest_stamp = self.cluster_stamp = self.seconds << 32 | self._increment
+        self.publish(*self._newest())
         self._untrimmed_bytes = 0
         #: The timestamp of the newest removed entry, as a 64-bit number. A reader with an earlier position has missed entries.
         self.trimmed_to = 0
@@ -144,7 +139,7 @@ class Oplog:
                 return
             self._undone.add(kept, undone_to := self.newest_stamp)
             # Advance by one, so that new resume tokens differ from those that were returned before the restore.
-            self._publish_time(self.seconds, self._increment + 1)
+            self.publish(self.seconds, self.increment + 1)
             self.restores += 1
             if not self._engine.in_memory:
                 with self._engine.transaction() as unit:
@@ -230,7 +225,7 @@ class Oplog:
             count: the number of entries.
         """
         now_ms = self._clock.now_ms()
-        seconds, increment = self._next()
+        seconds, increment = self.next_time(self._clock.system_ms())
         stamp = seconds << 32 | increment
         if entries:
             append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -246,7 +241,7 @@ class Oplog:
             claims.change = seconds << 32 | increment, now_ms, identity, changes[0]
         self.signal.publish(entries, writes, claims)
         self._untrimmed_bytes += written
-        self._publish_time(seconds, increment + count - 1)
+        self.publish(seconds, increment + count - 1)
 
     def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], lsid: bytes, number: int) -> None:
         """Write a multi-document transaction as `applyOps` entries and commit it.
@@ -262,36 +257,22 @@ class Oplog:
         Raises:
             WriteConflict: another transaction wrote the same key; nothing was written.
         """
-        parts: list[bytes] = []
+        encoded: list[bytes] = []
         if self._enabled:
             # Encode before the lock, since a transaction may be large.
             commands = [(one.op, *one[:4]) for one in entries] if entries else []
-            parts = transaction_operations(commands, writes, MAX_OPERATIONS_BYTES)
-        if not parts:
+            encoded = transaction_entries(commands, writes, lsid, number, MAX_OPERATIONS_BYTES)
+        if not encoded:
             unit.commit()
             return
         with self._lock:
             now_ms = self._clock.now_ms()
-            seconds, increment = self._next()
-            written = append_transaction(unit, lsid, number, parts, seconds << 32 | increment, now_ms)
+            seconds, increment = self.next_time(self._clock.system_ms())
+            written = append_transaction(unit, encoded, seconds << 32 | increment, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
             self._untrimmed_bytes += written
-            self._publish_time(seconds, increment + len(parts) - 1)
-
-    def _next(self) -> tuple[int, int]:
-        """Return the seconds and increment of the next timestamp, which a mocked clock does not affect. The caller must hold `_lock`."""
-        now_ms = self._clock.system_ms()
-        if now_ms // 1000 > self.seconds and self.seconds < MAX_SECONDS:
-            return timestamp_seconds(now_ms), 1
-        return self.seconds, self._increment + 1
-
-    def _publish_time(self, seconds: int, increment: int) -> None:
-        """Set the newest timestamp. The caller must hold `_lock`."""
-        self.seconds, self._increment = seconds, increment
-        # Set the cluster time first: it must never be earlier than the newest time.
-        self.cluster_time = self.newest = make_timestamp(seconds, increment)
-        self.cluster_stamp = self.newest_stamp = seconds << 32 | increment
+            self.publish(seconds, increment + len(encoded) - 1)
 
     def take_cluster_time(self, stamp: int) -> None:
         """Advance the cluster time to a time received from a client.
@@ -303,10 +284,7 @@ class Oplog:
             # Leave room for the increments of the entries that follow.
             stamp = ((stamp >> 32) + 1) << 32
         with self._lock:
-            if stamp > self.cluster_stamp:
-                self.seconds, self._increment = stamp >> 32, stamp & 0xFFFFFFFF
-                self.cluster_time = make_timestamp(self.seconds, self._increment)
-                self.cluster_stamp = stamp
+            self.advance(stamp)
 
     def write_note(self, note: bytes) -> None:
         """Write a no-op entry to advance the newest time to the cluster time.

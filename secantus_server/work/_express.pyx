@@ -24,6 +24,7 @@ from secantus_server.dispatch._operation cimport Operation, operation_of
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
+from secantus_server.oplog._newest cimport NewestTimes
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork
 from secantus_server.work._express_find cimport find_by_index, scan_collection
@@ -94,13 +95,16 @@ cdef class Express:
     cdef object clock
     cdef object engine
     cdef object catalog
-    cdef object oplog
+    cdef NewestTimes oplog
     cdef object operations
     cdef object sessions
     cdef object retries
     cdef object transactions
     cdef object interceptors
     cdef object make_id
+    # The settings at the last command, and whether the lane can run commands with them.
+    cdef object settings
+    cdef bint is_suited
     cdef dict running
     # The database and the collection of the last command that had both.
     cdef str db
@@ -167,13 +171,13 @@ cdef class Express:
         """
         cdef Operation operation
         cdef str db, name
-        if self.unfinished is not None or not self.message.read(raw, <uint64_t>self.oplog.cluster_stamp) or not self.is_clear():
+        if self.unfinished is not None or self.services.access is not None or not self.message.read(raw, self.oplog.cluster_stamp):
             return None
         if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
             self.refused += 1
             return None
         if self.message.parts.kind == GET_MORE:
-            return None if push is None else self.begin_wait(raw, request_ids, push)
+            return None if push is None or not self.is_clear() else self.begin_wait(raw, request_ids, push)
         if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
             return None
         db, name = "admin", ""
@@ -185,8 +189,7 @@ cdef class Express:
         self.begun = self.failure = self.shown = self.creation = None
         counts = counts_of(self.usage) if self.interceptors.lane.logs else None
         try:
-            # Check again after the registration: code that blocks commands first sets its condition and then looks for running commands, so
-            # it may have missed this command.
+            # Check after the registration: code that blocks commands first sets its condition and then looks for running commands.
             if not self.is_clear():
                 raise Unusual()
             self.run(operation, name)
@@ -229,7 +232,9 @@ cdef class Express:
         if not interceptors.lane.is_open or services.access is not None or services.fail_points.active:
             return False
         settings = services.settings
-        if not settings.replica_set or settings.sync_on_commit or services.index_filters or services.query_settings:
+        if settings is not self.settings:
+            self.settings, self.is_suited = settings, settings.replica_set and not settings.sync_on_commit
+        if not self.is_suited or services.index_filters or services.query_settings:
             return False
         return self.message.parts.kind in (FIND, COUNT, GET_MORE) or self.message.parts.in_transaction or not self.transactions.open
 

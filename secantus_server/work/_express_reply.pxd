@@ -1,16 +1,15 @@
 # The replies of the express lane: see _express_reply.pyx.
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
+from secantus_server.oplog._newest cimport NewestTimes
 
 cdef class ReplyWriter:
-    cdef object oplog
+    cdef NewestTimes oplog
     cdef object topology
     cdef Writer out
-    # Caches of the last converted timestamp and the last election id.
-    cdef object time
-    cdef int64_t stamp
+    # A cache of the last election id.
     cdef object election_id
     cdef bytes election_bytes
     # The positions of the cursor document and of its batch.
@@ -22,8 +21,7 @@ cdef class ReplyWriter:
     cdef int begin(self) except -1
     cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1
     cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1
-    cdef int put_timestamp(self, const char* name, size_t length, time) except -1
-    cdef int64_t stamp_of(self, time) except? -1
+    cdef int put_timestamp(self, const char* name, size_t length, uint64_t stamp) except -1
     cdef int put_namespace(self, str db, str name) except -1
     # Begin the first batch of a cursor; `put_document` and `put_count` append its documents, and `end_batch` ends the cursor.
     cdef int begin_batch(self) except -1

@@ -13,23 +13,23 @@ from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
 from secantus_server.bson import encode
-from secantus_server.bson.shortcuts import timestamp_getters
+from secantus_server.bson.values import stamp_of
 
 cdef enum:
     REPLY_AT = 21  # header 16, flags 4, kind 1
     MOST_KEPT = 65536  # larger buffers are not kept after a reply
 
-cdef object seconds_of, increment_of
-seconds_of, increment_of = timestamp_getters()
-
-# The common fields of all replies, in which only the cluster time and the operation time differ.
+# A document of the common fields of all replies, in which only the cluster time and the operation time differ, and the position and the
+# size of its fields.
 cdef bytes COMMON = encode({
     "ok": 1.0,
     "$clusterTime": {"clusterTime": Timestamp(0, 0), "signature": {"hash": bytes(20), "keyId": Int64(0)}},
     "operationTime": Timestamp(0, 0),
-})[4:-1]
-cdef size_t CLUSTER_TIME_AT = COMMON.index(b"\x11clusterTime\0") + 13
-cdef size_t OPERATION_TIME_AT = len(COMMON) - 8
+})
+cdef size_t COMMON_AT = 4
+cdef size_t COMMON_SIZE = len(COMMON) - 5
+cdef size_t CLUSTER_TIME_AT = COMMON.index(b"\x11clusterTime\0") + 13 - COMMON_AT
+cdef size_t OPERATION_TIME_AT = COMMON_SIZE - 8
 
 
 cdef class ReplyWriter:
@@ -62,16 +62,9 @@ cdef class ReplyWriter:
         self.out.put_name(INT64, name, length)
         return self.out.put_int64(value)
 
-    cdef int put_timestamp(self, const char* name, size_t length, time) except -1:
+    cdef int put_timestamp(self, const char* name, size_t length, uint64_t stamp) except -1:
         self.out.put_name(TIMESTAMP, name, length)
-        return self.out.put_int64(self.stamp_of(time))
-
-    cdef int64_t stamp_of(self, time) except? -1:
-        """Return a timestamp as a 64-bit number."""
-        if time is not self.time:
-            self.stamp = <int64_t>(<uint64_t>seconds_of(time) << 32 | <uint64_t>increment_of(time))
-            self.time = time
-        return self.stamp
+        return self.out.put_int64(<int64_t>stamp)
 
     cdef int put_namespace(self, str db, str name) except -1:
         cdef bytes namespace = f"{db}.{name}".encode("ascii")
@@ -128,6 +121,8 @@ cdef class ReplyWriter:
         """Append the common fields of replies to writes, like `work.writing.finish_write`."""
         cdef Writer out = self.out
         cdef size_t mark
+        # The time is nearly always the newest one.
+        cdef uint64_t stamp = self.oplog.newest_stamp if time is None or time is self.oplog.newest else stamp_of(time)
         election_id = self.topology.election_id
         if election_id is not self.election_id:
             self.election_id, self.election_bytes = election_id, election_id.binary
@@ -135,7 +130,7 @@ cdef class ReplyWriter:
         out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
         out.put_name(DOCUMENT, b"opTime", 6)
         mark = out.open()
-        self.put_timestamp(b"ts", 2, self.oplog.newest if time is None else time)
+        self.put_timestamp(b"ts", 2, stamp)
         self.put_int64(b"t", 1, 1)
         return out.close(mark)
 
@@ -143,14 +138,9 @@ cdef class ReplyWriter:
         """Append the common fields of all replies, like `dispatch.dispatcher.finish_reply`."""
         cdef Writer out = self.out
         cdef size_t start = out.size
-        cdef int64_t stamp
-        # Read in this order, as in `finish_reply`.
-        time, cluster_time = self.oplog.newest, self.oplog.cluster_time
-        out.put_bytes(PyBytes_AS_STRING(COMMON), PyBytes_GET_SIZE(COMMON))
-        stamp = self.stamp_of(time)
-        memcpy(out.buffer + start + OPERATION_TIME_AT, &stamp, 8)
-        stamp = self.stamp_of(cluster_time)
-        memcpy(out.buffer + start + CLUSTER_TIME_AT, &stamp, 8)
+        out.put_bytes(PyBytes_AS_STRING(COMMON) + COMMON_AT, COMMON_SIZE)
+        memcpy(out.buffer + start + OPERATION_TIME_AT, &self.oplog.newest_stamp, 8)
+        memcpy(out.buffer + start + CLUSTER_TIME_AT, &self.oplog.cluster_stamp, 8)
         return out.close(REPLY_AT)
 
     cdef bytes document(self):

@@ -34,13 +34,13 @@ def expire_early() -> None:
 
 def follow_the_wall_clock() -> None:
     """Make the server take the time of each oplog entry from the wall clock, even after the clock was set back."""
-    following = Oplog._next
+    following = Oplog.next_time
 
-    def next_time(self: Any) -> tuple[int, int]:
-        seconds = self._clock.system_ms() // 1000
-        return (seconds, 1) if seconds < self.seconds else following(self)
+    def next_time(self: Any, now_ms: int) -> tuple[int, int]:
+        seconds = now_ms // 1000
+        return (seconds, 1) if seconds < self.seconds else following(self, now_ms)
 
-    Oplog._next = next_time  # type: ignore[method-assign]
+    Oplog.next_time = next_time  # type: ignore[method-assign]
 
 
 MUTANTS: dict[str, Mutate] = {

@@ -10,6 +10,8 @@ than logs, see `Interceptor.after_express`), fail point, access control or profi
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error after which it must not run again. So the
 lane's replies are equal to those of the general path; tests compare the two.
+
+One file because the steps of a command share the state of the running command, which are fields of one C structure.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

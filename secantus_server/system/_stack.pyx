@@ -155,7 +155,7 @@ cdef class Stacks:
         # The frames of the running thread keep these code objects alive.
         cdef PyObject* codes[MAX_DEPTH]
         cdef int positions[MAX_DEPTH]
-        cdef int number, kind, depth, count = 0
+        cdef int kind, depth, count = 0
         cdef bint is_ended = False
         incref(current)
         try:
@@ -178,14 +178,20 @@ cdef class Stacks:
             decref(current)
         if not is_ended and count > MAX_LINES:
             count = MAX_LINES
-        cdef tuple entry = PyTuple_New(FIXED + 2 * count)
-        put(entry, 0, PyThread_get_thread_ident())
-        put(entry, 1, running_task())
-        put(entry, 2, is_ended)
-        for number in range(count):
-            put(entry, FIXED + 2 * number, <object>codes[number])
-            put(entry, FIXED + 2 * number + 1, positions[number])
-        return entry
+        return entry_of(codes, positions, count, is_ended)
+
+
+cdef tuple entry_of(PyObject** codes, int* positions, int count, bint is_ended):
+    """Return an entry for `found` with the code objects of `count` frames and the positions in them."""
+    cdef int number
+    cdef tuple entry = PyTuple_New(FIXED + 2 * count)
+    put(entry, 0, PyThread_get_thread_ident())
+    put(entry, 1, running_task())
+    put(entry, 2, is_ended)
+    for number in range(count):
+        put(entry, FIXED + 2 * number, <object>codes[number])
+        put(entry, FIXED + 2 * number + 1, positions[number])
+    return entry
 
 
 cdef inline int put(tuple entry, Py_ssize_t place, object value) except -1:

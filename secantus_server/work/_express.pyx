@@ -173,15 +173,10 @@ cdef class Express:
         """
         cdef Operation operation
         cdef str db, name
-        if self.unfinished is not None or self.services.access is not None or not self.message.read(raw, self.oplog.cluster_stamp):
-            return None
-        if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
-            self.refused += 1
+        if not self.is_suitable(raw):
             return None
         if self.message.parts.kind == GET_MORE:
             return None if push is None or not self.is_clear() else self.begin_wait(raw, request_ids, push)
-        if self.message.parts.kind not in (FIND, COUNT) and self.engine.is_crowded():
-            return None
         db, name = "admin", ""
         if self.message.parts.kind != COMMIT:
             db, name = self.db, self.name = kept_text(&self.message.parts.db, self.db), kept_text(&self.message.parts.name, self.name)
@@ -205,6 +200,15 @@ cdef class Express:
             self.operation = self.begun = self.failure = None
         self.finish(operation, name, raw, counts)
         return self.reply.framed(raw, next(request_ids))
+
+    cdef bint is_suitable(self, bytes raw) except -1:
+        """Read a message; return whether the lane attempts to run its command."""
+        if self.unfinished is not None or self.services.access is not None or not self.message.read(raw, self.oplog.cluster_stamp):
+            return False
+        if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
+            self.refused += 1
+            return False
+        return self.message.parts.kind in (FIND, COUNT, GET_MORE) or not self.engine.is_crowded()
 
     def send_event(self):
         """Send the event of the last command's change to `claims.waiters`. The caller of `answer` must do so after it has sent the reply."""

@@ -76,7 +76,7 @@ cdef class Stacks:
     cdef int last_kind, driver_depth
     cdef dict found
 
-    def __cinit__(self, classify, int last_kind, awaiting, int driver_depth):
+    def __init__(self, classify, int last_kind, awaiting, int driver_depth):
         self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
         self.found = {}
 

@@ -102,7 +102,10 @@ class PlainUpdates:
             return False
         spec = self._specs[position]
         update = spec["u"]
-        if spec["multi"] or spec["upsert"] or spec["sort"] or spec["hint"] or spec["collation"] or spec["arrayFilters"] or spec["c"]:
+        if spec["multi"] or spec["upsert"] or spec["sort"] or spec["hint"] or spec["collation"] or spec["arrayFilters"]:
+            return False
+        # The error for constants without a pipeline also applies to an empty document.
+        if spec["c"] is not None:
             return False
         return type(update) is dict and bool(update) and PLAIN_OPERATORS.issuperset(update) and plain_equality(spec["q"])
 

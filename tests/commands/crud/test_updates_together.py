@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from pymongo.database import Database
 
 from secantus_server.server import SecantusDBServer
 from tests.net.raw_client import connected
+from tests.waiting import wait_until
 
 Statement = dict[str, Any]
 
@@ -33,12 +35,15 @@ OTHERS: list[Statement] = [
     {"q": {"_id": 3, "list": 3}, "u": {"$set": {"list.$": 30}}},
 ]
 FAILING: list[Statement] = [
+    {"q": {"_id": 1}, "u": {"$set": {"n": 1}}, "c": {}},
     {"q": {"_id": 1}, "u": {"$set": {"key": "k2"}}},
     {"q": {"_id": 1}, "u": {"$set": {"_id": 5}}},
     {"q": {"_id": 1}, "u": {"$inc": {"key": 1}}},
     {"q": {"_id": 1}, "u": {"$inc": {"n": "1"}}},
     {"q": {"_id": 1}, "u": {"$set": {"a": 1, "a.b": 1}}},
 ]
+# The names of a statement's fields in bulkWrite, if they differ.
+BULK_NAMES = {"q": "filter", "u": "updateMods", "c": "constants"}
 
 
 def fill(db: Database, name: str) -> None:
@@ -65,11 +70,9 @@ def log(db: Database, name: str) -> list[dict[str, Any]]:
     return [entry for entry in entries if "t" not in entry["o"].get("diff", {}).get("i", {})]
 
 
-def bulk_write(db: Database, name: str, statements: list[Statement], ordered: bool) -> dict[str, Any]:
-    ops = [
-        {"update": 0, "filter": one["q"], "updateMods": one["u"], **{k: v for k, v in one.items() if k not in "qu"}} for one in statements
-    ]
-    return db.client.admin.command({"bulkWrite": 1, "ops": ops, "nsInfo": [{"ns": f"{db.name}.{name}"}], "ordered": ordered})
+def bulk_command(db: Database, name: str, statements: list[Statement], ordered: bool) -> dict[str, Any]:
+    ops = [{"update": 0, **{BULK_NAMES.get(name, name): value for name, value in one.items()}} for one in statements]
+    return {"bulkWrite": 1, "ops": ops, "nsInfo": [{"ns": f"{db.name}.{name}"}], "ordered": ordered}
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -83,7 +86,7 @@ def test_results_equal_those_of_single_updates(db: Database, between: list[State
     assert (reply["n"], reply["nModified"]) == (n, modified)
     found = [(error["index"], error["code"], error["errmsg"].replace("together", "single")) for error in reply.get("writeErrors", [])]
     assert found == errors
-    bulk = bulk_write(db, "bulk", statements, ordered)
+    bulk = db.client.admin.command(bulk_command(db, "bulk", statements, ordered))
     assert (bulk["nMatched"] + bulk["nUpserted"], bulk["nModified"], bulk["nErrors"]) == (n, modified, len(errors))
     failed = [(one["idx"], one["code"]) for one in bulk["cursor"]["firstBatch"] if not one["ok"]]
     assert failed == [(index, code) for index, code, _ in errors]
@@ -116,3 +119,37 @@ def test_a_retry_repeats_nothing(server: SecantusDBServer, db: Database, first: 
     assert list(db.c.find()) == list(db.single.find())
     ids = [entry["stmtId"] for entry in db.client.local["oplog.rs"].find({"ns": f"{db.name}.c", "op": "u"})]
     assert ids == [0, 1, 2, 3, 5, 7, 8, 10, 12, 13]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("is_bulk", [False, True])
+@pytest.mark.parametrize("ends", ["commits", "aborts"])
+def test_after_a_conflict_the_statements_run_one_at_a_time(
+    server: SecantusDBServer, db: Database, ordered: bool, is_bulk: bool, ends: str
+) -> None:
+    """A session's transaction holds the third document, so the first two are changed while the command waits."""
+    fill(db, "c")
+    statements: list[Statement] = [{"q": {"_id": number}, "u": {"$inc": {"n": 10}}} for number in range(1, 6)]
+    statements[3]["u"]["$set"] = {"key": "k1"}
+    command: dict[str, Any] = {"update": "c", "updates": statements, "ordered": ordered, "$db": db.name}
+    if is_bulk:
+        command = bulk_command(db, "c", statements, ordered) | {"$db": "admin"}
+    command |= {"lsid": {"id": Binary(uuid.uuid4().bytes, 4)}, "txnNumber": Int64(1)}
+    replies: list[dict[str, Any]] = []
+    with connected(server) as connection, db.client.start_session() as session:
+        session.start_transaction()
+        db.c.update_one({"_id": 3}, {"$inc": {"n": 100}}, session=session)
+        thread = threading.Thread(target=lambda: replies.append(connection.run(command)))
+        thread.start()
+        wait_until(lambda: db.c.count_documents({"n": {"$gt": 10}}) == 2, "the first statements do not run")
+        session.commit_transaction() if ends == "commits" else session.abort_transaction()
+        thread.join()
+        replies.append(connection.run(command))
+    added = [10, 10, 110 if ends == "commits" else 10, 0, 0 if ordered else 10]
+    assert [document["n"] - document["_id"] for document in db.c.find()] == added
+    for reply in replies:
+        errors = reply["cursor"]["firstBatch"] if is_bulk else reply["writeErrors"]
+        assert [one["idx" if is_bulk else "index"] for one in errors if one.get("code") == 11000] == [3]
+        assert reply["nModified"] == reply["nMatched" if is_bulk else "n"] == (3 if ordered else 4)
+    ids = [entry["stmtId"] for entry in db.client.local["oplog.rs"].find({"ns": db.c.full_name, "op": "u", "stmtId": {"$exists": True}})]
+    assert ids == ([0, 1, 2] if ordered else [0, 1, 2, 4])

@@ -42,7 +42,7 @@ def create_collection(
         uuid: the UUID of the collection; None means a new UUID.
 
     Raises:
-        CommandError: 48 NamespaceExists, 73 InvalidNamespace.
+        CommandError: 48 NamespaceExists, 73 InvalidNamespace, 13297 DatabaseDifferCase.
     """
     check_namespace(services, db, name)
     work = services.work if work is None else work
@@ -57,6 +57,8 @@ def create_collection(
                     raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
+        # Another thread may have created the other database since the first check, which also covers existing collections.
+        check_database_case(services.catalog, db)
         # In a session's transaction, `recall` has not been called.
         recreated = _recreate(services, transaction, db, name) if if_missing else None
         return recreated or _save_new(services, transaction, new_collection(services, db, name, options, uuid))

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import pytest
 
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
 from secantus_server.work.collections import create_collection
 from secantus_server.work.creation import Creation, begin_creation
+
+T = TypeVar("T")
+
+
+class CreateBefore:
+    """A unit of work before whose change of the catalog another thread creates a collection.
+
+    Arguments:
+        db: the database of that collection.
+    """
+
+    def __init__(self, services: Services, db: str) -> None:
+        self._services = services
+        self._db = db
+
+    def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Callable[[], None], **options: Any) -> T:
+        create_collection(self._services, self._db, "other", {})
+        return self._services.work.change_catalog(body, check, **options)
 
 
 @pytest.fixture
@@ -73,3 +93,12 @@ def test_names_are_checked(server: SecantusDBServer, db: str, name: str) -> None
     with pytest.raises(CommandError):
         begin(server.services, name, db=db)
     assert not server.services.catalog.change_lock.locked()
+
+
+def test_threads_create_no_databases_that_differ_only_in_case(server: SecantusDBServer) -> None:
+    work: UnitOfWork = CreateBefore(server.services, "SHOP")  # type: ignore[assignment]
+    with pytest.raises(CommandError, match="different case"):
+        create_collection(server.services, "shop", "c", {}, work=work)
+    found = server.services.catalog.databases()
+    assert "SHOP" in found
+    assert "shop" not in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
@@ -37,6 +37,9 @@ __all__ = [
     "secantus_tls",
     "secantus_uri",
 ]
+
+# Before 8.3, pytest caches the error of a fixture without its traceback.
+_CACHES_TRACEBACKS: Final = pytest.version_tuple >= (8, 3)
 
 
 @pytest.fixture(scope="session")
@@ -107,14 +110,15 @@ def set_up_database(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureR
     pytest would take about 60 microseconds longer: it creates three definitions of the fixture `request` for a fixture that requests it,
     and inspects the fixture's function.
     """
-    if fixturedef.argname != "secantus_db" or fixturedef.func.__module__ != __name__:
+    # The function's name, not the fixture's: a conftest may import the fixture by another name.
+    if getattr(fixturedef.func, "__name__", "") != "secantus_db" or fixturedef.func.__module__ != __name__:
         return None
     __tracebackhide__ = True
     key = fixturedef.cache_key(request)  # type: ignore[arg-type]
     try:
         value = _database(request)
     except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
-        fixturedef.cached_result = (None, key, (error, error.__traceback__))
+        fixturedef.cached_result = (None, key, (error, error.__traceback__) if _CACHES_TRACEBACKS else error)  # type: ignore[assignment]
         raise
     fixturedef.cached_result = (value, key, None)
     return value

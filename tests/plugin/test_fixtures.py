@@ -74,6 +74,18 @@ def test_an_error_in_the_database_is_an_error_of_the_setup(project: Project) -> 
     project.run().assert_outcomes(passed=1, skipped=1)
 
 
+def test_the_database_may_be_imported_by_another_name(project: Project) -> None:
+    project.write(
+        conftest="from pytest_secantus.fixtures import secantus_db as db",
+        test_it="""
+        def test_it(db):
+            db.c.insert_one({})
+            assert db.list_collection_names() == ["c"]
+        """,
+    )
+    project.run().assert_outcomes(passed=1)
+
+
 def test_unused_nothing_starts(project: Project) -> None:
     project.write(
         test_it="""

@@ -74,7 +74,7 @@ def counts(path: Path) -> dict[str, int]:
 
 def test_a_whole_directory_is_copied(damaged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(damaged)]) == 0
-    assert "shop.one: 4000 documents, 3 indexes" in capsys.readouterr().out
+    assert "shop.one: 4,000 documents, 3 indexes" in capsys.readouterr().out
     assert salvage(damaged, tmp_path / "new") == 0
     assert "everything was read" in capsys.readouterr().out
     assert counts(tmp_path / "new") == {"shop.one": 4000, "shop.two": 4000, "shop.view": 4000, "shop.clustered": 100}

@@ -156,10 +156,10 @@ class _Bulk:
             together = self._plain_updates(operations_of_kind) if kind == "update" else None
             position = 0
             while position < len(operations_of_kind) and not self._stopped:
-                ran = 1
-                if together is None or not (ran := self._several(together, operations_of_kind, position)):
-                    ran = 1
+                ran = 0 if together is None else self._several(together, operations_of_kind, position)
+                if not ran:
                     self._one(operations_of_kind[position])
+                    ran = 1
                 counts[kind] += ran
                 position += ran
 

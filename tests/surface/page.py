@@ -7,6 +7,8 @@ from pathlib import Path
 
 from secantus_server.config.marked import with_part
 from tests.surface import (
+    accounts,
+    administration,
     collections,
     conditions,
     expressions,
@@ -26,6 +28,8 @@ from tests.surface.rows import ROWS
 
 # Imported so that they register their rows.
 MODULES = [
+    accounts,
+    administration,
     collections,
     conditions,
     expressions,

@@ -21,9 +21,11 @@ _ROOM = 64 * 1024
 
 
 class Watch(Protocol):
-    """The interface with which a getMore waits for a write; see `oplog.write_signal.Watch`."""
+    """The interface with which a getMore waits for a write; see `oplog._write_signal.Watch`."""
 
-    stale: bool
+    @property
+    def stale(self) -> bool:
+        """Whether something may have been written since the call of `arm`."""
 
     def arm(self) -> None:
         """Start watching for commits, so that any later commit ends `wait`."""

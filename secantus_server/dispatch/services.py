@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
     from secantus_server.dispatch.topology import Topology
     from secantus_server.dispatch.unit_of_work import HeldStates, SessionWork, UnitOfWork
+    from secantus_server.oplog._write_signal import Claims, WriteSignal
     from secantus_server.oplog.oplog import Oplog
-    from secantus_server.oplog.write_signal import Claims, WriteSignal
     from secantus_server.sessions.registry import SessionRegistry
     from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
@@ -67,7 +67,7 @@ class ExpressLane(Protocol):
         """Return the claims of the last command's commit."""
 
     def send_event(self) -> None:
-        """Answer the waiting readers in `claims`. The caller of `answer` must call this method after it has sent the reply."""
+        """Answer the waiting readers in `claims`. The caller of `answer` must call this method."""
 
     def answer(self, raw: bytes, request_ids: Iterator[int], push: Callable[[bytes], int] | None = None) -> bytes | LaneWait | None:
         """Run the command of a message and return the reply. Return None if the general path must run the command.

@@ -172,14 +172,10 @@ class Connection:
             client.bytes_in += len(raw)
             client.requests += 1
             if express.claims.waiters:
-                # These clients must not wait while this client does not read.
-                sent = 0 if push is None else push(data)
-                client.bytes_out += sent
-                data = data[sent:]
+                # Before the reply, so that these clients do not wait while this client does not read.
                 express.send_event()
-            if data:
-                self._transport.send(data)
-                client.bytes_out += len(data)
+            self._transport.send(data)
+            client.bytes_out += len(data)
         finally:
             # Even if a signal handler has raised an error after the commit: nothing else would wake these clients' commands.
             if express.claims.waiters:

@@ -11,6 +11,9 @@ cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1
 cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1
 cdef uint8_t letter_of(str op) except 0
 cdef int put_op(Writer out, uint8_t letter) except -1
-cdef int put_change(Writer out, tuple change) except -1
 cdef int put_id(Writer out, const uint8_t* document) except -1
 cdef int put_previous(Writer out, uint64_t stamp) except -1
+
+cpdef append(RecoveryUnit unit, list entries, uint64_t stamp, int64_t wall_ms)
+cpdef list transaction_entries(list entries, list writes, bytes lsid, int64_t number, Py_ssize_t limit)
+cpdef Py_ssize_t append_transaction(RecoveryUnit unit, list entries, uint64_t stamp, int64_t wall_ms) except -1

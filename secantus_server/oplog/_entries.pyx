@@ -50,7 +50,7 @@ cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1:
     return out.put_int64(wall_ms)
 
 
-def append(RecoveryUnit unit not None, list entries not None, uint64_t stamp, int64_t wall_ms):
+cpdef append(RecoveryUnit unit, list entries, uint64_t stamp, int64_t wall_ms):
     """Write the entries of commands with consecutive timestamps.
 
     Arguments:
@@ -134,7 +134,7 @@ cdef int put_id(Writer out, const uint8_t* document) except -1:
     return out.close(mark)
 
 
-def transaction_entries(list entries not None, list writes not None, bytes lsid not None, int64_t number, Py_ssize_t limit):
+cpdef list transaction_entries(list entries, list writes, bytes lsid, int64_t number, Py_ssize_t limit):
     """Encode the changes of a transaction as one or several `applyOps` entries, without the fields that follow `o`.
 
     Arguments:
@@ -293,7 +293,7 @@ cdef class Operations:
         return self.parts
 
 
-def append_transaction(RecoveryUnit unit not None, list entries not None, uint64_t stamp, int64_t wall_ms):
+cpdef Py_ssize_t append_transaction(RecoveryUnit unit, list entries, uint64_t stamp, int64_t wall_ms) except -1:
     """Write the `applyOps` entries of a transaction with consecutive timestamps, each in its own row.
 
     Return the number of bytes written.

@@ -30,7 +30,7 @@ cdef class NewestTimes:
         """Return the increment of the cluster time."""
         return <uint32_t>self.cluster_stamp
 
-    def next_time(self, int64_t now_ms):
+    cpdef tuple next_time(self, int64_t now_ms):
         """Return the seconds and the increment of the next timestamp.
 
         Arguments:
@@ -42,7 +42,7 @@ cdef class NewestTimes:
             return min(seconds, LAST_SECOND), 1
         return last, (self.cluster_stamp & 0xFFFFFFFF) + 1
 
-    def publish(self, uint32_t seconds, uint32_t increment):
+    cpdef publish(self, uint32_t seconds, uint32_t increment):
         """Set both times to the time of a commit."""
         time = make_timestamp(seconds, increment)
         self.newest = self.cluster_time = time

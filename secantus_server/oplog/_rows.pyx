@@ -65,12 +65,6 @@ cdef class Chain:
         previous: the timestamp of the write's previous entry, or None.
     """
 
-    cdef bytes lsid
-    cdef int64_t number
-    cdef int statement
-    cdef int last
-    cdef uint64_t previous
-
     def __init__(self, bytes lsid not None, int64_t number, int statement, int last, previous):
         self.lsid = lsid
         self.number = number
@@ -93,9 +87,9 @@ cdef class Chain:
         return 0
 
 
-def append_changes(
-    RecoveryUnit unit not None, bytes identity not None, list changes not None, uint64_t stamp, int64_t wall_ms, Chain chain=None
-):
+cpdef Py_ssize_t append_changes(
+    RecoveryUnit unit, bytes identity, list changes, uint64_t stamp, int64_t wall_ms, Chain chain=None
+) except -1:
     """Write the entries for changes of one collection's documents; return the number of bytes written.
 
     Each change has its own timestamp. Consecutive inserts share one entry, which has the timestamp of the last insert.

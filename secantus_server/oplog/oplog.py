@@ -6,7 +6,6 @@ A single lock covers taking a timestamp and committing. Therefore a reader that 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bson.binary import Binary
@@ -16,9 +15,9 @@ from secantus_server.bson.numbers import to_float
 from secantus_server.bson.values import timestamp_seconds
 from secantus_server.clock import Clock
 from secantus_server.oplog import undone
-from secantus_server.oplog._entries import append, append_transaction, transaction_entries
-from secantus_server.oplog._newest import NewestTimes
-from secantus_server.oplog._rows import Chain, append_changes, entry_count
+from secantus_server.oplog._commits import Commits
+from secantus_server.oplog._rows import entry_count
+from secantus_server.oplog._write_signal import WriteSignal
 from secantus_server.oplog.retention import (
     DEFAULT_BYTES_IN_MEMORY,
     READER_BYTES_IN_MEMORY,
@@ -26,9 +25,7 @@ from secantus_server.oplog.retention import (
     retention_of,
     saved_retention,
 )
-from secantus_server.oplog.write_signal import Claims, WriteSignal
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
-from secantus_server.storage.lifetime import Lifetime, check_alive, end_all
 from secantus_server.system._threads import Lock
 
 SECONDS_PER_HOUR = 3600
@@ -38,8 +35,6 @@ TRIMMED = b"oplog.trimmed"
 NEWEST = b"oplog.newest"
 # The row of `meta` that stores `Oplog.complete_since`.
 COMPLETE_SINCE = b"oplog.complete"
-# The maximum size of the operations in one `applyOps` entry.
-MAX_OPERATIONS_BYTES = 16 * 1024 * 1024 - 64 * 1024
 # A client's cluster time with a larger increment is rounded up to the next second.
 MAX_GOSSIPED_INCREMENT = 2**31
 
@@ -69,7 +64,7 @@ Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes,
 Writes = tuple[bytes, list[Change]]
 
 
-class Oplog(NewestTimes):
+class Oplog(Commits):
     """The oplog of one server.
 
     The timestamp of the next entry follows the cluster time, which may be later than the newest entry.
@@ -86,6 +81,7 @@ class Oplog(NewestTimes):
     """
 
     def __init__(self, engine: Engine, clock: Clock, *, enabled: bool, retention: Retention | None = None) -> None:
+        super().__init__(clock, WriteSignal(), enabled)
         self._engine = engine
         with engine.transaction() as unit:
             saved = saved_retention(unit)
@@ -93,13 +89,8 @@ class Oplog(NewestTimes):
             complete_since = unit.get(META, COMPLETE_SINCE)
         #: The limits of the oplog. The tuple is always replaced as a whole.
         self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
-        self._clock = clock
-        self._enabled = enabled
-        self._lock = Lock()
-        self.signal = WriteSignal()
         self._trimming = Lock()
         self.publish(*self._newest())
-        self._untrimmed_bytes = 0
         #: The timestamp of the newest removed entry, as a 64-bit number. A reader with an earlier position has missed entries.
         self.trimmed_to = 0
         #: The time, as a 64-bit number, since which every change of a document has an entry.
@@ -169,110 +160,6 @@ class Oplog(NewestTimes):
         newest = next(entries, None)
         entries.close()
         return self.newest if newest is None else Timestamp(*_last_of(*newest))
-
-    def commit(
-        self,
-        unit: RecoveryUnit,
-        entries: list[Entry],
-        writes: Sequence[Writes],
-        chain: Chain | None = None,
-        *,
-        written: Iterable[Lifetime] = (),
-        ended: Iterable[Lifetime] = (),
-        claims: Claims | None = None,
-    ) -> Timestamp:
-        """Write oplog entries and commit the transaction of a recovery unit.
-
-        Arguments:
-            entries: changes of collections; they precede the changes of documents.
-            writes: the changes of documents, by collection.
-            chain: the additional fields of a retryable write's entries, or None for any other write.
-            written: the lifetimes of the collections whose documents the transaction has changed.
-            ended: the lifetimes of the collections that the transaction drops.
-            claims: collects the waiting readers that the caller answers; only for a commit of one change.
-
-        Returns:
-            the timestamp of the last entry.
-
-        Raises:
-            WriteConflict: another transaction wrote the same key, or dropped a collection; nothing was written.
-        """
-        count = len(entries)
-        for _, changes in writes:
-            count += len(changes)
-        with self._lock:
-            check_alive(written)
-            if self._enabled and count:
-                self._commit_logged(unit, entries, writes, chain, count, claims)
-            else:
-                unit.commit()
-                self.signal.publish(entries, writes)
-            end_all(ended)
-            return self.newest
-
-    def _commit_logged(
-        self,
-        unit: RecoveryUnit,
-        entries: list[Entry],
-        writes: Sequence[Writes],
-        chain: Chain | None,
-        count: int,
-        claims: Claims | None,
-    ) -> None:
-        """Write oplog entries and commit. The caller must hold `_lock`.
-
-        Arguments:
-            count: the number of entries.
-        """
-        now_ms = self._clock.now_ms()
-        seconds, increment = self.next_time(self._clock.system_ms())
-        stamp = seconds << 32 | increment
-        if entries:
-            append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
-            stamp += len(entries)
-        written = 0
-        for identity, changes in writes:
-            if changes:
-                written += append_changes(unit, identity, changes, stamp, now_ms, chain)
-                stamp += len(changes)
-        unit.commit()
-        if claims is not None:
-            identity, changes = writes[0]
-            claims.change = seconds << 32 | increment, now_ms, identity, changes[0]
-        self.signal.publish(entries, writes, claims)
-        self._untrimmed_bytes += written
-        self.publish(seconds, increment + count - 1)
-
-    def commit_transaction(self, unit: RecoveryUnit, entries: list[Entry], writes: Sequence[Writes], lsid: bytes, number: int) -> None:
-        """Write a multi-document transaction as `applyOps` entries and commit it.
-
-        If one entry would exceed the size limit of a document, write several entries, which are chained by `prevOpTime`.
-
-        Arguments:
-            entries: changes of collections; they precede the changes of documents.
-            writes: the changes of documents, in the order of the statements.
-            lsid: the session's id, a BSON document of `id` and `uid`.
-            number: the transaction's number.
-
-        Raises:
-            WriteConflict: another transaction wrote the same key; nothing was written.
-        """
-        encoded: list[bytes] = []
-        if self._enabled:
-            # Encode before the lock, since a transaction may be large.
-            commands = [(one.op, *one[:4]) for one in entries] if entries else []
-            encoded = transaction_entries(commands, writes, lsid, number, MAX_OPERATIONS_BYTES)
-        if not encoded:
-            unit.commit()
-            return
-        with self._lock:
-            now_ms = self._clock.now_ms()
-            seconds, increment = self.next_time(self._clock.system_ms())
-            written = append_transaction(unit, encoded, seconds << 32 | increment, now_ms)
-            unit.commit()
-            self.signal.publish(entries, writes)
-            self._untrimmed_bytes += written
-            self.publish(seconds, increment + len(encoded) - 1)
 
     def take_cluster_time(self, stamp: int) -> None:
         """Advance the cluster time to a time received from a client.

@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
-from secantus_server.oplog.write_signal import Claims
+from secantus_server.oplog._write_signal import Claims
 from secantus_server.wire.message import Unfinished
 from secantus_server.work.change_streams._stream_wait import StreamWait
 

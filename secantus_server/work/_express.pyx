@@ -26,13 +26,14 @@ from secantus_server.dispatch._operation cimport Operation, operation_of
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
-from secantus_server.oplog._newest cimport NewestTimes
+from secantus_server.oplog._commits cimport Commits
+from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork
 from secantus_server.work._express_find cimport find_by_index, scan_collection
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COMMIT, COUNT, DELETE, FIND, GET_MORE, INSERT, MODIFY, UPDATE, Parts, PlainMessage, text_of
-from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait
+from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait, send_event
 
 from secantus_server.bson import RawDocument
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
@@ -41,13 +42,11 @@ from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.oplog._rows import Chain
-from secantus_server.oplog.write_signal import Claims
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._brief_work import is_plain, open_brief
 from secantus_server.work._express_find import Unusual
-from secantus_server.work.change_streams._stream_wait import send_event
 from secantus_server.work.creation import begin_creation
 from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
 from secantus_server.work.express_update import parse_operators
@@ -97,7 +96,7 @@ cdef class Express:
     cdef object clock
     cdef object engine
     cdef object catalog
-    cdef NewestTimes oplog
+    cdef Commits oplog
     cdef object operations
     cdef object sessions
     cdef object retries
@@ -135,7 +134,7 @@ cdef class Express:
     # The creation of the collection that the running insert needs, or None.
     cdef object creation
     # The waiting readers that the last command's commit has found; see `send_event`.
-    cdef readonly object claims
+    cdef readonly Claims claims
     # The number of the last finds by a range, in succession, that were left to the general path.
     cdef public int refused
     # The error with which the running command has failed, so that the general path must not run it again.
@@ -211,7 +210,7 @@ cdef class Express:
         return self.message.parts.kind in (FIND, COUNT, GET_MORE) or not self.engine.is_crowded()
 
     def send_event(self):
-        """Send the event of the last command's change to `claims.waiters`. The caller of `answer` must do so after it has sent the reply."""
+        """Send the event of the last command's change to `claims.waiters`. The caller of `answer` must do so."""
         send_event(self.claims)
 
     cdef object begin_wait(self, bytes raw, request_ids, push):
@@ -580,8 +579,8 @@ cdef class Express:
                 chain = store_retried(self.services, unit, (write, executed))
             writes, written = [(collection.identity, changes)], (collection.lifetime,)
             if self.creation is None:
-                claims = self.claims if len(changes) == 1 and self.oplog.signal.is_watched else None
-                time = self.oplog.commit(unit, [], writes, chain, written=written, claims=claims)
+                claims = self.claims if len(changes) == 1 else None
+                time = self.oplog.commit_all(unit, [], writes, chain, written, (), claims)
             else:
                 time = self.creation.commit(writes, chain, written)
         except BaseException:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from bson.binary import Binary
 
 from secantus_server.bson import encode
+from secantus_server.oplog._write_signal import WriteSignal
 from secantus_server.oplog.oplog import Entry
-from secantus_server.oplog.write_signal import WriteSignal
 
 IDENTITY = encode({"ns": "shop.fruit", "ui": Binary(b"0123456789abcdef", 4)})
 WRITES = [(IDENTITY, [("i", b"")])]
@@ -26,13 +27,34 @@ def test_a_write_reaches_those_who_watch_its_namespace(db: str, name: str, woken
     assert watch.stale == watch.wait(0) == woken
 
 
-@pytest.mark.parametrize(("db", "woken"), [("", True), ("shop", True), ("other", False)])
-def test_a_command_reaches_everyone_in_its_database(db: str, woken: bool) -> None:
+@pytest.mark.parametrize(
+    ("o", "woken"),
+    [
+        ({"drop": "fruit"}, ["", "shop", "shop.fruit"]),
+        ({"create": "fruit", "idIndex": {}}, ["", "shop", "shop.fruit"]),
+        ({"createIndexes": "nuts", "key": {"a": 1}}, ["", "shop", "shop.nuts"]),
+        ({"renameCollection": "shop.fruit", "to": "shop.nuts", "stayTemp": False}, ["", "shop", "shop.fruit", "shop.nuts"]),
+        ({"dropDatabase": 1}, ["", "shop", "shop.fruit", "shop.nuts", "shop.rest"]),
+    ],
+)
+def test_a_command_reaches_those_who_watch_its_collections(o: dict[str, Any], woken: list[str]) -> None:
     signal = WriteSignal()
-    watch = signal.watch(db, "any" if db else "")
-    watch.arm()
-    signal.publish([Entry("shop.$cmd", None, b"")], ())
-    assert watch.stale == woken
+    watches = {}
+    for place in ("", "shop", "shop.fruit", "shop.nuts", "shop.rest", "other", "other.fruit"):
+        db, _, name = place.partition(".")
+        watches[place] = signal.watch(db, name)
+        watches[place].arm()
+    signal.publish([Entry("shop.$cmd", None, encode(o))], ())
+    assert [place for place, watch in watches.items() if watch.stale] == woken
+
+
+def test_a_note_reaches_those_who_watch_everything() -> None:
+    signal = WriteSignal()
+    everything, database = signal.watch(), signal.watch("shop")
+    everything.arm()
+    database.arm()
+    signal.publish([Entry("", None, encode({"msg": "shop"}), op="n")], ())
+    assert (everything.stale, database.stale) == (True, False)
 
 
 def test_a_commit_between_arming_and_waiting_is_not_lost() -> None:

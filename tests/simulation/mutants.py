@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import secantus_server.oplog.oplog as oplog
 import secantus_server.work.auto_commit as auto_commit
 import secantus_server.work.ttl as ttl
+from secantus_server.oplog._write_signal import WriteSignal
 from secantus_server.oplog.oplog import Oplog
-from secantus_server.oplog.write_signal import WriteSignal
 from tests.isolation.mutants import MUTANTS as OF_ISOLATION
 from tests.isolation.mutants import Mutate
 
@@ -21,9 +22,16 @@ def forget_retried() -> None:
     auto_commit.store_retried = lambda *_arguments: None  # type: ignore[assignment, return-value]
 
 
+class _Deaf(WriteSignal):
+    """A signal that notifies nobody."""
+
+    def publish(self, *_arguments: Any) -> None:
+        """Ignore a commit."""
+
+
 def keep_readers_waiting() -> None:
     """Prevent the server from notifying the readers of the oplog about commits."""
-    WriteSignal.publish = lambda *_arguments: None  # type: ignore[method-assign, assignment]
+    oplog.WriteSignal = _Deaf  # type: ignore[misc]
 
 
 def expire_early() -> None:

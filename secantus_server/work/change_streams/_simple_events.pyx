@@ -10,7 +10,7 @@ from libc.string cimport memchr, memcmp, memset
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32, read_int64
-from secantus_server.oplog._entries cimport letter_of, put_change, put_op, put_times
+from secantus_server.oplog._entries cimport letter_of, put_id
 
 from secantus_server.oplog.resume_tokens import identity_head
 
@@ -62,46 +62,53 @@ def simple_event(bytes entry not None, uint64_t stamp):
     """
     cdef Fields fields
     cdef const uint8_t* key
+    read_fields(<const uint8_t*>PyBytes_AS_STRING(entry), &fields)
+    if fields.op.type != STRING or fields.o.type != DOCUMENT or fields.wall.type != DATE:
+        return None
+    key = fields.o.value if fields.op.value[4] == DELETE else fields.o2.value
+    if key == NULL:
+        return None
+    return event_of(&fields, fields.op.value[4], fields.o.value, key, stamp, read_int64(fields.wall.value))
+
+
+cdef tuple change_event(bytes identity, tuple change, uint64_t stamp, int64_t wall_ms):
+    cdef Fields fields
+    cdef Writer key = Writer.__new__(Writer)
+    cdef uint8_t letter = letter_of(change[0])
+    cdef bytes document = change[1]
+    cdef bytes o = change[2] if letter == UPDATE and len(change) > 2 else document
+    read_fields(<const uint8_t*>PyBytes_AS_STRING(identity), &fields)
+    put_id(key, <const uint8_t*>PyBytes_AS_STRING(document))
+    return event_of(&fields, letter, <const uint8_t*>PyBytes_AS_STRING(o), key.buffer, stamp, wall_ms)
+
+
+cdef tuple event_of(Fields* fields, uint8_t letter, const uint8_t* o, const uint8_t* key, uint64_t stamp, int64_t wall_ms):
+    """Return the result of `simple_event`.
+
+    Arguments:
+        fields: `ns` and `ui`.
+        letter: the letter of the `op`.
+        o: the inserted document, or the document or the diff of an update; unused for a deletion.
+        key: the document key.
+    """
     cdef str kind
     cdef bytes identity
     cdef str text
-    read_fields(<const uint8_t*>PyBytes_AS_STRING(entry), &fields)
-    if fields.op.type != STRING or fields.ns.type != STRING or fields.o.type != DOCUMENT or fields.wall.type != DATE:
+    if fields.ns.type != STRING or fields.ui.type != BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
         return None
-    if fields.ui.type != BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
-        return None
-    if fields.op.value[4] == DELETE:
-        kind, key = "delete", fields.o.value
-    elif fields.o2.type != DOCUMENT or fields.op.value[4] not in (INSERT, UPDATE):
-        return None
-    elif fields.op.value[4] == UPDATE and memcmp(fields.o.value + 5, b"$v", 3) == 0:
-        return None
+    if letter == INSERT:
+        kind = "insert"
+    elif letter == DELETE:
+        kind, o = "delete", NULL
+    elif letter == UPDATE and memcmp(o + 5, b"$v", 3) != 0:
+        kind = "replace"
     else:
-        kind, key = "insert" if fields.op.value[4] == INSERT else "replace", fields.o2.value
-    identity = identity_of(&fields, kind, key)
+        return None
+    identity = identity_of(fields, kind, key)
     if identity is None:
         return None
     text = token_text(stamp, identity)
-    return document_of(&fields, stamp, kind, text, key), text, identity
-
-
-def entry_of(bytes identity not None, tuple change not None, uint64_t stamp, int64_t wall_ms):
-    """Return the oplog entry of a change as BSON bytes, without the fields of a retryable write.
-
-    Arguments:
-        identity: a BSON document of the collection's `ns` and `ui`.
-        change: see `oplog.Change`.
-        stamp: the entry's timestamp as a 64-bit number.
-        wall_ms: the wall clock time in milliseconds since the epoch.
-    """
-    cdef Writer out = Writer.__new__(Writer)
-    cdef size_t mark = out.open()
-    put_op(out, letter_of(change[0]))
-    out.put_bytes(PyBytes_AS_STRING(identity) + 4, PyBytes_GET_SIZE(identity) - 5)
-    put_change(out, change)
-    put_times(out, stamp, wall_ms)
-    out.close(mark)
-    return out.finish()
+    return document_of(fields, stamp, wall_ms, kind, text, o, key), text, identity
 
 
 cdef int read_fields(const uint8_t* entry, Fields* fields) except -1:
@@ -140,7 +147,7 @@ cdef bytes identity_of(Fields* fields, str kind, const uint8_t* key):
     out.put_byte(OBJECT_KEY)
     out.put_bytes(b"documentKey", 12)
     out.put_byte(OBJECT_KEY)
-    if not put_id(out, &element):
+    if not put_id_key(out, &element):
         return None
     # The ends of the document key and of the identity.
     out.put_byte(0)
@@ -148,7 +155,7 @@ cdef bytes identity_of(Fields* fields, str kind, const uint8_t* key):
     return out.finish()
 
 
-cdef bint put_id(Writer out, const Element* element) except -1:
+cdef bint put_id_key(Writer out, const Element* element) except -1:
     """Append the field `_id` of a document key as a key string; return 0 for an uncommon type."""
     cdef int64_t number
     cdef size_t length
@@ -223,8 +230,8 @@ cdef int put_digits(Writer out, const uint8_t* data, size_t size) except -1:
     return 0
 
 
-cdef bytes document_of(Fields* fields, uint64_t stamp, str kind, str text, const uint8_t* key):
-    """Return an event as BSON bytes."""
+cdef bytes document_of(Fields* fields, uint64_t stamp, int64_t wall_ms, str kind, str text, const uint8_t* o, const uint8_t* key):
+    """Return an event as BSON bytes. An `o` of NULL means an event without `fullDocument`."""
     cdef Writer out = Writer.__new__(Writer)
     cdef size_t mark = out.open()
     cdef size_t inner
@@ -242,10 +249,10 @@ cdef bytes document_of(Fields* fields, uint64_t stamp, str kind, str text, const
     out.put_name(TIMESTAMP, b"clusterTime", 11)
     out.put_int64(<int64_t>stamp)
     out.put_name(DATE, b"wallTime", 8)
-    out.put_int64(read_int64(fields.wall.value))
-    if key != fields.o.value:
+    out.put_int64(wall_ms)
+    if o != NULL:
         out.put_name(DOCUMENT, b"fullDocument", 12)
-        out.put_bytes(fields.o.value, document_length(fields.o.value))
+        out.put_bytes(o, document_length(o))
     out.put_name(DOCUMENT, b"ns", 2)
     inner = out.open()
     put_string(out, b"db", 2, namespace, <size_t>(dot - namespace))

@@ -1,12 +1,15 @@
 # The wait of a change stream's getMore in the express lane: see _stream_wait.pyx.
 
 from secantus_server.dispatch._operation cimport Operation
+from secantus_server.oplog._commits cimport Commits
+from secantus_server.oplog._write_signal cimport Claims, Watch
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport Parts
 
 
 cdef class StreamWait:
     cdef object services
+    cdef Commits oplog
     cdef object client
     cdef object lane
     cdef ReplyWriter reply
@@ -14,7 +17,7 @@ cdef class StreamWait:
     cdef object request_ids
     cdef object push
     cdef object cursor
-    cdef object watch
+    cdef Watch watch
     cdef Operation operation
     cdef double began
     cdef double deadline
@@ -33,7 +36,11 @@ cdef class StreamWait:
     cdef int unregister(self, bint done) except -1
     cdef int finish(self) except -1
     cdef int answer(self, list kept) except -1
+    cdef tuple event_of(self, tuple kept)
 
+
+# Send the event of a committed change to the waiters that its commit has claimed.
+cdef int send_event(Claims claims) except -1
 
 # Begin the wait of a getMore, or answer it if there are kept changes; return None, without any effect, if the general path must run the command.
 cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push)

@@ -11,20 +11,21 @@ neither until `woken` is released.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport read_int64
 from secantus_server.dispatch._operation cimport Operation
+from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
+from secantus_server.work.change_streams._simple_events cimport change_event
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch.error_labels import label_change_stream_error
 from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Unfinished
-from secantus_server.work.change_streams._simple_events import entry_of, simple_event
 
 cdef enum:
     # The maximum size of the events that are sent without being read.
@@ -39,7 +40,7 @@ cdef int put_text(Writer out, const char* name, size_t length, str text) except 
 
 
 cdef class StreamWait:
-    """A getMore that waits for an event; implements `oplog.write_signal.Waiter`."""
+    """A getMore that waits for an event; implements `oplog._write_signal.Waiter`."""
 
     def wake(self):
         """Wake the connection's thread, which then continues the command."""
@@ -54,7 +55,7 @@ cdef class StreamWait:
         cdef double left = self.deadline - self.services.clock.monotonic()
         if not self.woken.acquire(timeout=max(left, 0.0)):
             # Every commit up to this time has notified the watch.
-            newest = self.services.oplog.newest_stamp
+            newest = self.oplog.newest_stamp
             if self.watch.withdraw(self):
                 return self.empty_reply(newest)
             self.woken.acquire()
@@ -129,22 +130,32 @@ cdef class StreamWait:
     cdef int answer(self, list kept) except -1:
         """Build the reply with the events of some changes; return 0 if the general path must read the events."""
         cdef list events = []
+        cdef tuple change
+        cdef tuple made
         cdef int64_t room = MOST_BYTES
         if self.operation.killed is not None:
             return 0
-        made = [event_of(change) if self.cursor.expects(change[0]) else None for change in kept]
-        for event in made:
-            room -= 0 if event is None else PyBytes_GET_SIZE(<bytes>event[0])
-            if event is None or room < 0:
+        for change in kept:
+            made = self.event_of(change)
+            if made is None:
                 return 0
-        for (stamp, _, _, _), (document, text, identity) in zip(kept, made):
-            self.cursor.note_event(stamp, text, identity)
-            events.append(document)
+            events.append(made[0])
+            room -= PyBytes_GET_SIZE(<bytes>made[0])
+        if room < 0:
+            return 0
+        self.cursor.note_events(len(events), change[0], made[1], made[2])
         self.rest = self.reply_with(events)
         self.client.usage.returned += len(events)
         self.finish()
         self.is_answered = True
         return 1
+
+    cdef tuple event_of(self, tuple kept):
+        """Return the result of `simple_event` for a kept change; None if the event is not to be returned, or if the cursor was killed."""
+        cdef uint64_t stamp = kept[0]
+        if self.cursor.killed is not None or not self.cursor.expects(stamp):
+            return None
+        return change_event(kept[2], kept[3], stamp, kept[1])
 
 
 cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
@@ -168,14 +179,14 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     except CommandError:
         return None
     one = StreamWait.__new__(StreamWait)
-    one.services, one.client, one.lane, one.reply, one.raw = services, client, lane, reply, raw
+    one.services, one.oplog, one.client, one.lane, one.reply, one.raw = services, services.oplog, client, lane, reply, raw
     one.request_ids, one.push, one.cursor, one.watch, one.operation = request_ids, push, cursor, cursor.watch, operation
     one.woken = Lock()
     one.woken.acquire()
     one.began = operation.started
     one.deadline = one.began + parts.wait_ms / 1000.0
     operation.take_over(cursor.operation)
-    operation.wake = one.watch.wake
+    operation.wake = (<object>one.watch).wake
     cursor.last_operation = operation
     services.operations.running[operation.opid] = operation
     one.seconds = services.clock.monotonic() - one.began
@@ -187,22 +198,11 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     return one
 
 
-cdef object event_of(tuple kept):
-    """Return the result of `simple_event` for a change."""
-    stamp, wall_ms, identity, change = kept
-    return simple_event(entry_of(identity, change, stamp, wall_ms), stamp)
-
-
-def send_event(claims):
-    """Send the event of a committed change to the waiters that its commit has claimed.
-
-    Arguments:
-        claims: the `oplog.write_signal.Claims` of the commit.
-    """
+cdef int send_event(Claims claims) except -1:
     cdef StreamWait one
     cdef Py_ssize_t sent
     if not claims.waiters:
-        return
+        return 0
     one = claims.waiters.pop()
     try:
         if one.answer([claims.change]):
@@ -215,3 +215,4 @@ def send_event(claims):
             one.watch.wake()
         one.woken.release()
         send_event(claims)
+    return 0

@@ -10,8 +10,8 @@ from secantus_server.bson.sizes import MAX_RESULT_BYTES, too_large
 from secantus_server.cursors.cursor import MAX_BATCH_BYTES, Cursor
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog._read import value_of
+from secantus_server.oplog._write_signal import Watch
 from secantus_server.oplog.resume_tokens import Token
-from secantus_server.oplog.write_signal import Watch
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stages.split_large_event import SplitLargeEvent
 from secantus_server.work.change_streams.fragments import fragments_of
@@ -78,20 +78,21 @@ class ChangeStreamCursor(Cursor):
         )
 
     def expects(self, stamp: int) -> bool:
-        """Return whether the event of the change with this time is still to be returned, and the cursor was not killed."""
-        return self.killed is None and self._reader.expects(stamp)
+        """Return whether the event of the change with this time is still to be returned."""
+        return self._reader.expects(stamp)
 
-    def note_event(self, stamp: int, text: str, identity: bytes) -> None:
-        """Record that an event of a plain stream is sent without being read from the oplog; see `is_plain`.
+    def note_events(self, count: int, stamp: int, text: str, identity: bytes) -> None:
+        """Record that events of a plain stream are sent without being read from the oplog; see `is_plain`.
 
         Arguments:
-            stamp: the time of the event's commit, which consists of one change, as a 64-bit number.
-            text: the event's token as hexadecimal digits.
+            count: the number of events.
+            stamp: the time of the last event's commit, which consists of one change, as a 64-bit number.
+            text: the last event's token as hexadecimal digits.
             identity: the identity in the token.
         """
         self._reader.note_event(Token(stamp, True, 0, False, identity), text)
         self._resume_token = text
-        self.given += 1
+        self.given += count
         self.batches += 1
 
     def pass_over(self, newest: int) -> None:

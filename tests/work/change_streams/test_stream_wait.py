@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from secantus_server.net.connection import Connection
 from secantus_server.net.direct import DirectTransport
-from secantus_server.oplog.write_signal import MOST_CLAIMED, MOST_KEPT_BYTES
+from secantus_server.oplog._write_signal import MOST_CLAIMED, MOST_KEPT_BYTES
 from secantus_server.server import SecantusDBServer
 from tests.work.test_express import Document, Side, message
 
@@ -213,13 +213,42 @@ def test_a_killed_operation_gets_no_event(server: SecantusDBServer, writer: Side
     assert stream.pushed == []
 
 
-def test_a_dropped_collection_ends_the_wait(server: SecantusDBServer, writer: Side) -> None:
+@pytest.mark.parametrize(
+    ("command", "kinds"),
+    [
+        ({"drop": "c"}, ["drop", "invalidate"]),
+        ({"renameCollection": "shop.c", "to": "shop.new", "$db": "admin"}, ["rename", "invalidate"]),
+        ({"renameCollection": "shop.other", "to": "shop.c", "dropTarget": True, "$db": "admin"}, ["rename", "invalidate"]),
+        ({"renameCollection": "shop.c", "to": "elsewhere.c", "$db": "admin"}, ["drop", "invalidate"]),
+        ({"dropDatabase": 1}, ["drop", "invalidate"]),
+    ],
+)
+def test_the_end_of_a_collection_ends_the_wait(server: SecantusDBServer, writer: Side, command: Document, kinds: list[str]) -> None:
     stream = Stream(server, writer)
     wait = stream.ask()
-    writer.run(message({"drop": "c"}))
+    assert writer.run(message(command))["ok"] == 1
     assert wait.wait() is None
     events = stream.side.run(stream.get_more())["cursor"]["nextBatch"]
-    assert [event["operationType"] for event in events] == ["drop", "invalidate"]
+    assert [event["operationType"] for event in events] == kinds
+
+
+def test_commands_on_other_collections_do_not_end_the_wait(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    for command in (
+        {"create": "new"},
+        {"createIndexes": "other", "indexes": [{"key": {"a": 1}, "name": "a"}]},
+        {"renameCollection": "shop.new", "to": "shop.newer", "$db": "admin"},
+        {"drop": "other"},
+    ):
+        assert writer.run(message(command))["ok"] == 1
+    cursor = server.services.cursors.peek(stream.id)
+    assert cursor is not None
+    assert cursor.watch is not None
+    assert not cursor.watch.stale
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    assert wait.wait() == b""
+    assert [event["documentKey"] for event in batch(stream.pushed[0])] == [{"_id": 1}]
 
 
 def test_another_command_cannot_use_the_cursor_meanwhile(server: SecantusDBServer, writer: Side) -> None:
@@ -302,14 +331,14 @@ def test_an_interrupted_writer_leaves_no_client_waiting(server: SecantusDBServer
 def test_a_writer_that_does_not_read_delays_no_event(server: SecantusDBServer, writer: Side) -> None:
     class Full(DirectTransport):
         def send(self, data: bytes) -> None:
-            sent.append((data, wait.wait()))
+            waits.append(wait.wait())
 
-    sent: list[tuple[bytes, bytes]] = []
+    waits: list[bytes | None] = []
     stream = Stream(server, writer)
     wait = stream.ask()
     connection = Connection(Full(), writer.client, writer.services)
-    assert connection.answer_express(message({"insert": "c", "documents": [{"_id": 1}]}), lambda data: len(data) - 3)
-    assert [(len(rest), event) for rest, event in sent] == [(3, b"")]
+    assert connection.answer_express(message({"insert": "c", "documents": [{"_id": 1}]}), len)
+    assert waits == [b""]
 
 
 def test_a_client_of_a_socket_gets_each_event_once(server: SecantusDBServer) -> None:

@@ -1,0 +1,131 @@
+# cython: language_level=3
+"""The commits of writes with their oplog entries. Compiled because every write passes through here."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+from secantus_server.oplog._entries cimport append, append_transaction, transaction_entries
+from secantus_server.oplog._newest cimport NewestTimes
+from secantus_server.oplog._rows cimport Chain, append_changes
+from secantus_server.oplog._write_signal cimport Claims, WriteSignal
+from secantus_server.storage._unit cimport RecoveryUnit
+
+from secantus_server.storage.errors import WriteConflict
+from secantus_server.system._threads import Lock
+
+cdef enum:
+    # The maximum size of the operations in one `applyOps` entry.
+    MAX_OPERATIONS_BYTES = 16711680
+
+
+cdef class Commits(NewestTimes):
+    """The writing half of an oplog; see `oplog.Oplog`.
+
+    Arguments:
+        clock: the server's clock.
+        signal: is notified of each commit.
+        enabled: False for a server without an oplog.
+    """
+
+    def __init__(self, clock, WriteSignal signal not None, bint enabled):
+        self.signal = signal
+        self._lock = Lock()
+        self._clock = clock
+        self._enabled = enabled
+
+    def commit(self, RecoveryUnit unit not None, list entries not None, writes, Chain chain=None, *, written=(), ended=(), Claims claims=None):
+        """Write oplog entries and commit the transaction of a recovery unit.
+
+        Arguments:
+            entries: changes of collections (see `oplog.Entry`); they precede the changes of documents.
+            writes: the changes of documents, by collection (see `oplog.Writes`).
+            chain: the additional fields of a retryable write's entries, or None for any other write.
+            written: the lifetimes of the collections whose documents the transaction has changed.
+            ended: the lifetimes of the collections that the transaction drops.
+            claims: collects the waiting readers that the caller answers; only for a commit of one change.
+
+        Returns:
+            the timestamp of the last entry.
+
+        Raises:
+            WriteConflict: another transaction wrote the same key, or dropped a collection; nothing was written.
+        """
+        return self.commit_all(unit, entries, writes, chain, written, ended, claims)
+
+    cdef object commit_all(self, RecoveryUnit unit, list entries, writes, Chain chain, written, ended, Claims claims):
+        cdef Py_ssize_t count = len(entries)
+        for _, changes in writes:
+            count += len(changes)
+        with self._lock:
+            # The lock also guards the lifetimes, see `storage.lifetime`.
+            for lifetime in written:
+                if lifetime.is_over:
+                    raise WriteConflict()
+            if self._enabled and count:
+                self.commit_logged(unit, entries, writes, chain, count, claims)
+            else:
+                unit.commit()
+                self.signal.publish(entries, writes)
+            for lifetime in ended:
+                lifetime.is_over = True
+            return self.newest
+
+    cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count, Claims claims) except -1:
+        """Write oplog entries and commit. The caller must hold the lock.
+
+        Arguments:
+            count: the number of entries.
+        """
+        cdef int64_t now_ms = self._clock.now_ms()
+        cdef tuple time = self.next_time(self._clock.system_ms())
+        cdef uint64_t first = <uint64_t>time[0] << 32 | <uint64_t>time[1]
+        cdef uint64_t stamp = first
+        cdef Py_ssize_t written = 0
+        if entries:
+            append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
+            stamp += len(entries)
+        for identity, changes in writes:
+            if changes:
+                written += append_changes(unit, identity, changes, stamp, now_ms, chain)
+                stamp += len(changes)
+        unit.commit()
+        if len(self.signal.armed) > 0:
+            if claims is not None:
+                identity, changes = writes[0]
+                claims.change = first, now_ms, identity, changes[0]
+            self.signal.publish(entries, writes, claims)
+        self._untrimmed_bytes += written
+        self.publish(time[0], time[1] + count - 1)
+        return 0
+
+    cpdef commit_transaction(self, RecoveryUnit unit, list entries, list writes, bytes lsid, number):
+        """Write a multi-document transaction as `applyOps` entries and commit it.
+
+        If one entry would exceed the size limit of a document, write several entries, which are chained by `prevOpTime`.
+
+        Arguments:
+            entries: changes of collections; they precede the changes of documents.
+            writes: the changes of documents, in the order of the statements.
+            lsid: the session's id, a BSON document of `id` and `uid`.
+            number: the transaction's number.
+
+        Raises:
+            WriteConflict: another transaction wrote the same key; nothing was written.
+        """
+        cdef list encoded = []
+        cdef tuple time
+        cdef int64_t now_ms
+        cdef Py_ssize_t written
+        if self._enabled:
+            # Encode before the lock, since a transaction may be large.
+            encoded = transaction_entries([(one.op, *one[:4]) for one in entries], writes, lsid, number, MAX_OPERATIONS_BYTES)
+        if not encoded:
+            unit.commit()
+            return
+        with self._lock:
+            now_ms = self._clock.now_ms()
+            time = self.next_time(self._clock.system_ms())
+            written = append_transaction(unit, encoded, <uint64_t>time[0] << 32 | <uint64_t>time[1], now_ms)
+            unit.commit()
+            self.signal.publish(entries, writes)
+            self._untrimmed_bytes += written
+            self.publish(time[0], time[1] + len(encoded) - 1)

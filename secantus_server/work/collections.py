@@ -14,6 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.timeseries import bucket_options, default_index, view_options
+from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.names import check_new_collection_name
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
@@ -57,8 +58,8 @@ def create_collection(
                     raise CommandError(48, f"Collection {existing.namespace} already exists.")
                 _check_same(existing, options)
             return existing
-        # Another thread may have created the other database since the first check, which also covers existing collections.
-        check_database_case(services.catalog, db)
+        # Since the first check, which also covers existing collections, the other database may have been created.
+        check_database_case(transaction.catalog if transaction.in_session else services.catalog, db)
         # In a session's transaction, `recall` has not been called.
         recreated = _recreate(services, transaction, db, name) if if_missing else None
         return recreated or _save_new(services, transaction, new_collection(services, db, name, options, uuid))
@@ -241,15 +242,20 @@ def id_index_spec(options: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "collation": options["collation"]} if "collation" in options else spec
 
 
-def check_database_case(catalog: Catalog, db: str) -> None:
-    """Raise if a database name differs from an existing name only in case.
+def check_database_case(catalog: Catalog | CatalogView, db: str) -> None:
+    """Raise if a database name differs from a name in the catalog only in case.
 
     Raises:
         CommandError: 13297 DatabaseDifferCase.
     """
-    names = catalog.databases()
-    if db not in names and (other := next((name for name in names if name.lower() == db.lower()), None)) is not None:
+    if (other := database_of_other_case(catalog, db)) is not None:
         raise CommandError(13297, f"db already exists with different case already have: [{other}] trying to create [{db}]")
+
+
+def database_of_other_case(catalog: Catalog | CatalogView, db: str) -> str | None:
+    """Return the name in the catalog from which the name of a new database differs only in case, or None."""
+    names = catalog.databases()
+    return None if db in names else next((name for name in names if name.lower() == db.lower()), None)
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:

@@ -43,24 +43,32 @@ def replace_collection(
 
     def body(transaction: CatalogTransaction) -> None:
         existing = transaction.catalog.find(db, name)
+        # Another thread may have created the other database since the first check.
+        check_database_case(services.catalog, db)
         if timeseries is not None or (existing is not None and existing.is_timeseries):
             _replace_measurements(request, transaction, existing or _new_timeseries(services, db, name, timeseries), documents)
             return
         check_not_view(existing)
-        if existing is None:
-            fresh = new_collection(services, db, name, {})
-        else:
-            fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
-            transaction.changes.remove(existing)
-            transaction.changes.removed.clear()
-        transaction.changes.save(fresh)
-        log_creation(transaction, fresh, replaced=None if existing is None else existing.uuid)
+        fresh = _save_empty(services, transaction, existing, db, name)
         writer = open_writer(services, transaction, fresh, bypass_validation=bypass_validation)
         for document in documents:
             check()
             writer.insert(document)
 
     request.work.change_catalog(body, check)
+
+
+def _save_empty(services: Services, transaction: CatalogTransaction, existing: Collection | None, db: str, name: str) -> Collection:
+    """Stage an empty collection in place of the existing one, and return it."""
+    if existing is None:
+        fresh = new_collection(services, db, name, {})
+    else:
+        fresh = empty_collection(services, db, name, existing.options, [index.spec for index in existing.indexes])
+        transaction.changes.remove(existing)
+        transaction.changes.removed.clear()
+    transaction.changes.save(fresh)
+    log_creation(transaction, fresh, replaced=None if existing is None else existing.uuid)
+    return fresh
 
 
 def _new_timeseries(services: Services, db: str, name: str, timeseries: dict[str, Any] | None) -> Collection:

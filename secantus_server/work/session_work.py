@@ -26,7 +26,7 @@ from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
-from secantus_server.work.collections import create_collection
+from secantus_server.work.collections import create_collection, database_of_other_case
 from secantus_server.work.past_changes import changes_since, check_snapshot_time
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_catalog import SessionCatalog
@@ -285,6 +285,7 @@ class SessionWork:
             else:
                 self._engine.acquire_lock(self._services.catalog.change_lock)
                 try:
+                    self._check_databases(self._changes)
                     self._services.catalog.commit(self._changes, lambda: self._commit(retried))
                 finally:
                     self._services.catalog.change_lock.release()
@@ -296,6 +297,17 @@ class SessionWork:
             writer.after_commit()
         if retried is not None:
             note_retried(self._services, retried)
+
+    def _check_databases(self, changes: CatalogChanges) -> None:
+        """Raise if another command has created a database whose name differs only in case from that of a created collection's database.
+
+        The caller must hold the catalog's change lock.
+
+        Raises:
+            WriteConflict: see above. The repeated transaction gets the error of its statement, 13297 DatabaseDifferCase.
+        """
+        if any(database_of_other_case(self._services.catalog, one.db) is not None for one in changes.put):
+            raise WriteConflict()
 
     def _retried(self) -> Retried | None:
         """Return the record of the transaction for the log of retryable writes, or None if the transaction wrote nothing."""

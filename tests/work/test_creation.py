@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
@@ -26,11 +28,15 @@ class CreateBefore:
 
     def __init__(self, services: Services, db: str) -> None:
         self._services = services
+        self._work = services.work
         self._db = db
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
     def change_catalog(self, body: Callable[[CatalogTransaction], T], check: Callable[[], None], **options: Any) -> T:
-        create_collection(self._services, self._db, "other", {})
-        return self._services.work.change_catalog(body, check, **options)
+        create_collection(self._services, self._db, "other", {}, work=self._work)
+        return self._work.change_catalog(body, check, **options)
 
 
 @pytest.fixture
@@ -102,3 +108,39 @@ def test_threads_create_no_databases_that_differ_only_in_case(server: SecantusDB
     found = server.services.catalog.databases()
     assert "SHOP" in found
     assert "shop" not in found
+
+
+def test_out_creates_no_database_that_differs_only_in_case(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = server.services
+    with MongoClient[dict[str, Any]](server.uri) as client:
+        client.other.source.insert_one({"_id": 1})
+        monkeypatch.setattr(services, "work", CreateBefore(services, "SHOP"))
+        with pytest.raises(OperationFailure, match="different case") as raised:
+            client.other.source.aggregate([{"$out": {"db": "shop", "coll": "c"}}])
+    assert raised.value.code == 13297
+    assert "shop" not in services.catalog.databases()
+
+
+def test_a_transaction_creates_no_databases_that_differ_only_in_case(server: SecantusDBServer) -> None:
+    with MongoClient[dict[str, Any]](server.uri) as client, client.start_session() as session:
+        with pytest.raises(OperationFailure, match="different case") as raised, session.start_transaction():
+            client.shop.c.insert_one({}, session=session)
+            client.SHOP.c.insert_one({}, session=session)
+        assert raised.value.code == 13297
+        assert client.list_database_names() == ["admin", "config", "local"]
+
+
+def test_a_transaction_conflicts_with_a_database_that_differs_only_in_case(server: SecantusDBServer) -> None:
+    with MongoClient[dict[str, Any]](server.uri) as client, client.start_session() as session:
+        session.start_transaction()
+        client.shop.c.insert_one({"_id": 1}, session=session)
+        client.SHOP.c.insert_one({"_id": 2})
+        with pytest.raises(OperationFailure) as raised:
+            session.commit_transaction()
+        assert raised.value.code == 112
+        assert raised.value.has_error_label("TransientTransactionError")
+        with pytest.raises(OperationFailure) as raised, session.start_transaction():
+            client.shop.c.insert_one({"_id": 1}, session=session)
+        assert raised.value.code == 13297
+        assert "shop" not in client.list_database_names()
+        client.SHOP.c.insert_one({"_id": 3})

@@ -67,7 +67,7 @@ class ExpressLane(Protocol):
         """Return the claims of the last command's commit."""
 
     def send_event(self) -> None:
-        """Answer the waiting readers in `claims`. The caller of `answer` must call this method."""
+        """Answer the waiting readers that remain in `claims` after an error. The caller of `answer` must call this method."""
 
     def answer(self, raw: bytes, request_ids: Iterator[int], push: Callable[[bytes], int] | None = None) -> bytes | LaneWait | None:
         """Run the command of a message and return the reply. Return None if the general path must run the command.

@@ -18,7 +18,7 @@ within the patience, the turn is idle; the waiting threads check that themselves
 import os
 from collections import deque
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.pythread cimport PyThread_type_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock
@@ -29,6 +29,7 @@ from secantus_server.system._clock cimport monotonic_ns
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t recv(int fd, void* buffer, size_t size, int flags)
+    ssize_t send(int fd, const void* buffer, size_t size, int flags)
     enum:
         MSG_DONTWAIT
 
@@ -328,6 +329,18 @@ cdef class Receiver(Caller):
         else:
             self.eager = undisturbed and now - began < turn.patience_ns
         return PyBytes_FromStringAndSize(self._buffer, got)
+
+    def push(self, bytes data not None):
+        """Send as many bytes as possible without waiting, as `net.transport.Transport.push` does."""
+        cdef int fd = self._sock.fileno()
+        cdef const char* start = PyBytes_AS_STRING(data)
+        cdef size_t size = PyBytes_GET_SIZE(data)
+        cdef ssize_t sent
+        with nogil:
+            sent = send(fd, start, size, MSG_DONTWAIT)
+            # The receiver may have been woken on this core, and would wait until the sender's own command has ended.
+            sched_yield()
+        return max(sent, 0)
 
     cdef ssize_t _spin(self, int fd, int64_t began) noexcept nogil:
         """Spin within the patience while this receiver has the turn; return the number of bytes received, or less than 0."""

@@ -171,13 +171,10 @@ class Connection:
             client = self.client
             client.bytes_in += len(raw)
             client.requests += 1
-            if express.claims.waiters:
-                # Before the reply, so that these clients do not wait while this client does not read.
-                express.send_event()
             self._transport.send(data)
             client.bytes_out += len(data)
         finally:
-            # Even if a signal handler has raised an error after the commit: nothing else would wake these clients' commands.
+            # A signal handler has raised an error after the commit. Nothing else would wake these clients' commands.
             if express.claims.waiters:
                 express.send_event()
         return True

@@ -44,16 +44,10 @@ class PlainTransport:
     def __init__(self, sock: Socket, turn: Turn) -> None:
         self._sock = sock
         # The client's end of a Unix domain socket has no address by which it could be found in this process.
-        self.receive = Receiver(sock, turn, not sock.is_unix and is_own_process(sock.fileno())).receive
+        receiver = Receiver(sock, turn, not sock.is_unix and is_own_process(sock.fileno()))
+        self.receive = receiver.receive
         self.send = sock.sendall
-        self.push: Callable[[bytes], int] | None = self._push
-
-    def _push(self, data: bytes) -> int:
-        """Send as many bytes as possible without waiting, as `Transport.push` does."""
-        try:
-            return self._sock.send(data, _socket.MSG_DONTWAIT)
-        except OSError:
-            return 0
+        self.push: Callable[[bytes], int] | None = receiver.push
 
     def receive_exactly(self, size: int, start: bytes = b"", timeout_s: float | None = None) -> bytes:
         """Wait for `size` bytes and return them, as `Transport.receive_exactly` does."""

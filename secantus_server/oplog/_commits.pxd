@@ -1,5 +1,7 @@
 # The commits of the oplog, for other compiled modules: see _commits.pyx.
 
+from libc.stdint cimport uint64_t
+
 from secantus_server.oplog._newest cimport NewestTimes
 from secantus_server.oplog._rows cimport Chain
 from secantus_server.oplog._write_signal cimport Claims, WriteSignal
@@ -10,10 +12,10 @@ cdef class Commits(NewestTimes):
     cdef readonly object _lock
     cdef readonly object _clock
     cdef readonly bint _enabled
+    # The end of the newest interval of times whose writes a restore has undone, as a 64-bit number.
+    cdef public uint64_t undone_to
     # The number of bytes written since the last trim.
     cdef public Py_ssize_t _untrimmed_bytes
 
-    # Like `commit`, without keywords.
-    cdef object commit_all(self, RecoveryUnit unit, list entries, writes, Chain chain, written, ended, Claims claims)
     cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count, Claims claims) except -1
     cpdef commit_transaction(self, RecoveryUnit unit, list entries, list writes, bytes lsid, number)

@@ -49,9 +49,6 @@ cdef class Commits(NewestTimes):
         Raises:
             WriteConflict: another transaction wrote the same key, or dropped a collection; nothing was written.
         """
-        return self.commit_all(unit, entries, writes, chain, written, ended, claims)
-
-    cdef object commit_all(self, RecoveryUnit unit, list entries, writes, Chain chain, written, ended, Claims claims):
         cdef Py_ssize_t count = len(entries)
         for _, changes in writes:
             count += len(changes)

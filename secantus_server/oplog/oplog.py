@@ -86,6 +86,7 @@ class Oplog(Commits):
         with engine.transaction() as unit:
             saved = saved_retention(unit)
             self._undone = undone.load(unit)
+            self.undone_to = self._undone.newest
             complete_since = unit.get(META, COMPLETE_SINCE)
         #: The limits of the oplog. The tuple is always replaced as a whole.
         self.retention = saved or retention or retention_of(0, 0, in_memory=engine.in_memory)
@@ -95,8 +96,10 @@ class Oplog(Commits):
         self.trimmed_to = 0
         #: The time, as a 64-bit number, since which every change of a document has an entry.
         self.complete_since = 0 if complete_since is None else int.from_bytes(complete_since, "big")
-        #: The number of restored snapshots.
+        #: The number of restores that have undone writes.
         self.restores = 0
+        # The time of the latest of these restores, and the time of the newest write that remained.
+        self._restored = (0, 0)
 
     def _newest(self) -> tuple[int, int]:
         with self._engine.transaction() as unit:
@@ -126,17 +129,26 @@ class Oplog(Commits):
             kept: the timestamp of the newest write that remains, as a 64-bit number.
         """
         with self._lock:
-            if self.newest_stamp == kept:
+            state = self._state_at(kept)
+            if self._state_at(self.newest_stamp) == state:
+                # Nothing was written, or everything was undone by an earlier restore of the same state.
                 return
-            self._undone.add(kept, undone_to := self.newest_stamp)
+            self.undone_to = undone_to = self.newest_stamp
+            self._undone.add(kept, undone_to)
             # Advance by one, so that new resume tokens differ from those that were returned before the restore.
             self.publish(self.seconds, self.increment + 1)
             self.restores += 1
+            self._restored = self.newest_stamp, state
             if not self._engine.in_memory:
                 with self._engine.transaction() as unit:
                     # Store the newest timestamp, because the newest entry in the directory is now older.
                     unit.put(META, NEWEST, self.newest_stamp.to_bytes(8, "big"))
                     undone.save(unit, kept, undone_to)
+
+    def _state_at(self, stamp: int) -> int:
+        """Return the time of the write that produced the state at a time. Only the latest restored state is known by two times."""
+        restored_at, state = self._restored
+        return state if stamp == restored_at else stamp
 
     def note_unlogged_writes(self) -> None:
         """Record that documents were changed without oplog entries."""

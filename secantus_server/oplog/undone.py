@@ -41,6 +41,11 @@ class UndoneTimes:
         else:
             self._intervals = ([*begins[:kept], begin], [*ends[:kept], end])
 
+    @property
+    def newest(self) -> int:
+        """The end of the newest interval, or 0."""
+        return next(reversed(self._intervals[1]), 0)
+
     def __contains__(self, stamp: int) -> bool:
         begins, ends = self._intervals
         place = bisect_left(ends, stamp)

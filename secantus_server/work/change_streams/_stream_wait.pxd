@@ -19,6 +19,8 @@ cdef class StreamWait:
     cdef object cursor
     cdef Watch watch
     cdef Operation operation
+    # The key of the command's row in the connection's usage.
+    cdef tuple counted
     cdef double began
     cdef double deadline
     cdef double seconds
@@ -32,7 +34,7 @@ cdef class StreamWait:
     cdef bint end(self) except -1
     cdef object pass_on(self)
     cdef bytes empty_reply(self, object newest)
-    cdef bytes reply_with(self, list events)
+    cdef bytes reply_with(self, list events, str token)
     cdef int unregister(self, bint done) except -1
     cdef int finish(self) except -1
     cdef int answer(self, list kept) except -1

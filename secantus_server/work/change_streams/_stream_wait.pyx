@@ -82,12 +82,13 @@ cdef class StreamWait:
         if self.watch.stale or self.operation.killed is not None or self.cursor.killed is not None:
             return self.pass_on()
         self.cursor.pass_over(newest)
-        data = self.reply_with([])
+        data = self.reply_with([], self.cursor.resume_text)
+        self.unregister(False)
         self.finish()
         return data
 
-    cdef bytes reply_with(self, list events):
-        """Return the reply with some events, fewer than 100."""
+    cdef bytes reply_with(self, list events, str token):
+        """Return the reply with some events, fewer than 100, and the resume token after them."""
         cdef ReplyWriter reply = self.reply
         cdef Writer out = reply.out
         cdef size_t cursor, inner
@@ -107,7 +108,7 @@ cdef class StreamWait:
         put_text(out, b"ns", 2, self.cursor.namespace)
         out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
         inner = out.open()
-        put_text(out, b"_data", 5, self.cursor.resume_text)
+        put_text(out, b"_data", 5, token)
         out.close(inner)
         out.close(cursor)
         reply.end()
@@ -121,10 +122,8 @@ cdef class StreamWait:
         return 0
 
     cdef int finish(self) except -1:
-        """End and count the command."""
-        self.unregister(False)
-        db, _, name = self.cursor.namespace.partition(".")
-        self.client.usage.record((db, name, "getMore"), "getmore", self.seconds)
+        """Count the command."""
+        self.client.usage.record(self.counted, "getmore", self.seconds)
         return 0
 
     cdef int answer(self, list kept) except -1:
@@ -144,34 +143,44 @@ cdef class StreamWait:
         if room < 0:
             return 0
         self.cursor.note_events(len(events), change[0], made[1], made[2])
-        self.rest = self.reply_with(events)
+        self.rest = self.reply_with(events, made[1])
         self.client.usage.returned += len(events)
-        self.finish()
+        self.unregister(False)
         self.is_answered = True
         return 1
 
     cdef tuple event_of(self, tuple kept):
         """Return the result of `simple_event` for a kept change; None if the event is not to be returned, or if the cursor was killed."""
         cdef uint64_t stamp = kept[0]
-        if self.cursor.killed is not None or not self.cursor.expects(stamp):
+        if self.cursor.killed is not None or stamp <= <uint64_t>self.cursor.reader.rows.position:
+            return None
+        if stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp):
             return None
         return change_event(kept[2], kept[3], stamp, kept[1])
+
+
+cdef Operation new_operation(services, client, str db, Parts* parts, bytes raw):
+    """Return the operation of a getMore, which is not yet registered."""
+    cdef Operation operation
+    operation = Operation(services.clock, services.operations.new_id(), client.connection_id, db, None, (), services.operations.new_notes, raw)
+    if parts.lsid.start != NULL:
+        operation.session = PyBytes_FromStringAndSize(<const char*>parts.lsid.value + 13, 16)
+        services.sessions.use(operation.session)
+    return operation
 
 
 cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
     cdef StreamWait one
     cdef Operation operation
     cdef str db = text_of(&parts.db)
+    cdef str name = text_of(&parts.query)
     interceptors = services.interceptors.lane
     cursor = services.cursors.peek(read_int64(parts.name.value))
     if cursor is None or not cursor.is_plain or interceptors.logs or interceptors.threshold_s <= 0:
         return None
-    if services.release.has(CHANGE_STREAM_ROLE) or cursor.namespace != f"{db}.{text_of(&parts.query)}":
+    if services.release.has(CHANGE_STREAM_ROLE) or cursor.namespace != f"{db}.{name}":
         return None
-    operation = Operation(services.clock, services.operations.new_id(), client.connection_id, db, None, (), services.operations.new_notes, raw)
-    if parts.lsid.start != NULL:
-        operation.session = PyBytes_FromStringAndSize(<const char*>parts.lsid.value + 13, 16)
-        services.sessions.use(operation.session)
+    operation = new_operation(services, client, db, parts, raw)
     if cursor.session != operation.session:
         return None
     try:
@@ -181,6 +190,7 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     one = StreamWait.__new__(StreamWait)
     one.services, one.oplog, one.client, one.lane, one.reply, one.raw = services, services.oplog, client, lane, reply, raw
     one.request_ids, one.push, one.cursor, one.watch, one.operation = request_ids, push, cursor, cursor.watch, operation
+    one.counted = (db, name, "getMore")
     one.woken = Lock()
     one.woken.acquire()
     one.began = operation.started
@@ -195,6 +205,8 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
         # The general path reads the events, or fails if the command has been killed in between.
         one.watch.wake()
         return one.pass_on()
+    if kept:
+        one.finish()
     return one
 
 
@@ -209,6 +221,7 @@ cdef int send_event(Claims claims) except -1:
             sent = one.push(one.rest)
             one.client.bytes_out += sent
             one.rest = one.rest[sent:]
+            one.finish()
     finally:
         if not one.is_answered:
             # The general path reads the event.

@@ -41,7 +41,7 @@ class ChangeStreamCursor(Cursor):
         comment: Any,
     ) -> None:
         super().__init__(namespace, iter(()), scope, session=session, tailable=True, await_data=True, watch=watch, comment=comment)
-        self._reader = reader
+        self.reader = reader
         self._pipeline = pipeline
         self._left_over: tuple[bytes, Token, str] | None = None
         # The remaining fragments of a large event.
@@ -57,7 +57,7 @@ class ChangeStreamCursor(Cursor):
     def resume_text(self) -> str:
         """The digits of `postBatchResumeToken`."""
         if self._resume_token is None:
-            self._resume_token = self._reader.high_water_mark
+            self._resume_token = self.reader.high_water_mark
         return self._resume_token
 
     @property
@@ -71,15 +71,11 @@ class ChangeStreamCursor(Cursor):
             and not self._pipeline.stages
             and self._left_over is None
             and not self._split
-            and self._reader.is_plain
+            and self.reader.is_plain
             and self.comment is None
             and self.transaction is None
             and self.snapshot is None
         )
-
-    def expects(self, stamp: int) -> bool:
-        """Return whether the event of the change with this time is still to be returned."""
-        return self._reader.expects(stamp)
 
     def note_events(self, count: int, stamp: int, text: str, identity: bytes) -> None:
         """Record that events of a plain stream are sent without being read from the oplog; see `is_plain`.
@@ -90,14 +86,16 @@ class ChangeStreamCursor(Cursor):
             text: the last event's token as hexadecimal digits.
             identity: the identity in the token.
         """
-        self._reader.note_event(Token(stamp, True, 0, False, identity), text)
-        self._resume_token = text
+        reader = self.reader
+        reader.rows.position = stamp
+        reader.token = Token(stamp, True, 0, False, identity)
+        reader.token_text = self._resume_token = text
         self.given += count
         self.batches += 1
 
     def pass_over(self, newest: int) -> None:
         """Advance the resume token to the cluster time `newest`. The oplog must contain no events for the stream up to that time."""
-        self._reader.pass_over(newest)
+        self.reader.pass_over(newest)
         self._advance_token()
 
     def _fill(self, size: int) -> list[bytes]:
@@ -113,7 +111,7 @@ class ChangeStreamCursor(Cursor):
             self._resume_token = text
             if len(batch) == size:
                 break
-        reader = self._reader
+        reader = self.reader
         kept = self._left_over is not None or bool(self._split)
         self.exhausted = reader.ended and not kept
         self.at_end = reader.at_end and not kept
@@ -128,7 +126,7 @@ class ChangeStreamCursor(Cursor):
 
         If no entry was read after the last event, retain the event's token. Otherwise use the reader's high-water mark.
         """
-        if not self._reader.stands_at(self._resume_token):
+        if not self.reader.stands_at(self._resume_token):
             self._resume_token = None
 
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
@@ -141,22 +139,22 @@ class ChangeStreamCursor(Cursor):
         """
         if self._left_over is not None:
             left, self._left_over = self._left_over, None
-            if not self._reader.is_undone(left[1]):
+            if not self.reader.is_undone(left[1]):
                 yield left
-        if self._split and self._reader.is_undone(self._split[0][1]):
+        if self._split and self.reader.is_undone(self._split[0][1]):
             self._split.clear()
         yield from self._rest_of_split()
-        for event in self._pipeline.run(self._reader.events()):
-            token = self._reader.token
+        for event in self._pipeline.run(self.reader.events()):
+            token = self.reader.token
             assert token is not None, "an event has a token"
-            text = self._reader.token_text
+            text = self.reader.token_text
             if self._pipeline.stages and value_of(event, b"_id") != {"_data": text}:
                 raise fatal(
                     "Encountered an event whose _id field, which contains the resume token, was modified by the pipeline. Modifying the "
                     "_id field of an event makes it impossible to resume the stream from that point. Only transformations that retain the "
                     f'unmodified _id field are allowed. Expected: {{ _data: "{text}" }}'
                 )
-            skipped = self._reader.take_skipped_fragments()
+            skipped = self.reader.take_skipped_fragments()
             if len(event) <= MAX_RESULT_BYTES and not skipped:
                 yield event, token, text
             elif self._splits:

@@ -28,6 +28,7 @@ class ChangeStreamReader:
     """A reader of a change stream's events, which reads in a sequence of transactions.
 
     Attributes:
+        rows: the oplog's rows. Their position advances past events that are sent without being read.
         token: the token of the last event, or None before the first event.
         ended: whether the last event invalidated the stream.
         at_end: whether the last transaction has read up to the end of the oplog.
@@ -44,7 +45,7 @@ class ChangeStreamReader:
         self._services = services
         self._reading = reading
         self._selection = scope.selection
-        self._rows = Rows(start.position, self._selection)
+        self.rows = Rows(start.position, self._selection)
         self._maker = EventMaker(scope, options, self._lookup, self._pre_image)
         self._resume = start.token
         self._skipped_fragments = 0
@@ -64,29 +65,20 @@ class ChangeStreamReader:
     @property
     def high_water_mark(self) -> str:
         """The resume token for the current position, from which a client can resume without missing events."""
-        return high_water_mark(self._rows.position + 1)
+        return high_water_mark(self.rows.position + 1)
 
     def stands_at(self, text: str | None) -> bool:
         """Return whether `text` is the token of the last event and no later oplog entry has been read."""
-        return self.token is not None and text == self.token_text and self._rows.position <= self.token.stamp
+        return self.token is not None and text == self.token_text and self.rows.position <= self.token.stamp
 
     def pass_over(self, newest: int) -> None:
         """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
-        self._rows.position = max(self._rows.position, newest)
+        self.rows.position = max(self.rows.position, newest)
 
     @property
     def is_plain(self) -> bool:
         """Return whether no read operation is left, and `simple_event` may convert the next entry."""
         return self._is_simple and self._resume is None and not (self._pending or self._events or self.ended)
-
-    def expects(self, stamp: int) -> bool:
-        """Return whether the change with this time is after the position, and was not undone."""
-        return self._rows.position < stamp and not self._services.oplog.is_undone(stamp)
-
-    def note_event(self, token: Token, text: str) -> None:
-        """Advance the position to an event that is the only one of its oplog row, and that was not read; see `is_plain`."""
-        self._rows.position = token.stamp
-        self.token, self.token_text = token, text
 
     def is_undone(self, token: Token) -> bool:
         """Return whether a restore of a snapshot has undone the change of the event with this token."""
@@ -100,10 +92,10 @@ class ChangeStreamReader:
                 required document image is missing, and the interruption's error if the operation is interrupted.
         """
         self.at_end = False
-        if self._rows.position < self._services.oplog.trimmed_to:
+        if self.rows.position < self._services.oplog.trimmed_to:
             raise history_lost()
         self._drop_undone()
-        rows = self._rows.read(self._reading.unit, self._reading.check)
+        rows = self.rows.read(self._reading.unit, self._reading.check)
         while not self.ended:
             while self._events:
                 event = self._events.popleft()

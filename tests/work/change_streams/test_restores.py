@@ -146,6 +146,29 @@ def test_nested_snapshots(running: SecantusDBServer, of: MongoClient[dict[str, A
         assert ids(taken(stream)) == ["after"]
 
 
+def test_an_outer_restore_of_the_same_state_undoes_nothing_more(running: SecantusDBServer, of: MongoClient[dict[str, Any]]) -> None:
+    db = of.db
+    db.create_collection("c")
+    outer, inner = running.snapshot(), running.snapshot()
+    tokens = []
+    for number in range(2):
+        db.c.insert_one({"_id": number})
+        running.restore(inner)
+        with db.c.watch(max_await_time_ms=1) as stream:
+            assert taken(stream) == []
+            tokens.append(stream.resume_token)
+    running.restore(outer)
+    db.c.insert_one({"_id": "after"})
+    for token in tokens:
+        with db.c.watch(max_await_time_ms=1, resume_after=token) as resumed:
+            assert ids(taken(resumed)) == ["after"]
+    running.restore(outer)
+    # A write has followed these tokens, and was undone.
+    db.c.insert_one({"_id": "later"})
+    with db.c.watch(max_await_time_ms=1, resume_after=tokens[-1]) as resumed:
+        assert ids(taken(resumed)) == ["later"]
+
+
 def test_writes_set_aside_and_put_back_are_not_reported_twice(running: SecantusDBServer, of: MongoClient[dict[str, Any]]) -> None:
     db = of.db
     with db.watch(max_await_time_ms=1) as stream:

@@ -62,10 +62,7 @@ def writer(server: SecantusDBServer) -> Side:
 
 
 def write(writer: Side, body: Document, **sequences: list[Document]) -> None:
-    """Run a write, and then send its event, as a connection does."""
     assert writer.run(message(body, sequences))["ok"] == 1
-    assert writer.lane is not None
-    writer.lane.send_event()
 
 
 def document(data: bytes) -> Document:
@@ -203,14 +200,22 @@ def test_a_killed_operation_ends_the_wait(server: SecantusDBServer, writer: Side
 
 
 def test_a_killed_operation_gets_no_event(server: SecantusDBServer, writer: Side) -> None:
-    stream = Stream(server, writer)
-    wait = stream.ask()
+    operations = server.services.operations
+
+    class Killing(Stream):
+        def push(self, data: bytes) -> int:
+            for operation in operations.all():
+                if "getMore" in operation.body:
+                    operations.kill(operation.opid)
+            return super().push(data)
+
+    streams = Killing(server, writer), Killing(server, writer)
+    streams[0].side.run(streams[0].get_more())
+    waits = [stream.ask() for stream in streams]
     writer.run(message({"insert": "c", "documents": [{"_id": 1}]}))
-    server.services.operations.kill(server.services.operations.all()[0].opid)
-    assert writer.lane is not None
-    writer.lane.send_event()
-    assert wait.wait() is None
-    assert stream.pushed == []
+    # The first event was sent before the operation of the other stream was killed.
+    assert sorted(wait.wait() is None for wait in waits) == [False, True]
+    assert sorted(len(stream.pushed) for stream in streams) == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+# The statements of the express lane, for other compiled modules: see _express_statements.pyx.
+
+from libc.stdint cimport int64_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.dispatch._operation cimport Operation
+from secantus_server.exec._write cimport CollectionWriter
+from secantus_server.index._index cimport Index
+from secantus_server.oplog._commits cimport Commits
+from secantus_server.oplog._write_signal cimport Claims
+from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport PlainMessage
+
+cdef class Statements:
+    cdef object services
+    cdef object client
+    cdef object usage
+    cdef object clock
+    cdef object engine
+    cdef object catalog
+    cdef Commits oplog
+    cdef object operations
+    cdef object sessions
+    cdef object retries
+    cdef object transactions
+    cdef object interceptors
+    cdef object make_id
+    # The settings at the last command, and whether the lane can run commands with them.
+    cdef object settings
+    cdef bint is_suited
+    cdef dict running
+    # The database and the collection of the last command that had both.
+    cdef str db
+    cdef str name
+    cdef ReplyWriter reply
+    cdef Writer key
+    cdef PlainMessage message
+    # What the general path needs to know about the last command, see `Unfinished`; None if it was answered or begins from the beginning.
+    cdef public object unfinished
+    # The index whose `uses` counter the running command has incremented.
+    cdef Index index
+    # The same index as the logs show it.
+    cdef Index shown
+    # Whether the running command has committed. If so, the general path must not run it again.
+    cdef bint committed
+    # The number of statements that the command adds to the counters.
+    cdef int statements
+    cdef Operation operation
+    # The commit time of the running command's retryable write.
+    cdef object own_time
+    # The session's transaction that the running command has begun.
+    cdef object begun
+    # The running statement of a session's transaction, and the transaction's unit of work.
+    cdef object statement
+    cdef object work
+    # The creation of the collection that the running insert needs, or None.
+    cdef object creation
+    # The waiting readers that the last command's commit has found; see `send_event`.
+    cdef readonly Claims claims
+    # The number of the last finds by a range, in succession, that were left to the general path.
+    cdef public int refused
+    # The error with which the running command has failed, so that the general path must not run it again.
+    cdef object failure
+
+    cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1
+    cdef int insert(self, RecoveryUnit unit, collection, write) except -1
+    cdef CollectionWriter writer_of(self, RecoveryUnit unit, collection)
+    cdef Index point_index(self, collection)
+    cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1
+    cdef int find(self, RecoveryUnit unit, collection) except -1
+    cdef int find_by_index(self, RecoveryUnit unit, collection) except -1
+    cdef int change(self, RecoveryUnit unit, collection, write) except -1
+    cdef int delete(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1
+    cdef int update(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, update, write) except -1
+    cdef tuple updated(self, bytes old, bytes new)
+    cdef object parsed_update(self)
+    cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1
+    cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1
+    cdef int write_reply(self, int matched, int modified) except -1

@@ -1,0 +1,288 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The statements of the express lane (see `_express`): finds, counts, inserts, updates and deletes in a transaction of the store."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdint cimport int64_t, uint8_t
+from libc.string cimport memchr
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._keystring cimport put_key
+from secantus_server.bson._raw cimport Element
+from secantus_server.exec._point cimport read_entry, read_record
+from secantus_server.exec._write cimport CollectionWriter
+from secantus_server.index._index cimport Index
+from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._brief_work cimport BriefWork
+from secantus_server.work._express_find cimport find_by_index, scan_collection
+from secantus_server.work._express_reply cimport ReplyWriter
+from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work.change_streams._stream_wait cimport send_event
+
+from secantus_server.bson import RawDocument
+from secantus_server.oplog._rows import Chain
+from secantus_server.oplog._write_signal import Claims
+from secantus_server.work._brief_work import is_plain
+from secantus_server.work._express_find import Unusual
+from secantus_server.work.express_update import parse_operators
+from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.writers.plain import PlainWriter
+
+cdef enum:
+    DOT = 46
+
+
+def _never():
+    """Raise Unusual. A stand-in for functions that only the general path may call: a new timestamp, the newest RecordId."""
+    raise Unusual()
+
+
+cdef inline str path_of(const Element* field):
+    return field.name[: field.name_len].decode("ascii")
+
+
+cdef class Statements:
+    """The state of the express lane and of its running command, and the statements.
+
+    Arguments:
+        services: the server.
+        client: the connection's state.
+    """
+
+    def __init__(self, services, client):
+        self.services = services
+        self.client = client
+        self.usage = client.usage
+        self.clock = services.clock
+        self.engine = services.engine
+        self.catalog = services.catalog
+        self.oplog = services.oplog
+        self.operations = services.operations
+        self.running = services.operations.running
+        self.sessions = services.sessions
+        self.retries = services.sessions.retries
+        self.transactions = services.sessions.transactions
+        self.interceptors = services.interceptors
+        self.make_id = services.clock.object_id
+        self.db = self.name = ""
+        self.message = PlainMessage.__new__(PlainMessage)
+        self.reply = ReplyWriter(services.oplog, services.topology)
+        self.key = Writer.__new__(Writer)
+        self.claims = Claims()
+
+    cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
+        """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
+        if collection is None or not is_plain(collection):
+            raise Unusual()
+        if self.message.parts.kind == INSERT:
+            return self.insert(unit, collection, write)
+        if self.message.parts.kind in (FIND, COUNT):
+            return self.read(unit, collection, db, name)
+        return self.change(unit, collection, write)
+
+    cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
+        cdef list documents = self.message.documents()
+        cdef list changes = []
+        cdef int count = <int>len(documents)
+        self.statements = count
+        writer = self.writer_of(unit, collection)
+        writer.insert_run(documents, 0, count, collection.record_ids.numbers(_never), self.make_id, _never, changes)
+        self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
+        self.usage.inserted += count
+        self.reply.begin()
+        self.reply.put_int32(b"n", 1, count)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()
+
+    cdef CollectionWriter writer_of(self, RecoveryUnit unit, collection):
+        """Return a writer for the collection. All statements in a transaction's small unit of work share one."""
+        cdef BriefWork work
+        if self.work is None or self.statement is not None:
+            return CollectionWriter(unit, collection.ident, collection.indexes)
+        work = self.work
+        if work.writer is None:
+            work.writer = CollectionWriter(unit, collection.ident, collection.indexes)
+        return work.writer
+
+    cdef Index point_index(self, collection):
+        """Return the unique index that the query uses, like `query.point.point_index`, or None. Write the lookup key to `self.key`."""
+        cdef const Element* field = &self.message.parts.field
+        cdef Index index
+        if memchr(field.name, DOT, field.name_len) != NULL:
+            return None
+        path = path_of(field)
+        for index in collection.indexes:
+            if index.point_path == path and not index.spec.get("hidden"):
+                self.key.clear()
+                self.key.put_bytes(PyBytes_AS_STRING(index.prefix), PyBytes_GET_SIZE(index.prefix))
+                put_key(self.key, field.type, field.value, None)
+                return index
+        return None
+
+    cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
+        """Run a find or a count."""
+        self.reply.begin()
+        self.reply.begin_batch()
+        if self.message.parts.is_whole:
+            scan_collection(unit, collection, self.message.parts.kind == COUNT, self.message.parts.limit, self.reply, self.usage)
+        else:
+            self.find(unit, collection)
+        self.reply.end_batch(db, name)
+        return self.reply.end()
+
+    cdef int find(self, RecoveryUnit unit, collection) except -1:
+        """Append the documents that the query matches to the batch, or the count of 1."""
+        cdef const uint8_t* document = NULL
+        cdef size_t size = 0
+        cdef int64_t record_id
+        cdef Index index = None if self.message.parts.is_range else self.point_index(collection)
+        if index is None:
+            return self.find_by_index(unit, collection)
+        self.index = self.shown = index
+        if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
+            return 0
+        if not read_record(unit, collection.ident, record_id, &document, &size):
+            return 0
+        self.usage.keys += 1
+        self.usage.documents += 1
+        self.usage.returned += 1
+        return self.reply.put_count(1) if self.message.parts.kind == COUNT else self.reply.put_document(0, document, size)
+
+    cdef int find_by_index(self, RecoveryUnit unit, collection) except -1:
+        """Append the documents that the query matches to the batch, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        sole = find_by_index(unit, collection, path_of(&parts.field), parts, self.key, self.reply, self.usage, self.operation.check)
+        self.index, self.shown = sole.index, sole.shown
+        self.index.uses += 1
+        if parts.is_range:
+            self.refused = 0
+        return 0
+
+    cdef int change(self, RecoveryUnit unit, collection, write) except -1:
+        """Update or delete the document that the query matches."""
+        cdef Parts* parts = &self.message.parts
+        cdef const uint8_t* document = NULL
+        cdef size_t size = 0
+        cdef int64_t record_id = 0
+        cdef Index index = self.point_index(collection)
+        cdef bytes old
+        if index is None:
+            raise Unusual()
+        update = None if parts.kind == DELETE else self.parsed_update()
+        self.index = self.shown = index
+        if not read_entry(unit, index, self.key.buffer, self.key.size, &record_id):
+            if parts.kind == MODIFY:
+                raise Unusual()
+            return self.write_reply(0, -1 if parts.kind == DELETE else 0)
+        if not read_record(unit, collection.ident, record_id, &document, &size):
+            raise Unusual()
+        old = PyBytes_FromStringAndSize(<const char*>document, size)
+        writer = self.writer_of(unit, collection)
+        if parts.kind == DELETE:
+            self.delete(unit, collection, writer, old, record_id, write)
+        else:
+            self.update(unit, collection, writer, old, record_id, update, write)
+        self.usage.keys += 1
+        self.usage.documents += 1
+        return 0
+
+    cdef int delete(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1:
+        # The counter must exist before a transaction's first delete; see `RecordIds.numbers`.
+        collection.record_ids.numbers(_never)
+        writer.delete(old, record_id)
+        self.commit(unit, collection, writer, [("d", old)], -1, write, ("delete", 0, 0, 1))
+        self.usage.deleted += 1
+        return self.write_reply(1, -1)
+
+    cdef int update(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, update, write) except -1:
+        cdef bytes new = update.apply(old)
+        cdef bint is_changed = new is not old
+        if is_changed:
+            writer.update(old, new, record_id)
+            self.commit(unit, collection, writer, [("u", new, update.entry(old, new))], 0, write, self.updated(old, new))
+        self.usage.updated += 1
+        if self.message.parts.kind == UPDATE:
+            return self.write_reply(1, is_changed)
+        self.reply.begin()
+        self.reply.put_modified(new if self.message.parts.returns_new else old)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()
+
+    cdef tuple updated(self, bytes old, bytes new):
+        """Return the entry for the log of retryable writes of an update that has changed a document."""
+        if self.message.parts.kind == UPDATE:
+            return "update", 0, 0, [1, 1]
+        shown = new if self.message.parts.returns_new else old
+        return "findAndModify", 0, 0, {"lastErrorObject": {"n": 1, "updatedExisting": True}, "value": RawDocument(shown)}
+
+    cdef object parsed_update(self):
+        """Return the parsed update.
+
+        Raises:
+            Unusual: the result of the update depends on more than the document, or on the array position that the query matched.
+        """
+        cdef Element* update = &self.message.parts.update
+        parsed = parse_operators(self.services, PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
+        if parsed is None:
+            raise Unusual()
+        return parsed
+
+    cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1:
+        """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
+        if self.work is not None:
+            return self.stage(collection, writer, changes, difference)
+        chain = None
+        count = collection.document_count
+        cdef bint is_uncounted = count.value is None
+        if writer.became_multikey or self.operation.killed is not None:
+            raise Unusual()
+        if is_uncounted:
+            count.begin_change()
+        try:
+            if write is not None and self.engine.in_memory:
+                chain = Chain(write.lsid, write.number, executed[1], executed[2], None)
+            elif write is not None:
+                chain = store_retried(self.services, unit, (write, executed))
+            writes, written = [(collection.identity, changes)], (collection.lifetime,)
+            if self.creation is None:
+                claims = self.claims if len(changes) == 1 else None
+                time = self.oplog.commit(unit, [], writes, chain, written=written, claims=claims)
+            else:
+                time = self.creation.commit(writes, chain, written)
+        except BaseException:
+            if is_uncounted:
+                count.cancel_change()
+            raise
+        self.committed = True
+        if is_uncounted:
+            count.end_change(difference, self.engine.begun)
+        elif difference:
+            count.change(difference)
+        if difference < 0:
+            self.engine.note_removal()
+        if write is not None:
+            note_retried(self.services, (write, executed), time)
+            self.own_time = time
+        # Other clients wait for the event, so it is sent before the reply is built.
+        return send_event(self.claims)
+
+    cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1:
+        """Stage the changes of a statement, like `work.session_work`."""
+        if self.statement is None:
+            if not writer.became_multikey:
+                self.work.add(changes, difference)
+                return 0
+            self.work = self.work.whole()
+            self.statement = self.work.statement()
+        staged = PlainWriter(self.services, self.statement, collection, bypass_validation=True, writer=writer)
+        staged.add(changes, difference)
+        self.work.stage(self.statement)
+        return 0
+
+    cdef int write_reply(self, int matched, int modified) except -1:
+        """Write the reply of an update, or of a delete if `modified` is negative."""
+        self.reply.begin()
+        self.reply.put_int32(b"n", 1, matched)
+        if modified >= 0:
+            self.reply.put_int32(b"nModified", 9, modified)
+        self.reply.put_optime(self.own_time)
+        return self.reply.end()

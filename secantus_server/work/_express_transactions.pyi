@@ -1,0 +1,3 @@
+from secantus_server.work._express_statements import Statements
+
+class SessionStatements(Statements): ...

@@ -36,6 +36,27 @@ def next_prefix(bytes prefix not None):
     return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
 
 
+cdef class ScopeCheck:
+    """The interruption check of a read scope, compiled because scans call it regularly.
+
+    Arguments:
+        target: the check of the current operation. A getMore replaces it.
+    """
+
+    cdef public object target
+
+    def __init__(self, target):
+        self.target = target
+
+    def __call__(self):
+        """Raise if the current operation was interrupted.
+
+        Raises:
+            CommandError: the errors of `Operation.check`.
+        """
+        self.target()
+
+
 cdef class Scan:
     """The base class of both scans, with the scan's position, the counters for explain, and the code that pauses a scan."""
 
@@ -66,7 +87,10 @@ cdef class Scan:
         self.pace.due -= 1
         if self.pace.due <= 0:
             look(&self.pace, BREATH)
-            self.check()
+            if type(self.check) is ScopeCheck:
+                (<ScopeCheck>self.check).target()
+            else:
+                self.check()
         return 0
 
     def __iter__(self):
@@ -163,6 +187,24 @@ cdef class RecordScan(Scan):
         if self.examined_id:
             self.position = self.prefix + record_id_bytes(self.examined_id)
         Scan.detach(self)
+
+    def targets(self, list out not None, Py_ssize_t room, Py_ssize_t cost):
+        """Append documents to `out`, each as a pair of its RecordId and the document, until they are larger than `room`.
+
+        Return whether the scan has ended.
+
+        Arguments:
+            room: the size in bytes.
+            cost: the number of bytes that a document takes in addition to its length.
+        """
+        cdef const uint8_t* value
+        cdef size_t size
+        while self.step(&value, &size):
+            out.append((self.record_id, PyBytes_FromStringAndSize(<const char*>value, size)))
+            room -= <Py_ssize_t>size + cost
+            if room < 0:
+                return False
+        return True
 
     def count(self):
         """Count the remaining matching documents."""

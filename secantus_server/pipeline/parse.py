@@ -59,6 +59,9 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
+    if not stages:
+        _check_namespace([], ctx)
+        return Pipeline([], ctx.parse.metadata)
     classes = []
     for index, spec in enumerate(stages):
         name = stage_name(spec)

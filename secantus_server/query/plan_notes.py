@@ -204,7 +204,8 @@ class PlanNotes:
         total = NONE_EXAMINED if self.first is None else measure(self.first)
         further = self._further
         if further is not None and (further.plans or further.stages):
-            total = added(total, further.seen)
+            if further.seen is not NONE_EXAMINED:
+                total = added(total, further.seen)
             for plan in further.plans:
                 total = added(total, measure(plan))
         return total

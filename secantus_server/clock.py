@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import random
 from typing import NoReturn
-from uuid import UUID
 
 from bson.objectid import ObjectId
 
 from secantus_server.system._clock import SystemTime
 from secantus_server.system._threads import Lock
+
+# The bits of a UUID that are random, and those that mean "variant of RFC 4122, version 4".
+_UUID_BITS = (1 << 128) - 1 & ~(0xC000 << 48 | 0xF000 << 64)
+_UUID_VERSION = 0x8000 << 48 | 4 << 76
 
 
 class Clock(SystemTime):
@@ -33,9 +36,9 @@ class Clock(SystemTime):
         seconds = (self.now_ms() // 1000 & 0xFFFFFFFF).to_bytes(4, "big")
         return ObjectId(seconds + self._process_id + (next(self._counter) & 0xFFFFFF).to_bytes(3, "big"))
 
-    def uuid(self) -> UUID:
-        """Return a new random UUID."""
-        return UUID(int=self.random.getrandbits(128), version=4)
+    def uuid_bytes(self) -> bytes:
+        """Return the bytes of a new random UUID of version 4. A `uuid.UUID` would take twice the time."""
+        return (self.random.getrandbits(128) & _UUID_BITS | _UUID_VERSION).to_bytes(16, "big")
 
     def int64(self) -> int:
         """Return a random positive 63-bit number, used as a cursor id."""

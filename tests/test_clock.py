@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from itertools import pairwise
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -40,11 +41,14 @@ def test_object_ids_are_unique_among_threads() -> None:
 
 def test_other_clocks_make_other_ids() -> None:
     assert Clock().object_id() != Clock().object_id()
-    assert Clock().uuid() != Clock().uuid()
+    assert Clock().uuid_bytes() != Clock().uuid_bytes()
 
 
 def test_uuids_are_random_ones() -> None:
-    assert Clock().uuid().version == 4
+    made = UUID(bytes=Clock().uuid_bytes())
+    assert (made.variant, made.version) == (RFC_4122, 4)
+    bits = Clock(seed=1).random.getrandbits(128)
+    assert Clock(seed=1).uuid_bytes() == UUID(int=bits, version=4).bytes
 
 
 def test_cursor_ids_are_positive() -> None:
@@ -55,7 +59,7 @@ def test_cursor_ids_are_positive() -> None:
 def test_a_seed_repeats_everything() -> None:
     def draw(seed: int) -> list[object]:
         clock = SettableClock(5000, seed)
-        return [clock.object_id(), clock.uuid(), clock.int64(), clock.random.random()]
+        return [clock.object_id(), clock.uuid_bytes(), clock.int64(), clock.random.random()]
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)

@@ -166,7 +166,7 @@ class Catalog:
 
     def new_uuid(self) -> Binary:
         """Return a UUID for a new collection."""
-        identity: Binary = Binary(self._clock.uuid().bytes, 4)
+        identity: Binary = Binary(self._clock.uuid_bytes(), 4)
         return identity
 
     def kept_definitions(self) -> dict[tuple[str, str], KeptDefinition]:

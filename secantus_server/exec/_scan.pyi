@@ -1,10 +1,24 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from secantus_server.exec._covered import EntryShape
 from secantus_server.index._index import Index
 
 def next_prefix(prefix: bytes) -> bytes | None: ...
+def keyed_rows(source: Iterator[bytes], key: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes, int]]: ...
+def keep_best(
+    documents: Iterable[bytes],
+    source: Iterator[bytes],
+    key: Callable[[bytes], bytes],
+    limit: int,
+    keys: list[bytes],
+    rows: list[tuple[bytes, bytes, int]],
+) -> None: ...
+
+class ScopeCheck:
+    target: Callable[[], None]
+    def __init__(self, target: Callable[[], None]) -> None: ...
+    def __call__(self) -> None: ...
 
 class Scan(Iterator[bytes]):
     filter: Any
@@ -35,6 +49,7 @@ class RecordScan(Scan):
     ) -> None: ...
     tailing: bool
     def start_after(self, record_id: int) -> None: ...
+    def targets(self, out: list[tuple[int, bytes]], room: int, cost: int) -> bool: ...
     def batch(self, out: list[bytes], limit: int, max_bytes: int) -> int: ...
 
 class IndexScan(Scan):

@@ -17,6 +17,8 @@ from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
 from secantus_server.storage._pauses cimport BREATH, Pace, look
 from secantus_server.storage._unit cimport RecoveryUnit
 
+from bisect import bisect_right
+
 from secantus_server.errors import CommandError
 from secantus_server.index._index import ident_prefix
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
@@ -34,6 +36,27 @@ def next_prefix(bytes prefix not None):
     cdef bytes trimmed = prefix.rstrip(b"\xff")
     cdef Py_ssize_t last = len(trimmed) - 1   # wraparound=False: no negative indexes
     return trimmed[:last] + bytes([trimmed[last] + 1]) if trimmed else None
+
+
+cdef class ScopeCheck:
+    """The interruption check of a read scope, compiled because scans call it regularly.
+
+    Arguments:
+        target: the check of the current operation. A getMore replaces it.
+    """
+
+    cdef public object target
+
+    def __init__(self, target):
+        self.target = target
+
+    def __call__(self):
+        """Raise if the current operation was interrupted.
+
+        Raises:
+            CommandError: the errors of `Operation.check`.
+        """
+        self.target()
 
 
 cdef class Scan:
@@ -66,7 +89,10 @@ cdef class Scan:
         self.pace.due -= 1
         if self.pace.due <= 0:
             look(&self.pace, BREATH)
-            self.check()
+            if type(self.check) is ScopeCheck:
+                (<ScopeCheck>self.check).target()
+            else:
+                self.check()
         return 0
 
     def __iter__(self):
@@ -163,6 +189,24 @@ cdef class RecordScan(Scan):
         if self.examined_id:
             self.position = self.prefix + record_id_bytes(self.examined_id)
         Scan.detach(self)
+
+    def targets(self, list out not None, Py_ssize_t room, Py_ssize_t cost):
+        """Append documents to `out`, each as a pair of its RecordId and the document, until they are larger than `room`.
+
+        Return whether the scan has ended.
+
+        Arguments:
+            room: the size in bytes.
+            cost: the number of bytes that a document takes in addition to its length.
+        """
+        cdef const uint8_t* value
+        cdef size_t size
+        while self.step(&value, &size):
+            out.append((self.record_id, PyBytes_FromStringAndSize(<const char*>value, size)))
+            room -= <Py_ssize_t>size + cost
+            if room < 0:
+                return False
+        return True
 
     def count(self):
         """Count the remaining matching documents."""
@@ -380,3 +424,41 @@ cdef class IndexScan(Scan):
             found += 1
         self.advanced += found
         return found
+
+
+def keyed_rows(source not None, key not None):
+    """Return a row for each of a source's documents: its sort key, the document and its RecordId.
+
+    Arguments:
+        source: an iterator over documents with the attribute `record_id`, such as a scan.
+        key: a function that returns a document's sort key.
+    """
+    cdef list rows = []
+    cdef Scan scan = source if isinstance(source, Scan) else None
+    for document in source:
+        rows.append((key(document), document, source.record_id if scan is None else scan.record_id))
+    return rows
+
+
+def keep_best(documents not None, source not None, key not None, Py_ssize_t limit, list keys not None, list rows not None):
+    """Insert documents into the list of the first documents in sort order that were found so far.
+
+    For most documents, a comparison with the last key of the list suffices.
+
+    Arguments:
+        documents: some of the source's documents.
+        source, key: see `keyed_rows`.
+        limit: the maximum length of the list.
+        keys, rows: the keys and rows of the list, which are modified in place.
+    """
+    cdef bytes own
+    for document in documents:
+        own = key(document)
+        if len(keys) == limit:
+            if own >= <bytes>keys[limit - 1]:
+                continue
+            keys.pop()
+            rows.pop()
+        place = bisect_right(keys, own)
+        keys.insert(place, own)
+        rows.insert(place, (own, document, source.record_id))

@@ -280,6 +280,31 @@ cdef class CollectionWriter:
             self.update_id(old, new, rid)
         self.put_record(rid, new, False)
 
+    def update_run(self, list targets, Py_ssize_t start, Py_ssize_t stop, change, bint keeps_images, list changes):
+        """Apply an update to documents in order, and store those that it changes. Return their number.
+
+        Arguments:
+            targets: pairs of a RecordId and a document; those at the positions [start, stop) are updated.
+            change: the `Update`.
+            keeps_images: whether the oplog change contains the old document.
+            changes: receives the oplog change of each stored document.
+
+        Raises:
+            CommandError, DuplicateKey, WriteConflict: the errors of `Update.apply` and of `update`. The earlier documents stay updated.
+        """
+        cdef bytes old, new
+        cdef Py_ssize_t modified = 0
+        apply, entry = change.apply, change.entry
+        for record_id, old in targets[start:stop]:
+            new = apply(old)
+            if new is old:
+                continue
+            diff = entry(old, new)
+            self.update(old, new, record_id)
+            changes.append(("u", new, diff, old) if keeps_images else ("u", new, diff))
+            modified += 1
+        return modified
+
     cdef bint keeps_entry(self, Py_ssize_t i, bytes old, bytes new, bytes rid) except -1:
         """Return whether both versions of a document have no entry, or the same single entry, in an index.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from secantus_server.exec._scan import ScopeCheck
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage import RecoveryUnit
 
@@ -72,21 +73,16 @@ class ReadScope:
         unit: the first recovery unit; its transaction must have begun.
         check: the interruption check of the operation.
         catalog: the catalog in the transaction of `unit`.
+
+    Attributes:
+        check: a function that raises if the current operation was interrupted; its errors are those of `Operation.check`.
     """
 
     def __init__(self, unit: RecoveryUnit | None = None, check: Callable[[], None] = never_interrupt, catalog: Any = None) -> None:
         self._unit = unit
-        self._check = check
+        self.check = ScopeCheck(check)
         self.catalog = catalog
         self._scans: list[Reader] = []
-
-    def check(self) -> None:
-        """Raise if the current operation was interrupted.
-
-        Raises:
-            CommandError: the errors of `Operation.check`.
-        """
-        self._check()
 
     @property
     def unit(self) -> RecoveryUnit:
@@ -122,7 +118,7 @@ class ReadScope:
         self._unit = unit
         self.catalog = catalog
         if check is not None:
-            self._check = check
+            self.check.target = check
         self._scans = [scan for scan in self._scans if not scan.finished]
         for scan in self._scans:
             if verify is not None and scan.collection is not None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from secantus_server.errors import CommandError
-from secantus_server.exec._scan import Scan
+from secantus_server.exec._scan import Scan, keep_best, keyed_rows
 
 Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
 
@@ -86,8 +85,7 @@ class SortedDocuments(Iterator[bytes]):
         return self._top() if 0 < self._limit <= LONGEST_TOP else self._all()
 
     def _all(self) -> list[Row]:
-        key, source = self._key, self._source
-        rows = [(key(document), document, source.record_id) for document in source]  # type: ignore[union-attr]
+        rows = keyed_rows(self._source, self._key)
         rows.sort(key=itemgetter(0))
         return rows[: self._limit] if self._limit else rows
 
@@ -99,23 +97,11 @@ class SortedDocuments(Iterator[bytes]):
     def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
         """Insert documents into the list of the first documents in sort order that were found so far.
 
-        For most documents, a comparison with the last key of the list suffices.
-
         Arguments:
             documents: some of the source's documents.
             keys, rows: the keys and rows of the list, which are modified in place.
         """
-        key, source, limit = self._key, self._source, self._limit
-        for document in documents:
-            own = key(document)
-            if len(keys) == limit:
-                if own >= keys[-1]:
-                    continue
-                keys.pop()
-                rows.pop()
-            place = bisect_right(keys, own)
-            keys.insert(place, own)
-            rows.insert(place, (own, document, source.record_id))  # type: ignore[union-attr]
+        keep_best(documents, self._source, self._key, self._limit, keys, rows)
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:

@@ -28,6 +28,7 @@ MAX_COUNT = 2**62
 # follows runs outside the engine.
 RUN_BY_ENGINE = frozenset(["$group", "$lookup"])
 GROUP_AND_SORT = frozenset(["$bucket", "$sortByCount"])
+_OF_QUERY = (Match, Sort, Skip, Limit)
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ def mark_handed_over(stages: list[Stage]) -> None:
         stages: the optimised stages of a pipeline over a collection.
     """
     index = 0
-    while index < len(stages) and isinstance(stages[index], Match | Sort | Skip | Limit):
+    while index < len(stages) and isinstance(stages[index], _OF_QUERY):
         index += 1
     begin = index
     while index < len(stages) and stages[index].name in RUN_BY_ENGINE:

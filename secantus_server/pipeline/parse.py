@@ -59,18 +59,24 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     """
     if len(stages) > MAX_STAGES:
         raise CommandError(7749501, f"Pipeline length must be no longer than {MAX_STAGES} stages.")
+    if not stages:
+        _check_namespace([], ctx)
+        return Pipeline([], ctx.parse.metadata)
+    classes = []
     for index, spec in enumerate(stages):
         name = stage_name(spec)
         if ctx.in_facet and name in UNSUPPORTED:
             raise CommandError(40600, FACET_TEXT.format(name=name))
         cls = find_stage(name)
+        classes.append(cls)
         if ctx.api_strict and not cls.is_stable(spec[name]):
             raise CommandError(323, f"stage {name} is not allowed with 'apiStrict: true' in API Version 1")
         if index > 0 and name == "$match" and _has_text(spec[name]):
             raise CommandError(17313, "$match with $text is only allowed as the first pipeline stage")
-    parsed = _without_empty_matches(_parse_stages(stages, ctx))
-    for stage in parsed:
-        _check_container(stage, ctx)
+    parsed = _without_empty_matches(_parse_stages(stages, classes, ctx))
+    if ctx.container or ctx.in_facet:
+        for stage in parsed:
+            _check_container(stage, ctx)
     _check_namespace(parsed, ctx)
     _check_places(parsed, ctx)
     stages = optimise(parsed)
@@ -79,12 +85,12 @@ def parse_pipeline(stages: list[Any], ctx: PipelineContext) -> Pipeline:
     return Pipeline(stages, ctx.parse.metadata)
 
 
-def _parse_stages(stages: list[Any], ctx: PipelineContext) -> list[Stage]:
-    """Parse the stages in order. After each stage, record which metadata its documents have."""
+def _parse_stages(stages: list[Any], classes: list[type[Stage]], ctx: PipelineContext) -> list[Stage]:
+    """Parse the stages, which are of these classes, in order. After each stage, record which metadata its documents have."""
     metadata = ctx.parse.metadata
     parsed = []
-    for spec in stages:
-        parsed.append(parse_stage(spec, ctx))
+    for spec, cls in zip(stages, classes, strict=True):
+        parsed.append(_parse_as(cls, next(iter(spec.values())), ctx))
         if metadata is not None:
             _follow(metadata, parsed[-1].name)
     return parsed
@@ -121,8 +127,13 @@ def parse_stage(spec: Any, ctx: PipelineContext) -> Stage:
         CommandError: the stage's own errors.
     """
     name = stage_name(spec)
-    stage = find_stage(name).parse(spec[name], ctx)
-    stage.spec = spec[name]
+    return _parse_as(find_stage(name), spec[name], ctx)
+
+
+def _parse_as(cls: type[Stage], spec: Any, ctx: PipelineContext) -> Stage:
+    """Parse the argument of a stage of the given class."""
+    stage = cls.parse(spec, ctx)
+    stage.spec = spec
     stage.check = ctx.host.check
     return stage
 
@@ -162,7 +173,8 @@ def _check_container(stage: Stage, ctx: PipelineContext) -> None:
 
 def _check_places(stages: list[Stage], ctx: PipelineContext) -> None:
     for index, stage in enumerate(stages):
-        _check_settings(stage, ctx)
+        if ctx.read_concern != "local":
+            _check_settings(stage, ctx)
         if stage.position is Position.FIRST and index > 0:
             code, text = stage.misplaced or (40602, f"{stage.name} is only valid as the first stage in a pipeline")
             raise CommandError(code, text)

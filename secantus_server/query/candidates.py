@@ -22,6 +22,7 @@ from secantus_server.mql.match import (
     Not,
     Or,
     PathMatch,
+    RegexMatch,
     TypeMatch,
 )
 from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, intersect, is_everything
@@ -30,6 +31,9 @@ from secantus_server.query.implication import implies
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, has_text, mentions_text, predicate_of
 
 Used = list[tuple[Predicate, Any]]
+
+# The filter nodes for which a predicate, if there is one, is on the node's path. A `Not` of them has the path of its child.
+_ON_ONE_PATH = frozenset([Comparison, In, RegexMatch, Exists])
 
 
 @dataclass
@@ -109,6 +113,24 @@ class Conditions:
         """
         first = index.parts[0][0]
         return first in by_path or first in self._sorted_paths or (index.sparse and self.demands_a_field)
+
+
+def cannot_help(indexes: list[Index], query: CanonicalQuery) -> bool:
+    """Return whether it is obvious that none of the indexes can serve a query, so that the planner need not look for candidates.
+
+    This is the case if no condition and no sort field is on the first field of an index, as in most scans of collections that only have
+    the index on `_id`. Most of a scan's planning would otherwise be the computation of bounds.
+    """
+    paths = set() if query.sort is None else {path for path, _ in query.sort.parts}
+    for node in conjuncts(query.match):
+        condition: Any = node.child if type(node) is Not else node
+        if type(condition) not in _ON_ONE_PATH:
+            return False
+        paths.add(condition.path)
+    return all(
+        index.generator is not None and not index.sparse and not index.kind.has_wildcard and index.parts[0][0] not in paths
+        for index in indexes
+    )
 
 
 def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:

@@ -144,6 +144,12 @@ class PlanNotes:
                 usage.keys += scan.keys_examined
                 usage.documents += scan.docs_examined
             return
+        if self._further is None and type(first) is CollectionScan:
+            if first.scan is not None:
+                usage.documents += first.scan.docs_examined
+            usage.whole_scans += 1
+            usage.tailing_scans += first.tailing
+            return
         keys, documents, *_ = self.latest
         usage.keys += keys
         usage.documents += documents
@@ -158,7 +164,7 @@ class PlanNotes:
     def resume(self) -> None:
         """Reset the counts of the current command, because the cursor's next command starts."""
         further = self._further_plans()
-        further.before = self.result()[0]
+        further.before = self._total()
         further.begun, further.resumed = (0, 0, 0), True
 
     @property
@@ -170,7 +176,8 @@ class PlanNotes:
     @property
     def latest(self) -> Examined:
         """The number of keys and documents that the current command has examined, without the cursor's earlier commands."""
-        return self.latest_result()[0]
+        total, further = self._total(), self._further
+        return total if further is None or further.before is NONE_EXAMINED else subtracted(total, further.before)
 
     @property
     def stages(self) -> tuple[ScanName, ...]:
@@ -191,6 +198,17 @@ class PlanNotes:
             return _result_of(self.first)
         total, stages = self.result()
         return total if further.before is NONE_EXAMINED else subtracted(total, further.before), stages
+
+    def _total(self) -> Examined:
+        """Return the total counts of all plans so far."""
+        total = NONE_EXAMINED if self.first is None else measure(self.first)
+        further = self._further
+        if further is not None and (further.plans or further.stages):
+            if further.seen is not NONE_EXAMINED:
+                total = added(total, further.seen)
+            for plan in further.plans:
+                total = added(total, measure(plan))
+        return total
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""
@@ -229,7 +247,8 @@ def _sorts(plan: Any) -> bool:
 
 def _begun(plan: Any) -> tuple[int, int, int]:
     """Return how many collection scans, tailing collection scans and in-memory sorts a plan starts."""
-    sorts = isinstance(plan, Sort)
+    # An isinstance check would be slow, because the plans are protocols.
+    sorts = type(plan) in (Sort, ContestedSort)
     scan = plan.child if sorts else plan
     if type(scan) is CollectionScan:
         return 1, int(scan.tailing), int(sorts)
@@ -313,7 +332,7 @@ def _scanned(plan: Any, *, sorts: bool) -> Examined:
 def scans_of(plan: Any) -> Iterator[ScanName]:
     """Yield the stage name and the index key pattern of each scan in a plan. A plan that was not executed yields nothing."""
     plan = plan.chosen if type(plan) is ContestedSort else plan
-    plan = plan.child if isinstance(plan, Sort) else plan
+    plan = plan.child if type(plan) in (Sort, ContestedSort) else plan
     kind = type(plan)
     if kind is Union:
         for child in plan.children:

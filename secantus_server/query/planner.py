@@ -16,7 +16,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
-from secantus_server.query.candidates import Candidate, Conditions, cheap_first, explicit_candidate, make_candidate
+from secantus_server.query.candidates import Candidate, Conditions, cannot_help, cheap_first, explicit_candidate, make_candidate
 from secantus_server.query.canonical import CanonicalQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.contested import contested
@@ -95,6 +95,8 @@ def _by_text(collection: Collection, query: CanonicalQuery) -> Plan:
 
 
 def _by_index(collection: Collection, query: CanonicalQuery, hinted: Index | None) -> Plan:
+    if hinted is None and cannot_help(collection.indexes, query):
+        return _sorted(natural_scan(collection, cheap_first(query.match)), query)
     usable = [hinted] if hinted else _usable(collection, query)
     candidates = _candidates(collection, query, usable, forced=hinted is not None)
     if len(candidates) > 1 and hinted is None:

@@ -80,7 +80,7 @@ def copy_data(source: Engine, target: Engine) -> Iterator[Kept]:
         yield _Copy(source, target, collection).run()
     for ident in _stray_idents(source, known):
         index = make_index(_ID_INDEX, 0)
-        stray = Collection(_STRAYS, f"collection_{ident}", Binary(clock.uuid().bytes, 4), ident, {}, [index])
+        stray = Collection(_STRAYS, f"collection_{ident}", Binary(clock.uuid_bytes(), 4), ident, {}, [index])
         kept = _Copy(source, target, stray).run()
         kept.trouble = "the collection's name and indexes are not known"
         yield kept

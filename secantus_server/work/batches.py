@@ -211,6 +211,9 @@ class Targets:
     def _fill(self, found: list[Target], documents: Documents) -> None:
         """Append documents from the scan until the batch is full or the scan ends."""
         seen, room, cost = self._seen, self._room, DOCUMENT_COST
+        if not seen and type(documents) is RecordScan:
+            self._scan_ended = documents.targets(found, room, cost)
+            return
         for document in documents:
             record_id = documents.record_id
             if seen and record_id in seen:

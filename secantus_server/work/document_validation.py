@@ -38,6 +38,7 @@ class DocumentValidator:
             now=Date(services.clock.now_ms()),
             cluster_time=services.document_time(),
             collation=parse_collation(options.get("collation")),
+            random=services.clock.random,
             clock_ms=services.clock.now_ms,
             release=services.release,
         )

@@ -88,14 +88,19 @@ def open_pipeline(request: Request, name: str | None, args: dict[str, Any]) -> I
         CommandError: if the pipeline is invalid.
     """
     with request.work.reading() as transaction:
-        scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
-        ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
-        documents: Iterator[bytes]
-        if _opens_stream(pipeline):
-            documents = iter(())
-        else:
-            documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
-        yield OpenPipeline(pipeline, documents, scope)
+        yield _opened(request, name, args, transaction)
+
+
+def _opened(request: Request, name: str | None, args: dict[str, Any], transaction: ReadTransaction) -> OpenPipeline:
+    """Open a pipeline in a transaction; see `open_pipeline`."""
+    scope = ReadScope(transaction.unit, request.operation.check, transaction.catalog)
+    ctx, pipeline, source = prepare_pipeline(request, name, args, scope, transaction)
+    documents: Iterator[bytes]
+    if _opens_stream(pipeline):
+        documents = iter(())
+    else:
+        documents = pipeline.run(()) if source is None else ctx.host.documents(request.db, source, pipeline)
+    return OpenPipeline(pipeline, documents, scope)
 
 
 def prepare_pipeline(
@@ -196,7 +201,8 @@ def _check_in_transaction(pipeline: Pipeline) -> None:
 
 def run_aggregate(request: Request, name: str | None, args: dict[str, Any], batch_size: int | None) -> Reply:
     """Run a pipeline over a collection, a view or no collection, and return the reply with the first batch."""
-    with open_pipeline(request, name, args) as opened:
+    with request.work.reading() as transaction:
+        opened = _opened(request, name, args, transaction)
         if _opens_stream(opened.pipeline):
             open_change_stream = import_late("secantus_server.work.change_streams.opening").open_change_stream
             return open_change_stream(request, name, opened.pipeline, opened.scope, batch_size)  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from secantus_server.bson.values import MISSING, type_name
@@ -250,23 +251,36 @@ def change_documents(writer: Writer, statement: UpdateStatement, documents: list
         check: raises an error to interrupt the operation.
     """
     query, changes = statement.query, statement.update
-    apply = changes.apply
-    locate = query.match.array_index if changes.needs_array_index and query.match is not None else None
-    # A single document, the usual case, needs no interruption check.
-    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
-    matched = modified = 0
-    for record_id, document in documents:
-        if pace is not None and not due:
-            due = pace.look()
-            if writer.is_large:
-                break
-        due -= 1
-        new = apply(document, array_index=locate(document)) if locate else apply(document)
-        matched += 1
-        if new is not document:
-            writer.update(document, new, record_id, changes.entry(document, new))
-            modified += 1
+    run = writer.update_run
+    if changes.needs_array_index and query.match is not None:
+        run = partial(_update_located, writer, query.match.array_index)
+    if len(documents) <= 1:
+        # A single document, the usual case, needs no interruption check.
+        return UpdateOutcome(len(documents), run(documents, 0, 1, changes) if documents else 0)
+    pace, total = Pace(check), len(documents)
+    matched, stop, modified = 0, min(FIRST_INTERVAL, total), 0
+    while True:
+        modified += run(documents, matched, stop, changes)
+        matched = stop
+        if matched == total:
+            break
+        stop = min(matched + pace.look(), total)
+        if writer.is_large:
+            break
     return UpdateOutcome(matched, modified)
+
+
+def _update_located(
+    writer: Writer, locate: Callable[[bytes], int | None], targets: list[Target], start: int, stop: int, change: Update
+) -> int:
+    """Update documents like `Writer.update_run`, by an update that depends on the index of the array element that the query matched."""
+    modified = 0
+    for record_id, document in targets[start:stop]:
+        new = change.apply(document, array_index=locate(document))
+        if new is not document:
+            writer.update(document, new, record_id, change.entry(document, new))
+            modified += 1
+    return modified
 
 
 def insert_upsert(writer: Writer, statement: UpdateStatement) -> Any:

@@ -54,7 +54,7 @@ def create_user(request: Request, args: dict[str, Any]) -> Reply:
     name = a.own_string("createUser", request.body[request.name])
     _check_new(request.db, name, args["pwd"])
     check_restrictions(args["authenticationRestrictions"])
-    user: dict[str, Any] = {"_id": f"{request.db}.{name}", "userId": Binary(request.services.clock.uuid().bytes, 4)}
+    user: dict[str, Any] = {"_id": f"{request.db}.{name}", "userId": Binary(request.services.clock.uuid_bytes(), 4)}
     user |= {"user": name, "db": request.db, "credentials": _credentials(request, name, args)}
     user |= {option: args[option] for option in ("customData", "authenticationRestrictions") if args[option] is not None}
     user["roles"] = parse_roles(request.services, args["roles"], request.db)

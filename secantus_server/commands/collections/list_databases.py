@@ -45,7 +45,9 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 def list_databases(request: Request, args: dict[str, Any]) -> Reply:
     """List the databases."""
     check_operators(args["filter"], "this context")
-    match = parse_match(args["filter"], ParseContext(knows_time=False, defers_constant_errors=True, release=request.services.release))
+    services = request.services
+    ctx = ParseContext(random=services.clock.random, knows_time=False, defers_constant_errors=True, release=services.release)
+    match = parse_match(args["filter"], ctx)
     names = _names(request, authorized_only=args["authorizedDatabases"])
     if args["nameOnly"]:
         return {"databases": [info for info in ({"name": name} for name in names) if match.matches(encode(info))]}

@@ -93,20 +93,21 @@ class Group(Stage):
 
         Return False without reading anything if that is impossible.
         """
-        if not isinstance(source, Unwound | Projected):
+        if type(source) not in (Unwound, Projected):
             return False
         accumulators = list(self.fields.values())
         if self.max_bytes is not None or not all(accumulator.name in TAKES_VALUE for accumulator in accumulators):
             return False
         keys = self.id.children() if type(self.id) is ObjectNode else (self.id,)
         read = (*keys, *(accumulator.expressions[0] for accumulator in accumulators))
-        if isinstance(source, Projected):
+        if type(source) is Projected:
             computed = source.computed_fields()
             takes = None if computed is None else [_position(one, list(computed)) for one in read]
             if computed is None or takes is None or None in takes:
                 return False
             grouper.consume_values(source.source, tuple(computed.values()), *_divided(takes, len(keys)))
             return True
+        assert type(source) is Unwound, "the type was checked above"
         unwind = source.unwind
         if unwind.preserve or unwind.index_path is not None or not all(_takes_or_ignores(one, unwind.path) for one in read):
             return False

@@ -156,7 +156,7 @@ class StateWriter(StateReader):
         return writer
 
     def _make_iv(self) -> bytes:
-        return self._request.services.clock.uuid().bytes
+        return self._request.services.clock.uuid_bytes()
 
 
 def _last(start: int, exists: Callable[[int], bool]) -> int:

@@ -13,6 +13,7 @@ from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
+from secantus_server.mql.update import Update
 from secantus_server.work.writers.cap import Cap
 from secantus_server.work.writers.plain import PlainWriter
 
@@ -52,6 +53,10 @@ class CappedWriter(PlainWriter):
         super().update(old, new, record_id, entry)
         self._cap.removed(old)
         self._cap.added(new)
+
+    def update_run(self, targets: list[tuple[int, bytes]], start: int, stop: int, change: Update) -> int:
+        """Update documents one at a time; see `Writer.update_run`."""
+        return self._update_each(targets, start, stop, change)
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a document, and update the collection's size; see `Writer.delete`."""

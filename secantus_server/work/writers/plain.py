@@ -15,6 +15,7 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
+from secantus_server.mql.update import Update
 from secantus_server.oplog.oplog import Change
 from secantus_server.query.clustered import natural_scan
 from secantus_server.work.document_validation import validation_of
@@ -147,6 +148,25 @@ class PlainWriter:
             raise error.as_command_error(self.collection.namespace) from None
         o = new if entry is None else entry
         self.changes.append(("u", new, o, old) if self._keeps_images else ("u", new, o))
+
+    def update_run(self, targets: list[tuple[int, bytes]], start: int, stop: int, change: Update) -> int:
+        """Apply an update to stored documents; see `Writer.update_run`."""
+        if self._validation is not None:
+            return self._update_each(targets, start, stop, change)
+        try:
+            return self._writer.update_run(targets, start, stop, change, self._keeps_images, self.changes)
+        except DuplicateKey as error:
+            raise self._duplicate(error) from None
+
+    def _update_each(self, targets: list[tuple[int, bytes]], start: int, stop: int, change: Update) -> int:
+        """Update documents one at a time. The arguments and the result are the same as for `update_run`."""
+        modified = 0
+        for record_id, document in targets[start:stop]:
+            new = change.apply(document)
+            if new is not document:
+                self.update(document, new, record_id, change.entry(document, new))
+                modified += 1
+        return modified
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a document; see `Writer.delete`."""

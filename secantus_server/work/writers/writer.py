@@ -8,6 +8,7 @@ from typing import Protocol
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.unit_of_work import StagedWrites
 from secantus_server.errors import CommandError
+from secantus_server.mql.update import Update
 from secantus_server.storage import RecoveryUnit
 
 
@@ -60,6 +61,16 @@ class Writer(StagedWrites, Protocol):
         Raises:
             CommandError: 11000 DuplicateKey, 121 DocumentValidationFailure, or the error of an index.
             WriteConflict: if the transaction must be retried.
+        """
+
+    def update_run(self, targets: list[tuple[int, bytes]], start: int, stop: int, change: Update) -> int:
+        """Apply an update, which must not depend on an array index, to stored documents. Return the number of changed documents.
+
+        Arguments:
+            targets: pairs of a RecordId and a document. Only those from index `start` to `stop` (exclusive) are updated.
+
+        Raises:
+            CommandError, WriteConflict: the errors of `Update.apply` and of `update`. The earlier documents stay updated.
         """
 
     def delete(self, document: bytes, record_id: int) -> None:

@@ -98,3 +98,15 @@ def test_array_index(spec: dict[str, Any], doc: dict[str, Any], expected: int | 
     tree = parse(spec)
     assert tree.matches(encode(doc))
     assert tree.array_index(encode(doc)) == expected
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 1.5, "", "text", [], {}], ids=repr)
+def test_the_names_of_fields_have_any_length(value: Any) -> None:
+    """A name is searched by words of eight bytes, except at the end of a document."""
+    for length in range(1, 27):
+        name, other = "n" * length, "m" * length
+        for document in ({name: value}, {other: 1, name: value}, {name: value, other: 1}, {f"{name}x": 1, f"x{name}": 1, name: value}):
+            assert matches({name: {"$exists": True}}, document)
+            assert matches({f"at.{name}": {"$exists": True}}, {"at": document})
+            assert not matches({name[1:] or "x": {"$exists": True}}, document)
+            assert not matches({f"at.{name}n": {"$exists": True}}, {"at": document, f"at.{name}n": 1})

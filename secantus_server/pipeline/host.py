@@ -13,6 +13,7 @@ from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
+    from secantus_server.exec.spilling import TemporaryFiles
     from secantus_server.mql.context import Collation
     from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.mql.vectors.query import QueryVector
@@ -132,6 +133,11 @@ class PipelineHost(Protocol):
     caches_plans: bool = True
     #: Whether search indexes are enabled.
     searches: bool
+
+    @property
+    def temporary(self) -> TemporaryFiles:
+        """Return the server's temporary files."""
+        ...
 
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""

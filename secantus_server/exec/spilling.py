@@ -42,12 +42,12 @@ class Spill:
         self.kind = kind
         self.max_bytes = max_bytes
         self.check = check
-        self._files = files
+        self.files = files
         self.spills = self.spilled_bytes = self.records = self.stored_bytes = 0
 
     def open(self) -> TemporaryFile:
         """Create a temporary file."""
-        return self._files.open()
+        return self.files.open()
 
     def note(self, spills: int, spilled_bytes: int, records: int, stored_bytes: int) -> None:
         """Count data that was moved to a file.
@@ -61,7 +61,7 @@ class Spill:
         self.spilled_bytes += spilled_bytes
         self.records += records
         self.stored_bytes += stored_bytes
-        self._files.count(self.kind, (spills, spilled_bytes, records, stored_bytes))
+        self.files.count(self.kind, (spills, spilled_bytes, records, stored_bytes))
 
     def shown(self) -> dict[str, Any]:
         """Return the counters as explain shows them."""

@@ -141,15 +141,18 @@ def keep_best(
         max_bytes: the memory that the list may use.
     """
     used = bytes_of(rows)
+    worst = keys[-1] if len(keys) == limit else None
     for document in documents:
         own = key(document)
-        if len(keys) == limit:
-            if own >= keys[-1]:
+        if worst is not None:
+            if own >= worst:
                 continue
             used -= len(keys.pop()) + len(rows.pop()[1]) + ROW_COST
         place = bisect_right(keys, own)
         keys.insert(place, own)
         rows.insert(place, (own, document, source.record_id))
+        if len(keys) == limit:
+            worst = keys[-1]
         used += len(own) + len(document) + ROW_COST
         if used > max_bytes:
             return False

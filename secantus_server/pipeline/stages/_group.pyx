@@ -6,12 +6,13 @@ Strings and numbers are used directly as keys, because Python compares int, floa
 strings.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element, first_element, next_element
-from secantus_server.mql.accumulators._states cimport State, size_of
+from secantus_server.mql.accumulators._states cimport Meter, State, size_of
 from secantus_server.mql.expressions._nodes cimport Expression
 from secantus_server.pipeline.stages._unwind cimport Unwinder
 
@@ -114,6 +115,7 @@ cdef class GroupMemory:
         return 0
 
 
+@cython.final
 cdef class Grouper:
     """The groups of one run.
 
@@ -137,7 +139,7 @@ cdef class Grouper:
     cdef tuple state_takes
     # The memory limit if the disk may be used, and the approximate memory that the groups use.
     cdef Py_ssize_t max_bytes
-    cdef Py_ssize_t used
+    cdef Meter meter
     # See `use_disk`.
     cdef tuple growing
     cdef bint replaces
@@ -163,7 +165,8 @@ cdef class Grouper:
         self.collation = collation
         self.groups = {}
         self.memory = memory
-        self.max_bytes = NO_LIMIT
+        self.max_bytes = self.due = NO_LIMIT
+        self.meter = Meter()
 
     def use_disk(self, Py_ssize_t max_bytes, tuple growing, bint replaces, make_saver not None):
         """Limit the memory of the groups. What exceeds it is moved to files.
@@ -285,8 +288,10 @@ cdef class Grouper:
             key, value, states = self.saver.restore(saved)
             self.sequence = sequence
             self.groups[key] = (value, states, sequence)
-            self.used += self.cost(value, states)
-            if self.used > self.max_bytes:
+            for state in <list>states:
+                (<State>state).meter = self.meter
+            self.meter.used += self.cost(value, states)
+            if self.meter.used > self.max_bytes:
                 self.put_groups_aside()
             return
         found = decode(saved)
@@ -321,24 +326,33 @@ cdef class Grouper:
             return self.put_document_aside(key, value, doc, known)
         if self.memory is not None:
             return self.memory.feed(states, doc)
-        if self.growing is not None and not self.is_new:
-            self.used -= self.grown(states)
-            self.add(states, doc, known)
-            self.used += self.grown(states)
+        if self.growing is not None:
+            self.add_measured(states, doc, known)
+        elif known is None:
+            for state in states:
+                (<State>state).add(doc)
         else:
-            self.add(states, doc, known)
+            self.add_known(states, doc, known)
         if self.is_new:
+            # What the states have added to the meter themselves is counted twice for the first document, which is little.
             self.is_new = False
-            if self.max_bytes != NO_LIMIT:
-                self.used += self.cost(value, states)
+            self.meter.used += self.cost(value, states)
         self.added += PyBytes_GET_SIZE(doc)
         if self.added > self.due:
             self.measure()
-        if self.used > self.max_bytes:
+        if self.meter.used > self.max_bytes:
             return self.put_groups_aside()
         return 0
 
-    cdef int add(self, list states, bytes doc, list known) except -1:
+    cdef int add_measured(self, list states, bytes doc, list known) except -1:
+        """Add a document, and add the growth of the states to the memory that is used."""
+        cdef Py_ssize_t before = 0 if self.is_new else self.grown(states)
+        self.add_known(states, doc, known)
+        if not self.is_new:
+            self.meter.used += self.grown(states) - before
+        return 0
+
+    cdef int add_known(self, list states, bytes doc, list known) except -1:
         cdef Py_ssize_t i, at
         if known is None:
             for state in states:
@@ -363,6 +377,8 @@ cdef class Grouper:
             group = (value, [start.for_group(value) if by_group else start() for start, by_group in self.starts], self.sequence)
             self.groups[key] = group
             self.is_new = True
+            for state in <list>group[1]:
+                (<State>state).meter = self.meter
             if self.memory is not None:
                 self.memory.begin(group[0], group[1])
         return <list>group[1]
@@ -384,10 +400,10 @@ cdef class Grouper:
 
     cdef int measure(self) except -1:
         """Measure the memory of the groups. The less is left, the sooner it is measured again."""
-        self.used = 0
+        self.meter.used = 0
         for value, states, _ in self.groups.values():
-            self.used += self.cost(value, states)
-        self.due = self.added + max(self.max_bytes - self.used, self.max_bytes // 16)
+            self.meter.used += self.cost(value, states)
+        self.due = self.added + max(self.max_bytes - self.meter.used, self.max_bytes // 16)
         return 0
 
     cdef int partition(self, object key) except -1:
@@ -413,14 +429,14 @@ cdef class Grouper:
         cdef Py_ssize_t left = 0, size
         cdef dict kept = {}
         if len(self.groups) < 2 or self.level == DEEPEST:
-            self.max_bytes = 2 * self.used
+            self.max_bytes = 2 * self.meter.used
             return 0
         for key, (value, states, _) in self.groups.items():
             size = self.cost(value, states)
             sizes[self.partition(key)] += size
             left += size
         if left <= self.max_bytes:
-            self.used = left
+            self.meter.used = left
             return 0
         if self.partitions is None:
             self.saver = self.saver or self.make_saver()
@@ -436,7 +452,7 @@ cdef class Grouper:
                 self.partitions.keep(self.partition(key), key, *group)
             else:
                 kept[key] = group
-        self.groups, self.used = kept, left
+        self.groups, self.meter.used = kept, left
         return 0
 
     cdef object group_value(self, object value):

@@ -30,12 +30,12 @@ from secantus_server.pipeline.stages.project import Projected
 from secantus_server.pipeline.stages.unwind import Unwound
 
 UNKNOWN_ACCUMULATOR = 15952
-# The accumulators whose states do not grow after a group's first document, and those whose states may grow with each document and know
-# their memory without adding it up.
-_STEADY = frozenset(["$sum", "$avg", "$count", "$first", "$stdDevPop", "$stdDevSamp"])
+# The accumulators whose states do not grow after a group's first document, or count their memory themselves, and those whose states may
+# grow with each document and know their memory without adding it up.
+_STEADY = frozenset(["$sum", "$avg", "$count", "$first", "$stdDevPop", "$stdDevSamp", "$push", "$addToSet"])
 _GROWING = frozenset(
     [
-        *("$push", "$addToSet", "$concatArrays", "$setUnion", "$median", "$percentile"),
+        *("$concatArrays", "$setUnion", "$median", "$percentile"),
         *("$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN"),
     ]
 )

@@ -16,6 +16,7 @@ from typing import Any
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.exec._rows import ROW_COST
 from secantus_server.exec.spilling import BLOCK_BYTES, Blocks, Row, Spill, bytes_of, gather_rows, sort_spilling
+from secantus_server.mql.accumulators._states import Meter
 from secantus_server.mql.accumulators.javascript import Scripts
 from secantus_server.mql.collation import Collation
 from secantus_server.mql.expressions import Expression
@@ -23,7 +24,7 @@ from secantus_server.mql.sort import SortPattern
 from secantus_server.pipeline.stages._group import Grouper
 
 # The parts of a state that belong to the parsed pipeline. They remain in memory, and a saved state refers to them.
-_PARSED = (Expression, SortPattern, Collation, Scripts, type(MISSING), type(UNDEFINED))
+_PARSED = (Expression, SortPattern, Collation, Scripts, type(MISSING), type(UNDEFINED), Meter)
 
 
 class Saver:

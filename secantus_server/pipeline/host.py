@@ -13,10 +13,10 @@ from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
-    from secantus_server.exec.spilling import TemporaryFiles
     from secantus_server.mql.context import Collation
     from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.mql.vectors.query import QueryVector
+    from secantus_server.storage.temporary import TemporaryFiles
 
 T = TypeVar("T")
 

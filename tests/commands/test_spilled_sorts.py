@@ -11,6 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server.exec import spilling
+from secantus_server.storage.temporary import TemporaryFile
 from tests.commands.spilled import limited, random_documents
 
 LIMIT = 20_000
@@ -109,8 +110,8 @@ def test_explain_shows_what_was_spilled(filled: tuple[Database, Random]) -> None
 def test_a_cursor_that_is_closed_frees_its_files(filled: tuple[Database, Random], monkeypatch: pytest.MonkeyPatch) -> None:
     db, _ = filled
     closed: list[int] = []
-    close = spilling.TemporaryFile.close
-    monkeypatch.setattr(spilling.TemporaryFile, "close", lambda self: (closed.append(1), close(self)))
+    close = TemporaryFile.close
+    monkeypatch.setattr(TemporaryFile, "close", lambda self: (closed.append(1), close(self)))
     with limited(db, LIMIT):
         cursors = [db.c.find(sort=[("n", 1)], batch_size=2), db.c.aggregate([{"$set": {"m": 1}}, {"$sort": {"n": 1}}], batchSize=2)]
         for cursor in cursors:

@@ -1,19 +1,10 @@
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from secantus_server.exec._covered import EntryShape
 from secantus_server.index._index import Index
 
 def next_prefix(prefix: bytes) -> bytes | None: ...
-def keyed_rows(source: Iterator[bytes], key: Callable[[bytes], bytes]) -> list[tuple[bytes, bytes, int]]: ...
-def keep_best(
-    documents: Iterable[bytes],
-    source: Iterator[bytes],
-    key: Callable[[bytes], bytes],
-    limit: int,
-    keys: list[bytes],
-    rows: list[tuple[bytes, bytes, int]],
-) -> None: ...
 
 class ScopeCheck:
     target: Callable[[], None]

@@ -17,8 +17,6 @@ from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
 from secantus_server.storage._pauses cimport BREATH, Pace, look
 from secantus_server.storage._unit cimport RecoveryUnit
 
-from bisect import bisect_right
-
 from secantus_server.errors import CommandError
 from secantus_server.index._index import ident_prefix
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
@@ -424,41 +422,3 @@ cdef class IndexScan(Scan):
             found += 1
         self.advanced += found
         return found
-
-
-def keyed_rows(source not None, key not None):
-    """Return a row for each of a source's documents: its sort key, the document and its RecordId.
-
-    Arguments:
-        source: an iterator over documents with the attribute `record_id`, such as a scan.
-        key: a function that returns a document's sort key.
-    """
-    cdef list rows = []
-    cdef Scan scan = source if isinstance(source, Scan) else None
-    for document in source:
-        rows.append((key(document), document, source.record_id if scan is None else scan.record_id))
-    return rows
-
-
-def keep_best(documents not None, source not None, key not None, Py_ssize_t limit, list keys not None, list rows not None):
-    """Insert documents into the list of the first documents in sort order that were found so far.
-
-    For most documents, a comparison with the last key of the list suffices.
-
-    Arguments:
-        documents: some of the source's documents.
-        source, key: see `keyed_rows`.
-        limit: the maximum length of the list.
-        keys, rows: the keys and rows of the list, which are modified in place.
-    """
-    cdef bytes own
-    for document in documents:
-        own = key(document)
-        if len(keys) == limit:
-            if own >= <bytes>keys[limit - 1]:
-                continue
-            keys.pop()
-            rows.pop()
-        place = bisect_right(keys, own)
-        keys.insert(place, own)
-        rows.insert(place, (own, document, source.record_id))

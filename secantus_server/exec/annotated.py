@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from typing import Any
 
+from secantus_server.bson import decode, encode
+from secantus_server.bson.values import MISSING
 from secantus_server.exec.sorting import SortedDocuments, sorted_within
+from secantus_server.exec.spilling import Row, Spill, gather_rows, sort_spilling
 from secantus_server.exec.wrapped import Wrapped
 from secantus_server.mql.metadata import Metadata
+
+AnnotatedRow = tuple[bytes, bytes, int, dict[str, Any]]  # sort key, document, RecordId, metadata
 
 
 class Annotated(Wrapped):
@@ -68,11 +74,12 @@ class SortedWithMetadata(SortedDocuments):
         key: Callable[[bytes], bytes],
         limit: int,
         max_bytes: int | None,
+        spill: Spill | None,
         metadata: Metadata,
     ) -> None:
-        super().__init__(source, key, limit, max_bytes)
+        super().__init__(source, key, limit, max_bytes, spill)
         self._metadata = metadata
-        self._ordered: Iterator[tuple[bytes, bytes, int, dict[str, Any]]] | None = None
+        self._ordered: Iterator[AnnotatedRow] | None = None
 
     def __next__(self) -> bytes:
         if self._ordered is None:
@@ -89,7 +96,40 @@ class SortedWithMetadata(SortedDocuments):
         super().close()
         self._ordered = iter(())
 
-    def _with_metadata(self) -> list[tuple[bytes, bytes, int, dict[str, Any]]]:
+    def _with_metadata(self) -> Iterable[AnnotatedRow]:
         source, metadata = self._source, self._metadata
         rows = ((self._key(document), document, source.record_id, metadata.values) for document in source)  # type: ignore[union-attr]
-        return sorted_within(rows, self._limit, float("inf") if self._max_bytes is None else self._max_bytes)
+        return sort_annotated(rows, self._limit, self._max_bytes, self._spill)
+
+
+def sort_annotated(rows: Iterator[AnnotatedRow], limit: int, max_bytes: int | None, spill: Spill | None) -> Iterable[AnnotatedRow]:
+    """Return rows with metadata in sorted order.
+
+    Arguments:
+        limit: the maximum number of rows to return; 0 means all.
+        max_bytes: the maximum total size of documents if the disk must not be used, or None.
+        spill: the memory limit and the files if the disk may be used, or None.
+
+    Raises:
+        CommandError: 292 QueryExceededMemoryLimitNoDiskUseAllowed.
+    """
+    if spill is None:
+        return sorted_within(rows, limit, inf if max_bytes is None else max_bytes)
+    first: list[AnnotatedRow] = []
+    if gather_rows(rows, first, spill.max_bytes):
+        return sorted_within(first, limit, inf)
+    joined = map(_joined, rows)
+    return map(_divided, sort_spilling(spill, limit, lambda found, room: gather_rows(joined, found, room), list(map(_joined, first))))
+
+
+def _joined(row: AnnotatedRow) -> Row:
+    """Return a row whose metadata follows its document. Missing metadata and absent metadata are the same."""
+    key, document, number, values = row
+    return key, document + encode({name: value for name, value in values.items() if value is not MISSING}), number
+
+
+def _divided(row: Row) -> AnnotatedRow:
+    """Return a row with metadata, given a row whose metadata follows its document."""
+    key, joined, number = row
+    size = int.from_bytes(joined[:4], "little")
+    return key, joined[:size], number, decode(joined[size:])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
+from sys import maxsize
 from typing import Any, TypeVar
 
 from secantus_server.errors import CommandError
-from secantus_server.exec._scan import Scan, keep_best, keyed_rows
-
-Row = tuple[bytes, bytes, int]  # sort key, document, RecordId
+from secantus_server.exec._rows import gather, keep_best
+from secantus_server.exec._scan import Scan
+from secantus_server.exec.spilling import Row, Spill, sort_spilling
 
 AnyRow = TypeVar("AnyRow", bound=tuple[Any, ...])
 
@@ -42,14 +43,23 @@ class SortedDocuments(Iterator[bytes]):
         source: the documents. They are read completely when the first document is requested.
         key: a function that returns a document's sort key.
         limit: the maximum number of documents to return; 0 means all.
-        max_bytes: the maximum total size of documents in memory; None means no limit.
+        max_bytes: the maximum total size of documents in memory if the disk must not be used; None means no such limit.
+        spill: the memory limit and the files if the disk may be used, or None.
     """
 
-    def __init__(self, source: Scan | Iterator[bytes], key: Callable[[bytes], bytes], limit: int, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        source: Scan | Iterator[bytes],
+        key: Callable[[bytes], bytes],
+        limit: int,
+        max_bytes: int | None = None,
+        spill: Spill | None = None,
+    ) -> None:
         self._source = source
         self._key = key
         self._limit = limit
         self._max_bytes = max_bytes
+        self._spill = spill
         self._rows: Iterator[Row] | None = None
         self.record_id = 0
         # The collection whose drop ends the cursor; see `read_scope.Reader`.
@@ -77,31 +87,38 @@ class SortedDocuments(Iterator[bytes]):
         self._rows = iter(())
         self.finished = True
 
-    def _sorted(self) -> list[Row]:
+    def _sorted(self) -> Iterable[Row]:
         if self._max_bytes is not None:
             source = self._source
             rows = ((self._key(document), document, source.record_id) for document in source)  # type: ignore[union-attr]
             return sorted_within(rows, self._limit, self._max_bytes)
-        return self._top() if 0 < self._limit <= LONGEST_TOP else self._all()
+        return self._top() if 0 < self._limit <= LONGEST_TOP else self._all([])
 
-    def _all(self) -> list[Row]:
-        rows = keyed_rows(self._source, self._key)
-        rows.sort(key=itemgetter(0))
-        return rows[: self._limit] if self._limit else rows
+    def _all(self, first: list[Row]) -> Iterable[Row]:
+        """Return all rows in sorted order, given the rows that have been read."""
+        key, source, spill = self._key, self._source, self._spill
+        if spill is None:
+            gather(source, source, key, first, maxsize)
+            first.sort(key=itemgetter(0))
+            return first[: self._limit] if self._limit else first
+        return sort_spilling(spill, self._limit, lambda rows, room: gather(source, source, key, rows, room), first)
 
-    def _top(self) -> list[Row]:
+    def _top(self) -> Iterable[Row]:
         rows: list[Row] = []
-        self.keep_best(self._source, [], rows)
-        return rows
+        return rows if self.keep_best(self._source, [], rows) else self._all(rows)
 
-    def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> None:
+    def keep_best(self, documents: Iterable[bytes], keys: list[bytes], rows: list[Row]) -> bool:
         """Insert documents into the list of the first documents in sort order that were found so far.
+
+        For most documents, a comparison with the last key of the list suffices. Return False, before all documents are read, if the list
+        needs more memory than the sort may use.
 
         Arguments:
             documents: some of the source's documents.
             keys, rows: the keys and rows of the list, which are modified in place.
         """
-        keep_best(documents, self._source, self._key, self._limit, keys, rows)
+        max_bytes = maxsize if self._spill is None else self._spill.max_bytes
+        return keep_best(documents, self._source, self._key, self._limit, keys, rows, max_bytes)
 
 
 def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[AnyRow]:

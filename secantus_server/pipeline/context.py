@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
+from secantus_server.exec.spilling import Spill
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.metadata import Metadata
 
@@ -58,6 +59,15 @@ class PipelineContext:
             limit: the stage's limit from `parse.limits`.
         """
         return None if self.allow_disk_use else limit
+
+    def spill(self, kind: str, limit: int) -> Spill | None:
+        """Return how a stage moves what exceeds its memory limit to the disk, or None if the stage must not use the disk.
+
+        Arguments:
+            kind: the name of the stage's counters in serverStatus.
+            limit: the stage's limit from `parse.limits`.
+        """
+        return Spill(kind, limit, self.host.temporary, self.host.check) if self.allow_disk_use else None
 
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
         """Return the context of a sub-pipeline.

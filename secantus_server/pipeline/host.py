@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from secantus_server.mql.context import Collation
     from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.mql.vectors.query import QueryVector
+    from secantus_server.storage.temporary import TemporaryFiles
 
 T = TypeVar("T")
 
@@ -132,6 +133,11 @@ class PipelineHost(Protocol):
     caches_plans: bool = True
     #: Whether search indexes are enabled.
     searches: bool
+
+    @property
+    def temporary(self) -> TemporaryFiles:
+        """Return the server's temporary files."""
+        ...
 
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""

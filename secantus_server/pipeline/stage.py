@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from secantus_server.exec.interruption import never_interrupt
 
 if TYPE_CHECKING:
+    from secantus_server.exec.spilling import Spill
     from secantus_server.pipeline.context import PipelineContext
 
 
@@ -42,7 +43,8 @@ class Stage:
         makes_many: whether the stage can return many documents without reading input in between. `Pipeline.run` then checks for
             interruption after each document.
 
-    Each instance has a function `check`, which raises if the operation was killed or timed out.
+    Each instance has a function `check`, which raises if the operation was killed or timed out, and an attribute `spill`: how the stage
+    moves what exceeds its memory limit to the disk, or None if it must not or cannot.
     """
 
     name: ClassVar[str] = ""
@@ -65,6 +67,7 @@ class Stage:
     def __init__(self) -> None:
         self.spec: Any = None
         self.check: Callable[[], None] = never_interrupt
+        self.spill: Spill | None = None
 
     @classmethod
     def parse(cls, spec: Any, ctx: PipelineContext) -> Stage:

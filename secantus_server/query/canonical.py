@@ -15,6 +15,7 @@ from bson.objectid import ObjectId
 from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Date, is_number
 from secantus_server.errors import CommandError
+from secantus_server.exec.spilling import Spill
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.metadata import Metadata
@@ -37,7 +38,8 @@ class CanonicalQuery:
         min, max: the bounds for the scan of the hinted index, as values of the index's fields, or None.
         tailing: whether the cursor is tailable.
         return_key, show_record_id: the options `returnKey` and `showRecordId` of find.
-        sort_bytes: the memory limit of a sort that may not use the disk, or None for no limit.
+        sort_bytes: the memory limit of a sort that may not use the disk, or None.
+        sort_spill: the memory limit and the files of a sort that may use the disk, or None.
         projection: the projection of find, which is a part of the query's shape.
         consumer: the name of the pipeline stage that reads the query's results and is a part of its plan cache shape, or "".
         rivals: the number of plans from which the planner chose, or 0 if there was only one plan.
@@ -59,6 +61,7 @@ class CanonicalQuery:
     return_key: bool = False
     show_record_id: bool = False
     sort_bytes: int | None = None
+    sort_spill: Spill | None = None
     projection: dict[str, Any] | None = None
     consumer: str = ""
     rivals: int = 0

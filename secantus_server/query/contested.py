@@ -10,13 +10,14 @@ better plan, and a query with few matches has no overhead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from secantus_server.exec.read_scope import AnyReader, ReadScope
-from secantus_server.exec.sorting import LONGEST_TOP, Measured, Row, SortedDocuments
+from secantus_server.exec.sorting import LONGEST_TOP, Measured, SortedDocuments
+from secantus_server.exec.spilling import Row
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.plan import Documents, Plan, Sort
 from secantus_server.query.stages import PlanStage
@@ -116,17 +117,18 @@ class ContestedDocuments(SortedDocuments):
     """An iterator over the sorted documents of a `ContestedSort`, which may switch to the rival plan during the sort."""
 
     def __init__(self, plan: ContestedSort, source: Any, scope: ReadScope) -> None:
-        super().__init__(source, plan.pattern.key, plan.limit)
+        super().__init__(source, plan.pattern.key, plan.limit, spill=plan.spill)
         self._plan: Any = plan
         self._scope = scope
 
-    def _sorted(self) -> list[Row]:
+    def _sorted(self) -> Iterable[Row]:
         plan, documents = self._plan, iter(self._source)
         kept: list[Row] = []
         read = 0
         look = FIRST_LOOK
         while True:
-            kept = self._best(kept, islice(documents, look - read))
+            if not self.keep_best(islice(documents, look - read), [row[0] for row in kept], kept):
+                return self._all(kept)
             if plan.child.scan.finished:
                 return kept
             rows = plan.attempt(self._scope, look)
@@ -135,12 +137,6 @@ class ContestedDocuments(SortedDocuments):
                 self._scope.forget(plan.child.scan)
                 return rows  # type: ignore[no-any-return]
             read, look = look, look * FACTOR
-
-    def _best(self, kept: list[Row], documents: Iterator[bytes]) -> list[Row]:
-        """Merge further documents into the best rows found so far, and return the new best rows."""
-        keys = [row[0] for row in kept]
-        self.keep_best(documents, keys, kept)
-        return kept
 
 
 def contested(plan: Plan, query: CanonicalQuery, make_rival: Callable[[], Plan]) -> Plan:
@@ -153,4 +149,4 @@ def contested(plan: Plan, query: CanonicalQuery, make_rival: Callable[[], Plan])
     simple = query.wanted_metadata is None and query.sort_bytes is None and not query.return_key
     if type(plan) is not Sort or not simple or not 0 < plan.limit <= LONGEST_TOP:
         return plan
-    return ContestedSort(plan.child, plan.pattern, plan.limit, make_rival=make_rival)
+    return ContestedSort(plan.child, plan.pattern, plan.limit, spill=plan.spill, make_rival=make_rival)

@@ -22,6 +22,7 @@ from secantus_server.exec.annotated import Annotated, SortedWithMetadata
 from secantus_server.exec.nearest import NearestDocuments, Ring, Rings, shown_interval
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.exec.sorting import Measured, SortedDocuments
+from secantus_server.exec.spilling import NOTHING_SPILLED, Spill
 from secantus_server.exec.union import UnionScan
 from secantus_server.index._index import Index
 from secantus_server.mql.match import And
@@ -307,8 +308,9 @@ class Sort(Plan):
 
     Arguments:
         limit: the number of documents to return; 0 means all.
-        max_bytes: the memory limit in bytes, or None.
+        max_bytes: the memory limit in bytes if the disk must not be used, or None.
         metadata: the document metadata that the query needs, or None.
+        spill: the memory limit and the files if the disk may be used, or None.
         measured: whether to count the bytes that are sorted.
     """
 
@@ -317,6 +319,7 @@ class Sort(Plan):
     limit: int = 0
     max_bytes: int | None = None
     metadata: Metadata | None = None
+    spill: Spill | None = field(default=None, compare=False)
     measured: bool = field(default=False, compare=False)
     source: Measured | None = field(default=None, compare=False)
 
@@ -326,9 +329,11 @@ class Sort(Plan):
         if self.metadata is not None:
             documents = with_metadata(self.child, documents, self.metadata)
         self.source = Measured(documents) if self.measured else None
+        if self.spill is not None:
+            self.spill.check = scope.check
         if self.metadata is not None:
-            return SortedWithMetadata(self.source or documents, self.pattern.key, self.limit, self.max_bytes, self.metadata)
-        return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes)
+            return SortedWithMetadata(self.source or documents, self.pattern.key, self.limit, self.max_bytes, self.spill, self.metadata)
+        return SortedDocuments(self.source or documents, self.pattern.key, self.limit, self.max_bytes, self.spill)
 
     def explain(self) -> PlanStage:
         """Return the stage that explain shows for this plan node."""
@@ -339,8 +344,7 @@ class Sort(Plan):
         shape["type"] = "simple"
         if self.source is None:
             return stage("SORT", shape, inputs=[below])
-        spilled = dict.fromkeys(("spills", "spilledBytes", "spilledRecords", "spilledDataStorageSize"), Int64(0))
-        counts = {"totalDataSizeSorted": Int64(self.source.size), "usedDisk": False, **spilled}
+        counts = {"totalDataSizeSorted": Int64(self.source.size), **(NOTHING_SPILLED if self.spill is None else self.spill.shown())}
         returned = below.returned or 0
         returned = min(self.limit, returned) if self.limit else returned
         return stage("SORT", shape, returned=returned, works=(below.returned or 0) + returned, counts=counts, inputs=[below])

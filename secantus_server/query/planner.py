@@ -189,7 +189,8 @@ def _hinted_index(collection: Collection, hint: str | dict[str, Any] | None) -> 
 def _sorted(plan: Plan, query: CanonicalQuery) -> Plan:
     if query.sort is None:
         return plan
-    return Sort(plan, query.sort, min(query.skip + query.limit, INT64_MAX) if query.limit else 0, query.sort_bytes, query.wanted_metadata)
+    limit = min(query.skip + query.limit, INT64_MAX) if query.limit else 0
+    return Sort(plan, query.sort, limit, query.sort_bytes, query.wanted_metadata, query.sort_spill)
 
 
 def _with_index(collection: Collection, query: CanonicalQuery, best: Candidate) -> Plan:

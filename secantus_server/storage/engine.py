@@ -26,6 +26,7 @@ from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
+from secantus_server.storage.temporary import TemporaryFiles
 from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
 from secantus_server.storage.whole_checkpoint import checkpoint_all
@@ -76,8 +77,8 @@ class Engine:
         marks: LogMarks | None = None,
     ) -> None:
         self._connection, self.in_memory = connection, connection.in_memory
-        self._memory_size_mb = memory_size_mb
-        self._marks = marks
+        self.temporary = TemporaryFiles(None)
+        self._memory_size_mb, self._marks = memory_size_mb, marks
         self._sync_on_commit = sync_on_commit
         self._check_waiting = check_waiting
         self._waits = Waits(check_waiting)
@@ -164,6 +165,7 @@ class Engine:
             if log is not None and log.needs_checkpoint:
                 checkpoint_all(engine)
         engine.log_cuts = () if log is None else log.cuts
+        engine.temporary = TemporaryFiles(str(directory))
         return engine
 
     def close(self) -> None:
@@ -187,6 +189,7 @@ class Engine:
     def _close_directory(self) -> None:
         """Close WiredTiger, which writes a checkpoint, and record that the log is no longer required for recovery."""
         assert self._marks is not None, "a directory has marks"
+        self.temporary.close()
         try:
             if self._refused is not None:
                 return self._connection.abandon()

@@ -50,3 +50,42 @@ def package_data(package: str, name: str) -> bytes:
 def parent(path: str) -> str:
     """Return the parent directory of a path. Do not use `os.path`, because a test may have replaced it."""
     return path.rpartition(os.sep)[0]
+
+
+class Unpatched:
+    """The system calls for temporary files. They are class attributes, which tools that replace the file system do not patch."""
+
+    pread = staticmethod(os.pread)
+    pwrite = staticmethod(os.pwrite)
+    ftruncate = staticmethod(os.ftruncate)
+    close = staticmethod(os.close)
+    remove_directory = staticmethod(os.rmdir)
+    _open = staticmethod(os.open)
+    _unlink = staticmethod(os.unlink)
+    _mkdir = staticmethod(os.mkdir)
+    _random = staticmethod(os.urandom)
+
+    def make_directory(self, path: str) -> None:
+        """Create a directory for this user only, unless it exists.
+
+        Raises:
+            OSError: the directory cannot be created.
+        """
+        try:
+            self._mkdir(path, 0o700)
+        except FileExistsError:
+            return
+
+    def open_unlinked(self, directory: str) -> int:
+        """Return the descriptor of a new file that has no name any more.
+
+        Raises:
+            OSError: the file cannot be created.
+        """
+        path = f"{directory}{os.sep}secantus-{self._random(8).hex()}"
+        descriptor = self._open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._unlink(path)
+        return descriptor
+
+
+UNPATCHED = Unpatched()

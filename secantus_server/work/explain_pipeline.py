@@ -124,9 +124,10 @@ def _run_stages(stages: list[Stage], source: Iterable[bytes], runner: Runner) ->
         pass
     shown = [stage.explain() for stage in stages]
     if runner.runs:
-        for number, document in enumerate(shown):
+        for number, (stage, document) in enumerate(zip(stages, shown, strict=True)):
             returned = counters[number].count if number < len(counters) else 0
-            document.update(_counts(returned))
+            spilled = {} if stage.spill is None else stage.spill.shown()
+            document.update(spilled | _counts(returned))
     return shown
 
 

@@ -32,6 +32,7 @@ from secantus_server.query.find import count_all
 from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
+from secantus_server.storage.temporary import TemporaryFiles
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics, timeseries_statistics
 from secantus_server.work.collections import recall
@@ -97,6 +98,11 @@ class ServerHost:
     def check(self) -> None:
         """Raise if the operation was killed or timed out."""
         self._scope.check()
+
+    @property
+    def temporary(self) -> TemporaryFiles:
+        """Return the server's temporary files."""
+        return self._services.engine.temporary
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the output documents of `$listSearchIndexes`, or an empty list if the collection does not exist."""
@@ -367,7 +373,8 @@ def query_of(head: Any, ctx: ParseContext, hint: Any) -> CanonicalQuery:
     if type(hint) is dict and "$natural" in hint:
         natural, hint = natural_direction(hint, "hint"), None
     query = CanonicalQuery(head.filter or {}, head.match, ctx, pattern, natural, head.fields, hint, head.skip, limit)
-    query.sort_bytes = head.sort.max_bytes if head.sort is not None else None
+    if head.sort is not None:
+        query.sort_bytes, query.sort_spill = head.sort.max_bytes, head.sort.spill
     following = head.rest.stages[0].name if head.rest.stages else ""
     query.consumer = following if following in _SHAPING else ""
     return query

@@ -16,6 +16,7 @@ from secantus_server.mql.match import parse_match
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.pipeline import Pipeline, PipelineContext, Resolved, TargetInfo, parse_pipeline
 from secantus_server.pipeline.host import SearchQuery, UniqueIndex, VectorQuery
+from secantus_server.storage.temporary import TemporaryFiles
 
 Namespace = tuple[str, str]
 
@@ -28,6 +29,7 @@ class MemoryHost:
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
         self.caches_plans = True
+        self.temporary = TemporaryFiles(None)
         self.views: dict[Namespace, tuple[str, list[dict[str, Any]]]] = {}
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}

@@ -18,6 +18,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.spilling import Spill
 from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.metadata import OF_VIEWS, Metadata
@@ -114,8 +115,11 @@ def _prepare(
         ctx.metadata = Metadata()
         ctx.metadata.available |= OF_VIEWS
     query, projection = _parse(args, ctx)
-    if query.sort is not None and not may_use_disk(request.services.parameters, args["allowDiskUse"]):
-        query.sort_bytes = ctx.limits.sort
+    if query.sort is not None:
+        if may_use_disk(request.services.parameters, args["allowDiskUse"]):
+            query.sort_spill = Spill("sort", ctx.limits.sort, request.services.engine.temporary)
+        else:
+            query.sort_bytes = ctx.limits.sort
     _check_options(args, collection)
     return collection, query, projection
 

@@ -24,6 +24,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.system.files import read_file
 from secantus_server.work.catalog_entries import is_shown_as_view
 
+_SPILL_COUNTERS = ("spills", "spilledBytes", "spilledRecords", "spilledDataStorageSize")
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
 
@@ -175,9 +176,20 @@ def _metrics(services: Services) -> Reply:
         "cursor": _cursors(services),
         "document": {name: Int64(getattr(usage, name)) for name in ("deleted", "inserted", "returned", "updated")},
         "operation": {"scanAndOrder": Int64(usage.sorts), "writeConflicts": Int64(counters.value("writeConflicts"))},
+        "query": _spills(services),
         "queryExecutor": {"scanned": Int64(usage.keys), "scannedObjects": Int64(usage.documents), "collectionScans": whole},
         "ttl": {"deletedDocuments": Int64(counters.value("ttl.deletedDocuments")), "passes": Int64(counters.value("ttl.passes"))},
     }
+
+
+def _spills(services: Services) -> Reply:
+    """Return how much each kind of stage has moved to temporary files."""
+    files = services.engine.temporary
+    spills, size, *_ = files.counts("sort")
+    found: Reply = {"sort": {"spillToDisk": Int64(spills), "spillToDiskBytes": Int64(size)}}
+    for kind in ("bucketAuto", "group", "setWindowFields"):
+        found[kind] = {name: Int64(number) for name, number in zip(_SPILL_COUNTERS, files.counts(kind), strict=True)}
+    return found
 
 
 def _change_streams(services: Services) -> Reply:

@@ -53,6 +53,10 @@ def memory_exceeded(str name not None, max_bytes):
     return CommandError(146, f"{name} used too much memory and cannot spill to disk. Memory limit: {max_bytes} bytes")
 
 
+cdef class Meter:
+    """The approximate memory that the groups of a stage use, in bytes."""
+
+
 cdef class State:
     """The state of an accumulator in one group.
 
@@ -200,7 +204,32 @@ cdef class LastState(State):
         return size_of(self.found)
 
 
-cdef class PushState(State):
+cdef class GrowingState(State):
+    """A state that stores values and never drops any.
+
+    Arguments:
+        max_bytes: the memory limit.
+    """
+
+    cdef Py_ssize_t used
+    cdef Py_ssize_t max_bytes
+
+    def __init__(self, Expression expression not None, Py_ssize_t max_bytes):
+        State.__init__(self, expression)
+        self.max_bytes = max_bytes
+
+    cdef int grow(self, Py_ssize_t size) except -1:
+        self.used += size
+        if self.meter is not None:
+            # Values need about twice the memory that `size_of` estimates.
+            self.meter.used += 2 * size
+        return 0
+
+    cpdef Py_ssize_t memory(self) except -1:
+        return VALUE_COST + self.used
+
+
+cdef class PushState(GrowingState):
     """`$push`: all values in document order.
 
     Arguments:
@@ -208,17 +237,14 @@ cdef class PushState(State):
     """
 
     cdef list values
-    cdef Py_ssize_t used
-    cdef Py_ssize_t max_bytes
 
     def __init__(self, Expression expression not None, Py_ssize_t max_bytes):
-        State.__init__(self, expression)
+        GrowingState.__init__(self, expression, max_bytes)
         self.values = []
-        self.max_bytes = max_bytes
 
     cdef int take(self, object value) except -1:
         if value is not NO_VALUE:
-            self.used += size_of(value)
+            self.grow(size_of(value))
             if self.used > self.max_bytes:
                 raise memory_exceeded("$push", self.max_bytes)
             self.values.append(value)
@@ -227,11 +253,8 @@ cdef class PushState(State):
     cpdef object result(self):
         return list(self.values)
 
-    cpdef Py_ssize_t memory(self) except -1:
-        return VALUE_COST + self.used
 
-
-cdef class AddToSetState(State):
+cdef class AddToSetState(GrowingState):
     """`$addToSet`: the distinct values, in the order of their first occurrence.
 
     Arguments:
@@ -241,27 +264,21 @@ cdef class AddToSetState(State):
 
     cdef dict values
     cdef object collation
-    cdef Py_ssize_t used
-    cdef Py_ssize_t max_bytes
 
     def __init__(self, Expression expression not None, collation, Py_ssize_t max_bytes):
-        State.__init__(self, expression)
+        GrowingState.__init__(self, expression, max_bytes)
         self.values = {}
         self.collation = collation
-        self.max_bytes = max_bytes
 
     cdef int take(self, object value) except -1:
         cdef Py_ssize_t known = len(self.values)
         if value is not NO_VALUE:
             self.values.setdefault(key_of(value, self.collation), value)
             if len(self.values) > known:
-                self.used += size_of(value)
+                self.grow(size_of(value))
                 if self.used > self.max_bytes:
                     raise memory_exceeded("$addToSet", self.max_bytes)
         return 0
 
     cpdef object result(self):
         return list(self.values.values())
-
-    cpdef Py_ssize_t memory(self) except -1:
-        return VALUE_COST + self.used

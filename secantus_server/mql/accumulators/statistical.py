@@ -15,6 +15,9 @@ from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.numbers.statistics import Deviation, parse_fields, parse_points, percentiles
 from secantus_server.mql.expressions.parser import parse_expression
 
+# The memory that a stored number counts for, as `size_of` counts it.
+_NUMBER_BYTES = 16
+
 
 class DeviationState(State):
     """The state of `$stdDevPop` and `$stdDevSamp`: the standard deviation of a group's numbers."""
@@ -45,6 +48,10 @@ class PercentilesState(State):
         """Store a number. Values that are not numbers are ignored."""
         if is_number(value):
             self.values.append(value)
+
+    def memory(self) -> int:
+        """Return the approximate memory in use, in bytes."""
+        return _NUMBER_BYTES * len(self.values)
 
     def result(self) -> Any:
         """Return one value for each requested percentile, or nulls if the group has no numbers."""

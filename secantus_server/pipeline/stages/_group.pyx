@@ -6,12 +6,13 @@ Strings and numbers are used directly as keys, because Python compares int, floa
 strings.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
-from libc.stdint cimport INT32_MAX, INT32_MIN, uint8_t
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element, first_element, next_element
-from secantus_server.mql.accumulators._states cimport State, size_of
+from secantus_server.mql.accumulators._states cimport Meter, State, size_of
 from secantus_server.mql.expressions._nodes cimport Expression
 from secantus_server.pipeline.stages._unwind cimport Unwinder
 
@@ -30,6 +31,16 @@ cdef str NOT_A_NUMBER = "\0NaN"
 cdef enum:
     # The number of an array's elements between two interruption checks.
     CHECK_EVERY = 4096
+    # The number of partitions into which the groups that do not fit into memory are divided, and its logarithm.
+    PARTITIONS = 32
+    PARTITION_BITS = 5
+    # A partition of a partition, and so on, is divided at most this often. Then its groups have equal hashes.
+    DEEPEST = 8
+    # The memory of a group's place in the table, its tuple and its key, and of one state, in addition to what `memory` returns.
+    GROUP_COST = 400
+    STATE_COST = 120
+
+cdef Py_ssize_t NO_LIMIT = (<size_t>-1) >> 1
 
 
 cdef object key_of(object value, object collation):
@@ -104,6 +115,7 @@ cdef class GroupMemory:
         return 0
 
 
+@cython.final
 cdef class Grouper:
     """The groups of one run.
 
@@ -119,12 +131,31 @@ cdef class Grouper:
     cdef tuple names
     cdef tuple starts
     cdef object collation
-    cdef dict groups
+    cdef readonly dict groups
     cdef GroupMemory memory
     # For `consume_elements` and `consume_values`: for each part of the group key, and each accumulator's argument, the position of its
     # value in the list of known values, or -1 if it must be evaluated.
     cdef tuple key_takes
     cdef tuple state_takes
+    # The memory limit if the disk may be used, and the approximate memory that the groups use.
+    cdef Py_ssize_t max_bytes
+    cdef Meter meter
+    # See `use_disk`.
+    cdef tuple growing
+    cdef bint replaces
+    cdef object make_saver
+    cdef object saver
+    # The size of the documents that were added to the groups, and the size at which `used` is measured again.
+    cdef Py_ssize_t added
+    cdef Py_ssize_t due
+    # The number of partitions of partitions above this one.
+    cdef int level
+    # The partitions in files, or None before the groups exceed the limit for the first time; and which partitions are in files.
+    cdef readonly object partitions
+    cdef bytearray is_aside
+    # The position in the input of the first document of the latest group, by which the groups are ordered in the end.
+    cdef int64_t sequence
+    cdef bint is_new
 
     def __init__(self, expressions, names, starts, collation, GroupMemory memory=None):
         self.expressions = tuple(expressions)
@@ -134,6 +165,32 @@ cdef class Grouper:
         self.collation = collation
         self.groups = {}
         self.memory = memory
+        self.max_bytes = self.due = NO_LIMIT
+        self.meter = Meter()
+
+    def use_disk(self, Py_ssize_t max_bytes, tuple growing, bint replaces, make_saver not None):
+        """Limit the memory of the groups. What exceeds it is moved to files.
+
+        Arguments:
+            max_bytes: the memory limit.
+            growing: the positions of the accumulators whose states may grow with each document, or None if there are none. Their memory
+                is counted each time.
+            replaces: whether the states of other accumulators may grow, too. Their memory is measured now and then.
+            make_saver: returns a `group_spill.Saver`. It is called when the groups exceed the limit for the first time.
+        """
+        self.max_bytes = max_bytes
+        self.growing = growing
+        self.replaces = replaces
+        self.make_saver = make_saver
+        self.due = max_bytes if replaces else NO_LIMIT
+
+    def deeper(self):
+        """Return an empty table for the groups of one of the partitions."""
+        cdef Grouper found = Grouper(self.expressions, self.names, (), self.collation)
+        found.starts, found.key_takes, found.state_takes = self.starts, self.key_takes, self.state_takes
+        found.use_disk(self.saver.max_bytes, self.growing, self.replaces, self.make_saver)
+        found.saver, found.level = self.saver, self.level + 1
+        return found
 
     def consume(self, source):
         """Assign all documents to their groups."""
@@ -198,24 +255,15 @@ cdef class Grouper:
 
     cdef int add_values(self, bytes doc, list known) except -1:
         """Assign a document to a group, given the values of some expressions."""
-        cdef list states, values, keys
-        cdef Py_ssize_t i, at
+        cdef list values, keys
         if self.names is None:
             value = self.key_part(0, doc, known)
             if value is NO_VALUE:
                 value = None
-            states = self.states_of(key_of(value, self.collation), value)
-        else:
-            values = [self.key_part(i, doc, known) for i in range(len(self.expressions))]
-            keys = [key_of(value, self.collation) for value in values]
-            states = self.states_of(tuple(keys), values)
-        for i in range(len(states)):
-            at = self.state_takes[i]
-            if at >= 0:
-                (<State>states[i]).take(known[at])
-            else:
-                (<State>states[i]).add(doc)
-        return 0
+            return self.feed(key_of(value, self.collation), value, doc, known)
+        values = [self.key_part(i, doc, known) for i in range(len(self.expressions))]
+        keys = [key_of(value, self.collation) for value in values]
+        return self.feed(tuple(keys), values, doc, known)
 
     cdef object key_part(self, Py_ssize_t i, bytes doc, list known):
         """Return the value of a part of the group key."""
@@ -223,14 +271,44 @@ cdef class Grouper:
         return known[at] if at >= 0 else (<Expression>self.expressions[i]).evaluate(doc)
 
     def results(self):
-        """Yield the key and the list of states of each group, in order of first appearance."""
+        """Return the key, the list of states and the position of each group, in order of first appearance."""
         return list(self.groups.values())
+
+    def replay(self, bytes saved not None, bytes doc not None, int64_t sequence):
+        """Add a row of a partition: a group, or a document with the values that were known when it was put aside.
+
+        Arguments:
+            saved: the saved group, or the values.
+            doc: the document; empty for a group.
+            sequence: the position of the row in the input.
+        """
+        cdef list values, known
+        self.sequence = sequence - 1
+        if not doc:
+            key, value, states = self.saver.restore(saved)
+            self.sequence = sequence
+            self.groups[key] = (value, states, sequence)
+            for state in <list>states:
+                (<State>state).meter = self.meter
+            self.meter.used += self.cost(value, states)
+            if self.meter.used > self.max_bytes:
+                self.put_groups_aside()
+            return
+        found = decode(saved)
+        values = [found.get(f"k{i}", NO_VALUE) for i in range(len(self.expressions))]
+        known = None
+        if self.state_takes is not None:
+            known = [found.get(f"v{i}", NO_VALUE) for i in range(found["n"])]
+        if self.names is None:
+            self.feed(key_of(values[0], self.collation), values[0], doc, known)
+        else:
+            self.feed(tuple([key_of(value, self.collation) for value in values]), values, doc, known)
 
     cdef int add_bare(self, bytes doc) except -1:
         value = (<Expression>self.expressions[0]).evaluate(doc)
         if value is NO_VALUE:
             value = None
-        return self.feed(key_of(value, self.collation), value, doc)
+        return self.feed(key_of(value, self.collation), value, doc, None)
 
     cdef int add_object(self, bytes doc) except -1:
         cdef list values = []
@@ -239,26 +317,143 @@ cdef class Grouper:
             value = (<Expression>expression).evaluate(doc)
             values.append(value)
             keys.append(key_of(value, self.collation))
-        return self.feed(tuple(keys), values, doc)
+        return self.feed(tuple(keys), values, doc, None)
 
-    cdef int feed(self, object key, object value, bytes doc) except -1:
+    cdef int feed(self, object key, object value, bytes doc, list known) except -1:
+        """Add a document to its group, given the values of some expressions or None."""
         cdef list states = self.states_of(key, value)
+        if states is None:
+            return self.put_document_aside(key, value, doc, known)
         if self.memory is not None:
             return self.memory.feed(states, doc)
-        for state in states:
-            (<State>state).add(doc)
+        if self.growing is not None:
+            self.add_measured(states, doc, known)
+        elif known is None:
+            for state in states:
+                (<State>state).add(doc)
+        else:
+            self.add_known(states, doc, known)
+        if self.is_new:
+            # What the states have added to the meter themselves is counted twice for the first document, which is little.
+            self.is_new = False
+            self.meter.used += self.cost(value, states)
+        self.added += PyBytes_GET_SIZE(doc)
+        if self.added > self.due:
+            self.measure()
+        if self.meter.used > self.max_bytes:
+            return self.put_groups_aside()
+        return 0
+
+    cdef int add_measured(self, list states, bytes doc, list known) except -1:
+        """Add a document, and add the growth of the states to the memory that is used."""
+        cdef Py_ssize_t before = 0 if self.is_new else self.grown(states)
+        self.add_known(states, doc, known)
+        if not self.is_new:
+            self.meter.used += self.grown(states) - before
+        return 0
+
+    cdef int add_known(self, list states, bytes doc, list known) except -1:
+        cdef Py_ssize_t i, at
+        if known is None:
+            for state in states:
+                (<State>state).add(doc)
+            return 0
+        for i in range(len(states)):
+            at = self.state_takes[i]
+            if at >= 0:
+                (<State>states[i]).take(known[at])
+            else:
+                (<State>states[i]).add(doc)
         return 0
 
     cdef list states_of(self, object key, object value):
-        """Return the states of a group. Begin the group if it is new."""
+        """Return the states of a group. Begin the group if it is new. Return None if its partition is in a file."""
         cdef tuple group = <tuple>self.groups.get(key)
         if group is None:
+            self.sequence += 1
+            if self.is_aside is not None and self.is_aside[self.partition(key)]:
+                return None
             value = self.group_value(value)
-            group = (value, [start.for_group(value) if by_group else start() for start, by_group in self.starts])
+            group = (value, [start.for_group(value) if by_group else start() for start, by_group in self.starts], self.sequence)
             self.groups[key] = group
+            self.is_new = True
+            for state in <list>group[1]:
+                (<State>state).meter = self.meter
             if self.memory is not None:
                 self.memory.begin(group[0], group[1])
         return <list>group[1]
+
+    cdef Py_ssize_t grown(self, list states) except -1:
+        """Return the approximate memory of the states that may grow with each document."""
+        cdef Py_ssize_t size = 0
+        for position in self.growing:
+            # Values need about twice the memory that `size_of` estimates.
+            size += 2 * (<State>states[<Py_ssize_t>position]).memory()
+        return size
+
+    cdef Py_ssize_t cost(self, object value, list states) except -1:
+        """Return the approximate memory of a group."""
+        cdef Py_ssize_t size = GROUP_COST + 2 * size_of(value)
+        for state in states:
+            size += STATE_COST + 2 * (<State>state).memory()
+        return size
+
+    cdef int measure(self) except -1:
+        """Measure the memory of the groups. The less is left, the sooner it is measured again."""
+        self.meter.used = 0
+        for value, states, _ in self.groups.values():
+            self.meter.used += self.cost(value, states)
+        self.due = self.added + max(self.max_bytes - self.meter.used, self.max_bytes // 16)
+        return 0
+
+    cdef int partition(self, object key) except -1:
+        """Return the number of a group's partition. Each level uses other bits of the hash."""
+        return ((<uint64_t>hash(key) * <uint64_t>0x9E3779B97F4A7C15) >> (64 - PARTITION_BITS * (self.level + 1))) & (PARTITIONS - 1)
+
+    cdef int put_document_aside(self, object key, object value, bytes doc, list known) except -1:
+        """Write a document of a partition that is in a file, with the values that are known."""
+        cdef list values = [value] if self.names is None else value
+        cdef dict saved = {f"k{i}": item for i, item in enumerate(values) if item is not NO_VALUE}
+        if known is not None:
+            saved["n"] = len(known)
+            saved.update({f"v{i}": item for i, item in enumerate(known) if item is not NO_VALUE})
+        self.partitions.put(self.partition(key), encode(saved), doc, self.sequence)
+        return 0
+
+    cdef int put_groups_aside(self) except -1:
+        """Move the largest partitions to files until the groups use at most half of the memory limit.
+
+        Do nothing but raise the limit if there is only one group: its documents could not be divided.
+        """
+        cdef list sizes = [0] * PARTITIONS
+        cdef Py_ssize_t left = 0, size
+        cdef dict kept = {}
+        if len(self.groups) < 2 or self.level == DEEPEST:
+            self.max_bytes = 2 * self.meter.used
+            return 0
+        for key, (value, states, _) in self.groups.items():
+            size = self.cost(value, states)
+            sizes[self.partition(key)] += size
+            left += size
+        if left <= self.max_bytes:
+            self.meter.used = left
+            return 0
+        if self.partitions is None:
+            self.saver = self.saver or self.make_saver()
+            self.partitions, self.is_aside = self.saver.partitions(), bytearray(PARTITIONS)
+        for number in sorted(range(PARTITIONS), key=sizes.__getitem__, reverse=True):
+            if left <= self.max_bytes // 2 or not sizes[number]:
+                break
+            self.is_aside[number] = True
+            left -= sizes[number]
+        self.partitions.begin()
+        for key, group in self.groups.items():
+            if self.is_aside[self.partition(key)]:
+                self.partitions.keep(self.partition(key), key, *group)
+            else:
+                kept[key] = group
+        self.groups, self.meter.used = kept, left
+        return 0
 
     cdef object group_value(self, object value):
         if self.names is None:

@@ -6,12 +6,15 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from secantus_server.bson import encode, is_number
 from secantus_server.differences import EMPTY_GROUP_FIELD
 from secantus_server.errors import CommandError
 from secantus_server.exec._checked import Checked
+from secantus_server.exec.spilling import Spill
+from secantus_server.modules import import_late
 from secantus_server.mql.accumulators import Accumulator, parse_accumulator
 from secantus_server.mql.accumulators.basic import TAKES_VALUE
 from secantus_server.mql.context import Collation, ParseContext
@@ -27,6 +30,15 @@ from secantus_server.pipeline.stages.project import Projected
 from secantus_server.pipeline.stages.unwind import Unwound
 
 UNKNOWN_ACCUMULATOR = 15952
+# The accumulators whose states do not grow after a group's first document, or count their memory themselves, and those whose states may
+# grow with each document and know their memory without adding it up.
+_STEADY = frozenset(["$sum", "$avg", "$count", "$first", "$stdDevPop", "$stdDevSamp", "$push", "$addToSet"])
+_GROWING = frozenset(
+    [
+        *("$concatArrays", "$setUnion", "$median", "$percentile"),
+        *("$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN"),
+    ]
+)
 
 
 @stage("$group")
@@ -37,13 +49,22 @@ class Group(Stage):
         id: the expression of the group key.
         fields: the accumulators by field name.
         collation: the collation for comparing strings in the group key.
-        max_bytes: the memory limit of the groups, or None if disk use is allowed.
+        max_bytes: the memory limit of the groups if disk use is not allowed, or None.
+        spill: the memory limit and the files if disk use is allowed, or None.
     """
 
     makes_many = True
 
-    def __init__(self, id: Expression, fields: dict[str, Accumulator], collation: Collation | None, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        id: Expression,
+        fields: dict[str, Accumulator],
+        collation: Collation | None,
+        max_bytes: int | None = None,
+        spill: Spill | None = None,
+    ) -> None:
         super().__init__()
+        self.spill = spill
         self.id = id
         self.fields = fields
         self.collation = collation
@@ -70,7 +91,8 @@ class Group(Stage):
                 fields[name] = parse_accumulated_field(name, value, ctx.parse)
         if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
-        return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(ctx.parse.limits.group))
+        limit = ctx.parse.limits.group
+        return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(limit), ctx.spill("group", limit))
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each group.
@@ -81,12 +103,20 @@ class Group(Stage):
         grouper = self._grouper()
         if not self._consume_unbuilt(grouper, source):
             grouper.consume(source)
-        names = list(self.fields)
-        for value, states in grouper.results():
-            document = {"_id": value}
-            for name, state in zip(names, states, strict=True):
-                document[name] = state.result()
-            yield encode(self._handed_over(document) if self.hands_over else document)
+        if grouper.partitions is not None:
+            assert self.spill is not None, "only groups that may use the disk are in files"
+            spilled_results = import_late("secantus_server.pipeline.stages.group_spill").spilled_results
+            yield from spilled_results(grouper, self.spill, self._document)
+            return
+        for value, states, _ in grouper.results():
+            yield self._document(value, states)
+
+    def _document(self, value: Any, states: list[Any]) -> bytes:
+        """Return the document of a group."""
+        document = {"_id": value}
+        for name, state in zip(self.fields, states, strict=True):
+            document[name] = state.result()
+        return encode(self._handed_over(document) if self.hands_over else document)
 
     def _consume_unbuilt(self, grouper: Grouper, source: Iterable[bytes]) -> bool:
         """Consume the input of a `$unwind` or `$project` before this stage, without building that stage's documents.
@@ -130,8 +160,19 @@ class Group(Stage):
         starts = [accumulator.start for accumulator in self.fields.values()]
         memory = None if self.max_bytes is None else GroupMemory(self.max_bytes)
         if type(self.id) is ObjectNode:
-            return Grouper(self.id.children(), self.id.names, starts, self.collation, memory)
-        return Grouper([self.id], None, starts, self.collation, memory)
+            grouper = Grouper(self.id.children(), self.id.names, starts, self.collation, memory)
+        else:
+            grouper = Grouper([self.id], None, starts, self.collation, memory)
+        if self.spill is not None:
+            names = [accumulator.name for accumulator in self.fields.values()]
+            growing = tuple(position for position, name in enumerate(names) if name in _GROWING)
+            replaces = not all(name in _GROWING or name in _STEADY for name in names)
+            grouper.use_disk(self.spill.max_bytes, growing or None, replaces, partial(_make_saver, self.spill))
+        return grouper
+
+
+def _make_saver(spill: Spill) -> Any:
+    return import_late("secantus_server.pipeline.stages.group_spill").Saver(spill)
 
 
 def _takes_or_ignores(expression: Expression, path: str) -> bool:

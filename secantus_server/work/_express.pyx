@@ -49,7 +49,7 @@ from secantus_server.work._brief_work import is_plain, open_brief
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.change_streams._stream_wait import send_event
 from secantus_server.work.creation import begin_creation
-from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
+from secantus_server.work.express_record import counts_of, looked_up, record_slow
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_work import failure_of
@@ -620,8 +620,10 @@ cdef class Express:
         self.count(operation.db, name, kind, seconds)
         if counts is not None:
             batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
-            used = self.shown, self.message.parts.is_range
-            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, used, counts, batch_bytes)
+            used = self.shown, <bint>self.message.parts.is_range
+            call = (raw, NAMES[kind], operation.db, name, seconds, *used, counts, counts_of(self.usage), batch_bytes)
+            for log in self.interceptors.lane.logs:
+                log(self.client, call)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0

@@ -181,16 +181,15 @@ class PlanNotes:
         """The scan stages of all plans, without duplicates."""
         return self.result()[1]
 
-    def slow(self, examined: Examined) -> tuple[Slow, ...]:
-        """Return the queries whose plans scanned a collection with a filter or sorted in memory.
-
-        Arguments:
-            examined: the counts of `latest_result`, which has found such plans.
-        """
+    def logged(self) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
+        """Return `latest_result`, and the queries whose plans scanned a collection with a filter or sorted in memory."""
+        examined, stages = self.latest_result()
+        if not (examined[2] or examined[4]):
+            return examined, stages, ()
         if self._further is None:
-            return () if self.query is None else (_slow(self.first, self.query, examined[2] > 0),)
+            return examined, stages, () if self.query is None else (_slow(self.first, self.query, examined[2] > 0),)
         noted = [(plan, query, measure(plan)) for plan, query in [(self.first, self.query), *self._further.queries] if query is not None]
-        return tuple(_slow(plan, query, counts[2] > 0) for plan, query, counts in noted if counts[2] or counts[4])
+        return examined, stages, tuple([_slow(plan, query, counts[2] > 0) for plan, query, counts in noted if counts[2] or counts[4]])
 
     def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the counts of the current command, without the cursor's earlier commands, and the scan stages of all plans."""

@@ -7,6 +7,7 @@ An entry keeps what the command leaves behind. Everything that can be computed f
 cimport cython
 
 from secantus_server.bson._codec cimport RawArray
+from secantus_server.dispatch._operation cimport Operation
 from secantus_server.errors import CommandError
 from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, wanted_of
 from secantus_server.wire.op_msg import sections_of
@@ -17,6 +18,12 @@ cdef dict STATEMENTS = {"insert": "documents", "update": "updates", "delete": "d
 #: The maximum length of a message that an entry keeps as a whole. For a longer message, it keeps the decoded body and the first documents.
 cdef Py_ssize_t LONGEST_KEPT = 1 << 14
 cdef tuple NO_STATEMENTS = ([], 0)
+# The commands that drivers send on their own: heartbeats, logins and ends of sessions.
+OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
+# The commands whose plans are logged. explain is not among them, because its plans return no documents to the client.
+cdef frozenset PLANNED = frozenset(
+    ["find", "aggregate", "count", "distinct", "update", "delete", "findAndModify", "findandmodify", "bulkWrite", "getMore"]
+)
 cdef object none_examined = NONE_EXAMINED
 
 
@@ -68,9 +75,7 @@ cdef class CommandEntry:
             self.raw = raw
         self.examined, self.stages, self.slow = none_examined, (), ()
         if notes is not None:
-            self.examined, self.stages = notes.latest_result()
-            if self.examined[2] or self.examined[4]:
-                self.slow = notes.slow(self.examined)
+            self.examined, self.stages, self.slow = notes.logged()
         if isinstance(outcome, CommandError):
             self.error = outcome.code_name
         else:
@@ -178,18 +183,19 @@ cdef tuple statements_of(str name, dict body, dict sequences):
 
 
 cdef class Entries:
-    """A bounded list of entries, which drops those of the test harness.
+    """The methods and the bounded list of a command log, which drops the commands of the test harness.
 
     A command of the express lane (the fast path) is kept as the lane reports it. Its entry is made when the log is read.
 
     Arguments:
-        ignored: commands of clients with this application name are not kept.
+        ignored: commands with this application name or comment are not kept.
         most_entries, most_bytes: the maximum number of entries, and the maximum total size of their messages.
 
     Attributes:
         left_out: the number of commands that were not kept because the list was full.
 
-    Threads: the interpreter lock guards the list. No method releases it between a check and the change that follows.
+    Threads: the interpreter lock guards the list. No method releases it between a check and the change that follows. Only one command at
+    a time uses a cursor.
     """
 
     cdef readonly list kept
@@ -199,13 +205,42 @@ cdef class Entries:
     # For each connection id, whether the connection's commands are ignored. The connection's first command, hello, decides this, because it
     # names the application.
     cdef dict clients
+    # For the id of each open cursor, the entry of the command that opened the cursor.
+    cdef dict cursors
 
     def __init__(self, str ignored, Py_ssize_t most_entries, Py_ssize_t most_bytes):
         self.ignored, self.most_entries, self.most_bytes = ignored, most_entries, most_bytes
-        self.kept, self.clients = [], {}
+        self.kept, self.clients, self.cursors = [], {}, {}
 
-    def add_express(self, client, tuple values not None):
-        """Add a command of the express lane, given its `ExpressValues`. Such a command never opens a cursor or has a comment."""
+    def before(self, call):
+        """Request that the command's plan notes include all its query plans, even those of point lookups."""
+        if call.name in PLANNED:
+            call.operation.notes_lookups = True
+
+    def after(self, call, outcome):
+        """Log a finished command, given its reply or error."""
+        cdef str name = call.name
+        cdef CommandEntry opener = None
+        if name in OF_DRIVERS or (self.ignored and (call.body.get("comment") == self.ignored or self.is_own(call.client))):
+            return
+        cdef bint is_planned = name in PLANNED
+        notes = (<Operation>call.operation).notes if is_planned else None
+        if name == "getMore":
+            opener = self.cursors.pop(call.body["getMore"], None)
+            notes = None if opener is None else notes
+        cdef CommandEntry entry = CommandEntry(call, outcome, notes, opener)
+        if name == "killCursors":
+            if entry.error is None:
+                for cursor in call.body["cursors"]:
+                    self.cursors.pop(cursor, None)
+        elif is_planned and entry.unread:
+            # A later getMore on the cursor refers to the entry of the command that opened the cursor.
+            self.cursors[outcome["cursor"]["id"]] = entry if opener is None else opener
+        raw = call.message.raw
+        self.add(entry, 0 if raw is None else len(<bytes>raw))
+
+    def after_express(self, client, tuple values not None):
+        """Log a command of the express lane, given its `ExpressValues`. Such a command never opens a cursor or has a comment."""
         cdef Py_ssize_t size = len(<bytes>values[0])
         if not self.ignored or not self.is_own(client):
             self.add(values if size <= LONGEST_KEPT else express_entry(values), size)
@@ -226,13 +261,14 @@ cdef class Entries:
             known = self.clients[client.connection_id] = client.application == self.ignored
         return known
 
-    def entry(self, Py_ssize_t place):
-        """Return the entry at a position."""
-        entry = self.kept[place]
-        if type(entry) is tuple:
-            entry = self.kept[place] = express_entry(entry)
-        return entry
-
     def clear(self):
         """Remove all entries."""
-        self.kept, self.size, self.left_out = [], 0, 0
+        self.kept, self.cursors, self.size, self.left_out = [], {}, 0, 0
+
+
+def entry_at(list kept not None, Py_ssize_t place):
+    """Return the entry at a position of a list of entries."""
+    entry = kept[place]
+    if type(entry) is tuple:
+        entry = kept[place] = express_entry(entry)
+    return entry

@@ -58,7 +58,12 @@ class Certificates:
 
         Arguments:
             name: the common name, a part of the subject: `CN=client,OU=tests,O=Secantus`.
+
+        Raises:
+            TypeError: the name is not a string.
         """
+        if not isinstance(name, str):
+            raise TypeError(f"secantus_tls.client({name!r}): pass the client's name as a string")
         if name not in self._clients:
             from secantus_server.net.subject import subject_text
 

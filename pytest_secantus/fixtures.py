@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
 from pytest_secantus.command_watch import watch_of
+from pytest_secantus.errors import CannotStart
 from pytest_secantus.guard import guard_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,15 @@ __all__ = [
 _CACHES_TRACEBACKS: Final = pytest.version_tuple >= (8, 3)
 
 
+@contextmanager
+def start_failures_shown() -> Iterator[None]:
+    """If the server cannot start within the block, fail with that error's sentence, without the frames of the plugin."""
+    try:
+        yield
+    except CannotStart as error:
+        pytest.fail(str(error), pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
     """The server of this process: .uri, .port, .snapshot(), .restore(snapshot), .checkpoint().
@@ -49,7 +60,8 @@ def secantus_server(pytestconfig: pytest.Config) -> Iterator[SecantusDBServer]:
     Every xdist worker has its own server and storage. The server starts at first use and stops after the last test.
     """
     worker = guard_of(pytestconfig).worker
-    worker.start()
+    with start_failures_shown():
+        worker.start()
     yield cast("SecantusDBServer", worker.server)
     if not worker.for_suite:
         worker.stop()
@@ -78,7 +90,8 @@ def secantus_client(pytestconfig: pytest.Config, secantus_uri: str) -> Iterator[
     from pytest_secantus.shared import SharedClient
 
     guard = guard_of(pytestconfig)
-    guard.worker.check_external()
+    with start_failures_shown():
+        guard.worker.check_external()
     guard.shared_client = client = SharedClient(secantus_uri)
     yield client
     guard.shared_client = None

@@ -462,7 +462,12 @@ class SecantusDBServer(Recording):
 
         Arguments:
             reason: the message of error 20, with which the refused commands fail; None allows commands again.
+
+        Raises:
+            TypeError: the reason is not a string or None.
         """
+        if reason is not None and not isinstance(reason, str):
+            raise TypeError(f"block({reason!r}): pass the reason as a string, or None")
         if self._services is None or self._gate is None:
             raise self._not_running()
         self._gate.close(reason)
@@ -517,8 +522,13 @@ class SecantusDBServer(Recording):
 
         Returns:
             the new time.
+
+        Raises:
+            TypeError: a time is not a whole number of milliseconds.
         """
         services = self.services
+        if not isinstance(by_ms, int) or not isinstance(to_ms, (int, type(None))):
+            raise TypeError(f"move_clock({to_ms!r}, by_ms={by_ms!r}): pass whole milliseconds")
         before_ms = services.clock.now_ms()
         to_ms = (before_ms if to_ms is None else to_ms) + by_ms
         services.sessions.follow_clock(min(to_ms - before_ms, 0))

@@ -53,38 +53,15 @@ class Call(Protocol):
     services: Services
 
 
-class ExpressCall(NamedTuple):
-    """A command that the express lane (the fast path for simple commands) has run.
-
-    Arguments:
-        raw: the command's message.
-        name: the command's name.
-        db: the command's database.
-        target: the name of the command's collection, which is empty for a command without one.
-        seconds: the command's working time.
-        key: the key pattern of the index that the command used, or None.
-        is_lookup: whether the command looked one document up in a unique index, as the plan EXPRESS_IXSCAN does.
-        keys, documents, whole_scans: the numbers of index keys, documents and whole collections that the command examined.
-        returned: the number of documents in the reply.
-        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
-    """
-
-    raw: bytes
-    name: str
-    db: str
-    target: str
-    seconds: float
-    key: dict[str, Any] | None
-    is_lookup: bool
-    keys: int
-    documents: int
-    whole_scans: int
-    returned: int
-    batch_bytes: int
-
-
-#: The values of an `ExpressCall` in a plain tuple. It costs less to keep, because the garbage collector soon ceases to visit it.
-ExpressValues = tuple[bytes, str, str, str, float, dict[str, Any] | None, bool, int, int, int, int, int]
+#: What the express lane (the fast path for simple commands) reports of a command that it has run:
+#: - the command's message
+#: - the name of the command, of its database, and of its collection, which is empty for a command without one
+#: - the command's working time in seconds
+#: - the index that the command used, or None, and whether it read a range of the index
+#: - the connection's counts (see `express_record.counts_of`) before and after the command
+#: - the size of the reply's batch as a BSON array; 0 if the command has no cursor
+#: It is a plain tuple, because the garbage collector soon ceases to visit these. Readers compute everything else from it.
+ExpressValues = tuple[bytes, str, str, str, float, Any, bool, tuple[int, int, int, int], tuple[int, int, int, int], int]
 
 
 class Interceptor:

@@ -61,6 +61,10 @@ class Wanted(NamedTuple):
     scanned: bool
 
 
+#: The values of a `Wanted`, but with the parsed sort and with the collection's indexes. The command log keeps them for each slow command.
+Slow = tuple[str, dict[str, Any], Any, bool, list[Any], bool]
+
+
 def added(one: Examined, other: Examined) -> Examined:
     """Return the element-wise sum of two tuples of counts."""
     return one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3], one[4] + other[4]
@@ -184,12 +188,15 @@ class PlanNotes:
         """The scan stages of all plans, without duplicates."""
         return self.result()[1]
 
-    def wanted(self) -> tuple[Wanted, ...]:
-        """Return the queries whose plans scanned a collection with a filter or sorted in memory. `latest_result` must have found some."""
+    def logged(self) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
+        """Return `latest_result`, and the queries whose plans scanned a collection with a filter or sorted in memory."""
+        examined, stages = self.latest_result()
+        if not (examined[2] or examined[4]):
+            return examined, stages, ()
         if self._further is None:
-            return () if self.query is None else (_wanted(self.first, self.query),)
-        noted = [(self.first, self.query), *self._further.queries]
-        return tuple(_wanted(plan, query) for plan, query in noted if query is not None and _is_slow(plan))
+            return examined, stages, () if self.query is None else (_slow(self.first, self.query, examined[2] > 0),)
+        noted = [(plan, query, measure(plan)) for plan, query in [(self.first, self.query), *self._further.queries] if query is not None]
+        return examined, stages, tuple([_slow(plan, query, counts[2] > 0) for plan, query, counts in noted if counts[2] or counts[4]])
 
     def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the counts of the current command, without the cursor's earlier commands, and the scan stages of all plans."""
@@ -226,19 +233,17 @@ class PlanNotes:
         return total, tuple(stages.values())
 
 
-def _is_slow(plan: Any) -> bool:
-    examined = measure(plan)
-    return bool(examined[2] or examined[4])
-
-
-def _wanted(plan: Any, query: Any) -> Wanted:
-    scanned = measure(plan)[2] > 0
+def _slow(plan: Any, query: Any, scanned: bool) -> Slow:
     while type(plan) in (Sort, ContestedSort):
         plan = plan.child
-    plan = plan.children[0] if type(plan) is Union else plan
-    sort = {} if query.sort is None else query.sort.shown
-    indexes = tuple(index.spec for index in plan.collection.indexes)
-    return Wanted(plan.collection.name, query.filter, sort, bool(query.hint or query.natural), indexes, scanned)
+    collection = (plan.children[0] if type(plan) is Union else plan).collection
+    return collection.name, query.filter, query.sort, bool(query.hint or query.natural), collection.indexes, scanned
+
+
+def wanted_of(collection: str, filter: dict[str, Any], sort: Any, hinted: bool, indexes: list[Any], scanned: bool) -> Wanted:
+    """Return the description of a slow query, given the values of a `Slow`."""
+    shown = {} if sort is None else sort.shown
+    return Wanted(collection, filter, shown, hinted, tuple([index.spec for index in indexes]), scanned)
 
 
 def _sorts(plan: Any) -> bool:

@@ -31,7 +31,7 @@ from secantus_server.index.errors import DuplicateKey
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.creation import begin_creation
-from secantus_server.work.express_record import counts_of, log_call, looked_up, record_slow
+from secantus_server.work.express_record import counts_of, looked_up, record_slow
 
 cdef enum:
     # If the last finds by a range were left to the general path, the lane attempts one in this number.
@@ -209,8 +209,10 @@ cdef class Express(SessionStatements):
         self.count(operation.db, name, kind, seconds)
         if counts is not None:
             batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
-            used = self.shown, self.message.parts.is_range
-            log_call(self.services, self.client, operation, raw, (NAMES[kind], name), seconds, used, counts, batch_bytes)
+            used = self.shown, <bint>self.message.parts.is_range
+            call = (raw, NAMES[kind], operation.db, name, seconds, *used, counts, counts_of(self.usage), batch_bytes)
+            for log in self.interceptors.lane.logs:
+                log(self.client, call)
         if seconds > self.interceptors.lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0

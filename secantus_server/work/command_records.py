@@ -9,161 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from secantus_server.bson import RawArray, decode
-from secantus_server.errors import CommandError
-from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, Examined, PlanNotes, ScanName, Wanted
-from secantus_server.wire.op_msg import sections_of
+from secantus_server.bson import decode
+from secantus_server.work._command_entries import CommandEntry
 from secantus_server.work._shell_commands import MAX_STATEMENTS, command_shape, command_text, plain_body
 from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
 
 if TYPE_CHECKING:
-    from secantus_server.dispatch.interceptors import Call, ExpressCall, Outcome
+    pass
 
 Value = TypeVar("Value")
-#: The maximum number of a command's documents that an entry keeps.
-KEPT_STATEMENTS = 20
-_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes", "bulkWrite": "ops"}
-#: The maximum length of a message that an entry keeps as a whole. For a longer message, it keeps the decoded body and the first documents.
-LONGEST_KEPT = 1 << 14
 #: The shape of a getMore consists of this text and the shape of the command that opened the cursor.
 CONTINUED = "getMore of "
-_NO_PLANS: tuple[Examined, tuple[ScanName, ...]] = (NONE_EXAMINED, ())
-_NO_STATEMENTS: tuple[list[Any], int] = ([], 0)
-
-
-class CommandEntry:
-    """The command log's entry for an executed command.
-
-    A short command is stored as an encoded message and decoded on access. A decoded body would cost more than the rest of the log,
-    because the garbage collector would visit its values repeatedly.
-
-    Arguments:
-        notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to spare
-            the garbage collector.
-        opener: for a getMore, the entry of the command that opened the cursor.
-
-    Attributes:
-        target: the value of the command's first field, usually the name of its collection.
-        examined: the numbers of keys and documents that this command examined, without other commands of its cursor.
-        stages: the scans of the command's plans.
-        results: the number of documents that the command's cursor has returned so far, including later getMore commands.
-        unread: whether the cursor had more documents after the command's own batch.
-        wanted: the command's queries that an index could have served.
-    """
-
-    __slots__ = (
-        "_body", "_raw", "_statements", "db", "error", "examined", "n_returned", "name", "opener", "reply_bytes", "request_id", "results",
-        "seconds", "stages", "target", "unread", "wanted",
-    )  # fmt: skip
-
-    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None:
-        message = call.message
-        raw = message.raw
-        self.request_id = message.request_id
-        self.name = call.name
-        self.db = call.db
-        self.target = call.body.get(call.name)
-        self.seconds = call.seconds
-        self.opener = opener
-        self._body: dict[str, Any] | None = None
-        self._statements: tuple[list[Any], int] | None = None
-        if call.is_concealed:
-            self._raw, self._body, self._statements = None, call.operation.body, _NO_STATEMENTS
-        elif raw is None or len(raw) > LONGEST_KEPT:
-            self._raw, self._body = None, call.body
-            self._statements = _statements_of(call.name, call.body, message.sequences)
-        else:
-            self._raw = raw
-        self.examined: Examined
-        self.stages: tuple[ScanName, ...]
-        self.examined, self.stages = _NO_PLANS if notes is None else notes.latest_result()
-        self.wanted: tuple[Wanted, ...] = ()
-        if notes is not None and (self.examined[2] or self.examined[4]):
-            self.wanted = notes.wanted()
-        self.unread = False
-        self.error: str | None = None
-        self.n_returned = self.results = self.reply_bytes = 0
-        if isinstance(outcome, CommandError):
-            self.error = outcome.code_name
-        else:
-            self._note_reply(outcome)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The command document, decoded if the entry contains an encoded message."""
-        return self._decoded()[0]
-
-    @property
-    def statements(self) -> list[Any]:
-        """The command's documents or statements, up to a maximum number."""
-        return self._decoded()[1][0]
-
-    @property
-    def count(self) -> int:
-        """The total number of the command's documents or statements."""
-        return self._decoded()[1][1]
-
-    def _decoded(self) -> tuple[dict[str, Any], tuple[list[Any], int]]:
-        """Return the command document, its first documents or statements, and their total number."""
-        if self._body is None or self._statements is None:
-            assert self._raw is not None, "what is not decoded is kept as a message"
-            self._body, sequences = sections_of(self._raw)
-            self._statements = _statements_of(self.name, self._body, sequences)
-        return self._body, self._statements
-
-    def _note_reply(self, reply: dict[str, Any]) -> None:
-        cursor = reply.get("cursor")
-        if type(cursor) is dict:
-            batch = cursor.get("firstBatch", cursor.get("nextBatch"))
-            documents = batch.documents if type(batch) is RawArray else batch or ()
-            self.n_returned = len(documents)
-            self.reply_bytes = sum(map(len, documents)) if type(batch) is RawArray else 0
-            self.unread = bool(cursor.get("id"))
-        elif "values" in reply:
-            self.n_returned = len(reply["values"])
-        elif reply.get("value") is not None and self.name.lower() == "findandmodify":
-            self.n_returned = 1
-        self.results = self.n_returned
-        if self.opener is not None:
-            self.opener.results += self.n_returned
-
-
-def express_entry(call: ExpressCall) -> CommandEntry:
-    """Return the entry for a command of the express lane."""
-    entry = CommandEntry.__new__(CommandEntry)
-    raw = call.raw
-    entry.request_id = int.from_bytes(raw[4:8], "little", signed=True)
-    entry.name, entry.db, entry.seconds = call.name, call.db, call.seconds
-    entry.target = call.target or 1
-    entry.opener = entry.error = None
-    entry.unread, entry.wanted = False, ()
-    entry._raw, entry._body, entry._statements = raw, None, None
-    if len(raw) > LONGEST_KEPT:
-        body, sequences = sections_of(raw)
-        entry._raw, entry._body, entry._statements = None, body, _statements_of(call.name, body, sequences)
-    entry.examined, entry.stages = (call.keys, call.documents, 0, 0, 0), ()
-    if call.whole_scans:
-        entry.stages = WHOLE_SCAN
-    elif call.key is not None:
-        entry.stages = (("EXPRESS_IXSCAN" if call.is_lookup else "IXSCAN", call.key),)
-    entry.n_returned = entry.results = returned = call.returned
-    # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
-    entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0
-    return entry
-
-
-def _statements_of(name: str, body: dict[str, Any], sequences: dict[str, list[bytes]]) -> tuple[list[Any], int]:
-    """Return the leading documents or statements of a command, up to a maximum number, and their total number."""
-    if name not in _STATEMENTS:
-        return _NO_STATEMENTS
-    field = _STATEMENTS[name]
-    found: Any = sequences.get(field)
-    if found is None:
-        found = body.get(field)
-        found = found.documents if type(found) is RawArray else found
-    return (found[:KEPT_STATEMENTS], len(found)) if type(found) is list else ([], 0)
 
 
 def _names_documents(body: dict[str, Any]) -> bool:

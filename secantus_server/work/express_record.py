@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from secantus_server.bson import RawArray, decode, encode
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
@@ -21,42 +19,6 @@ Counts = tuple[int, int, int, int]
 def counts_of(usage: Usage) -> Counts:
     """Return the counts of a connection that grow by what a command examines and returns."""
     return usage.keys, usage.documents, usage.returned, usage.whole_scans
-
-
-def log_call(
-    services: Services,
-    client: ClientInfo,
-    operation: Operation,
-    raw: bytes,
-    names: tuple[str, str],
-    seconds: float,
-    used: tuple[Any, bool],
-    before: Counts,
-    batch_bytes: int,
-) -> None:
-    """Pass a command to the logs.
-
-    Arguments:
-        operation: the command's operation.
-        raw: the command's message.
-        names: the names of the command and of its collection, which is empty for a command without one.
-        seconds: the command's working time.
-        used: the index that the command used, or None, and whether it read a range of the index.
-        before: the connection's counts at the command's begin.
-        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
-    """
-    usage, (name, target), (index, is_range) = client.usage, names, used
-    keys, documents, returned, whole_scans = before
-    keys, documents, whole_scans = usage.keys - keys, usage.documents - documents, usage.whole_scans - whole_scans
-    returned = 1 if name == "findAndModify" else usage.returned - returned
-    key, is_lookup = None, False
-    if index is not None:
-        key = index.spec["key"]
-        # A unique index on a path with dots is scanned like an index that is not unique.
-        is_lookup = not is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
-    call = raw, name, operation.db, target, seconds, key, is_lookup, keys, documents, whole_scans, returned, batch_bytes
-    for log in services.interceptors.lane.logs:
-        log(client, call)
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:

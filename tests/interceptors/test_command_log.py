@@ -193,6 +193,8 @@ def test_positions_stay_valid(log: SecantusDBServer, db: Database) -> None:
 
 def test_a_full_log_counts_the_rest(log: SecantusDBServer, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secantus_server.interceptors.command_log.MOST_ENTRIES", 2)
+    log.stop_logging_commands()
+    log.log_commands()
     for _ in range(5):
         db.c.find_one()
     assert len(log.logged_commands()) == 2

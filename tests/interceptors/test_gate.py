@@ -29,3 +29,8 @@ def test_block(server: SecantusDBServer, db: Database[dict[str, Any]]) -> None:
 def test_a_server_that_is_not_running() -> None:
     with pytest.raises(RuntimeError, match="not running"):
         SecantusDBServer(port=0, storage_path=":memory:").block(None)
+
+
+def test_a_reason_that_is_none(server: SecantusDBServer) -> None:
+    with pytest.raises(TypeError, match=r"block\(5\): pass the reason as a string"):
+        server.block(5)  # type: ignore[arg-type]

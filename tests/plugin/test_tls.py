@@ -200,6 +200,11 @@ def test_a_run_without_tls_does_not_import_it(project: Project) -> None:
     project.run_apart().assert_outcomes(passed=1)
 
 
+def test_a_name_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"secantus_tls.client\(5\): pass the client's name as a string"):
+        Certificates(tmp_path / "tls", mutual=False).client(5)  # type: ignore[arg-type]
+
+
 def test_subjects_are_those_that_the_server_sees(tmp_path: Path) -> None:
     certificates = Certificates(tmp_path / "tls", mutual=True)
     for name in ("client", 'a, "b" + c', "Zoë"):

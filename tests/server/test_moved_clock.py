@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -75,6 +76,12 @@ def test_the_clock_is_reported(server: SecantusDBServer) -> None:
     assert server.clock() == (12, False)
     assert server.move_clock(runs=True) == 12
     assert server.clock()[1]
+
+
+@pytest.mark.parametrize("values", [{"to_ms": "x"}, {"to_ms": 1.5}, {"by_ms": None}])
+def test_a_time_that_is_none(server: SecantusDBServer, values: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"move_clock\(.*\): pass whole milliseconds"):
+        server.move_clock(**values)
 
 
 def test_a_settable_clock_is_not_moved() -> None:

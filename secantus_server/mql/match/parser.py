@@ -22,8 +22,14 @@ MAX_DEPTH = 100
 #: The operators that are allowed only in the filters of queries and writes.
 NO_SCRIPT = frozenset(["$where"])
 
+#: The operators that order the results by distance.
+NEAR = frozenset(["$near", "$nearSphere", "$geoNear"])
+
+#: The operators that are allowed only in the filters of queries.
+QUERY_ONLY = NO_SCRIPT | NEAR | {"$text"}
+
 #: The operators that conditions on array elements, such as those of `arrayFilters` and `$pull`, do not allow.
-SPECIAL = NO_SCRIPT | {"$expr", "$text", "$near", "$nearSphere", "$geoNear", "$jsonSchema"}
+SPECIAL = QUERY_ONLY | {"$expr", "$jsonSchema"}
 
 
 def parse_match(spec: dict[str, Any], ctx: ParseContext, *, forbidden: frozenset[str] = frozenset()) -> MatchExpression:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from secantus_server.errors import CommandError
-
-_CODES = {"$where": 2, "$text": 2, "$near": 5626500, "$nearSphere": 5626500, "$geoNear": 5626500}
+from secantus_server.mql.match.parser import NEAR, QUERY_ONLY
 
 
 def check_operators(filter: dict[str, Any], where: str) -> None:
@@ -24,8 +23,8 @@ def check_operators(filter: dict[str, Any], where: str) -> None:
         CommandError: 2, or 5626500 for $near, $nearSphere and $geoNear.
     """
     for key in _keys(filter):
-        if key in _CODES:
-            raise CommandError(_CODES[key], f"{key} is not allowed in {where}")
+        if key in QUERY_ONLY:
+            raise CommandError(5626500 if key in NEAR else 2, f"{key} is not allowed in {where}")
 
 
 def _keys(value: Any) -> Iterator[str]:

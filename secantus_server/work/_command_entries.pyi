@@ -1,0 +1,46 @@
+from typing import Any
+
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.interceptors import Call, ExpressValues, Outcome
+from secantus_server.query.plan_notes import Examined, PlanNotes, ScanName, Wanted
+
+class CommandEntry:
+    request_id: int
+    name: str
+    db: str
+    target: Any
+    seconds: float
+    opener: CommandEntry | None
+    examined: Examined
+    stages: tuple[ScanName, ...]
+    error: str | None
+    unread: bool
+    n_returned: int
+    results: int
+    reply_bytes: int
+    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None: ...
+    @property
+    def wanted(self) -> tuple[Wanted, ...]: ...
+    @property
+    def body(self) -> dict[str, Any]: ...
+    @property
+    def statements(self) -> list[Any]: ...
+    @property
+    def count(self) -> int: ...
+
+def express_entry(values: ExpressValues) -> CommandEntry: ...
+
+OF_DRIVERS: frozenset[str]
+
+class Entries:
+    kept: list[CommandEntry | ExpressValues]
+    left_out: int
+    def __init__(self, ignored: str, most_entries: int, most_bytes: int) -> None: ...
+    def before(self, call: Call) -> None: ...
+    def after(self, call: Call, outcome: Outcome) -> None: ...
+    def after_express(self, client: ClientInfo, values: ExpressValues) -> None: ...
+    def add(self, entry: CommandEntry | ExpressValues, size: int) -> int: ...
+    def is_own(self, client: ClientInfo) -> bool: ...
+    def clear(self) -> None: ...
+
+def entry_at(kept: list[CommandEntry | ExpressValues], place: int) -> CommandEntry: ...

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any
+from typing import Any, final
 
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.expressions import Expression
@@ -12,6 +12,7 @@ class GroupMemory:
     def begin(self, value: Any, states: list[State]) -> int: ...
     def feed(self, states: list[State], doc: bytes) -> int: ...
 
+@final
 class Grouper:
     groups: dict[Any, tuple[Any, list[Any], int]]
     partitions: Any

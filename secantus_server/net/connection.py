@@ -171,8 +171,10 @@ class Connection:
             client = self.client
             client.bytes_in += len(raw)
             client.requests += 1
-            self._transport.send(data)
-            client.bytes_out += len(data)
+            # Empty if another thread has sent the reply of a waiting command.
+            if data:
+                self._transport.send(data)
+                client.bytes_out += len(data)
         finally:
             # A signal handler has raised an error after the commit. Nothing else would wake these clients' commands.
             if express.claims.waiters:

@@ -232,6 +232,37 @@ def test_a_signal_during_a_long_read(project: Project, transport: str) -> None:
 
 
 @BOTH
+def test_each_event_of_a_waiting_stream_arrives_once(project: Project, transport: str) -> None:
+    project.write(
+        test_it="""
+        from threading import Event, Thread
+
+        from pymongo import MongoClient
+
+
+        def test_it(secantus_uri):
+            found, opened = [], Event()
+
+            def read():
+                with MongoClient(secantus_uri).shop.fruit.watch(max_await_time_ms=20_000) as stream:
+                    opened.set()
+                    while len(found) < 200:
+                        found.append(next(stream)["documentKey"]["_id"])
+
+            reader = Thread(target=read)
+            reader.start()
+            opened.wait(20)
+            fruit = MongoClient(secantus_uri).shop.fruit
+            for number in range(200):
+                fruit.insert_one({"_id": number})
+            reader.join(60)
+            assert found == list(range(200))
+        """,
+    )
+    project.passes(*sets(transport), passed=1)
+
+
+@BOTH
 def test_a_signal_while_a_stream_waits(project: Project, transport: str) -> None:
     project.write(
         alarms=ALARM,

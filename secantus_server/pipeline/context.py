@@ -9,11 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from secantus_server.errors import CommandError
-from secantus_server.exec.spilling import Spill
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.metadata import Metadata
 
 if TYPE_CHECKING:
+    from secantus_server.exec.spilling import Spill
     from secantus_server.pipeline.host import PipelineHost
 
 # https://www.mongodb.com/docs/manual/reference/limits/
@@ -67,7 +67,7 @@ class PipelineContext:
             kind: the name of the stage's counters in serverStatus.
             limit: the stage's limit from `parse.limits`.
         """
-        return Spill(kind, limit, self.host.temporary, self.host.check) if self.allow_disk_use else None
+        return self.host.spill(kind, limit) if self.allow_disk_use else None
 
     def sub_pipeline(self, container: str, collection: str | None, cells: dict[str, Cell] | None = None) -> PipelineContext:
         """Return the context of a sub-pipeline.

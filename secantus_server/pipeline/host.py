@@ -13,10 +13,10 @@ from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
     from secantus_server.exec._point import PointFinder
+    from secantus_server.exec.spilling import Spill
     from secantus_server.mql.context import Collation
     from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.mql.vectors.query import QueryVector
-    from secantus_server.storage.temporary import TemporaryFiles
 
 T = TypeVar("T")
 
@@ -134,9 +134,12 @@ class PipelineHost(Protocol):
     #: Whether search indexes are enabled.
     searches: bool
 
-    @property
-    def temporary(self) -> TemporaryFiles:
-        """Return the server's temporary files."""
+    def spill(self, kind: str, max_bytes: int) -> Spill:
+        """Return how a stage with the given memory limit moves what exceeds it to temporary files.
+
+        Arguments:
+            kind: the name of the stage's counters in serverStatus.
+        """
         ...
 
     def check(self) -> None:

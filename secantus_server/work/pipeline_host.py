@@ -17,6 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec._point import PointFinder
 from secantus_server.exec.read_scope import ReadScope, Tie
 from secantus_server.exec.sorting import SortedDocuments
+from secantus_server.exec.spilling import Spill
 from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import Collation, ParseContext
@@ -32,7 +33,6 @@ from secantus_server.query.find import count_all
 from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
-from secantus_server.storage.temporary import TemporaryFiles
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics, timeseries_statistics
 from secantus_server.work.collections import recall
@@ -99,10 +99,9 @@ class ServerHost:
         """Raise if the operation was killed or timed out."""
         self._scope.check()
 
-    @property
-    def temporary(self) -> TemporaryFiles:
-        """Return the server's temporary files."""
-        return self._services.engine.temporary
+    def spill(self, kind: str, max_bytes: int) -> Spill:
+        """Return how a stage moves what exceeds its memory limit to temporary files; see `PipelineHost.spill`."""
+        return Spill(kind, max_bytes, self._services.engine.temporary, self.check)
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         """Return the output documents of `$listSearchIndexes`, or an empty list if the collection does not exist."""

@@ -167,3 +167,26 @@ def test_server_status_counts_spills(filled: tuple[Database, Random], admin: Dat
     assert after["sort"]["spillToDiskBytes"] > before["sort"]["spillToDiskBytes"]
     assert all(after["group"][name] > before["group"][name] for name in after["group"])
     assert after["bucketAuto"] == before["bucketAuto"]
+
+
+def test_metadata_of_documents_in_files(db: Database) -> None:
+    db.c.create_index({"text": "text"})
+    db.c.create_index({"at": "2dsphere"})
+    db.c.insert_many([{"_id": n, "k": n % 50, "text": "word " * (n % 9 + 1), "at": [n % 90, n % 80]} for n in range(500)])
+    near = {"$geoNear": {"near": {"type": "Point", "coordinates": [0, 0]}, "key": "at"}}
+    text = {"$match": {"$text": {"$search": "word"}}}
+    order = {"sortBy": {"score": {"$meta": "textScore"}, "_id": 1}, "output": "$_id"}
+    for stages, accumulator in [
+        ([], {"$push": {"$meta": "recordId"}}),
+        ([text], {"$sum": {"$meta": "textScore"}}),
+        ([text], {"$top": order}),
+        ([near], {"$min": {"$meta": "geoNearDistance"}}),
+        ([{"$sort": {"k": -1, "_id": 1}}], {"$max": {"$meta": "sortKey"}}),
+        ([text, {"$unwind": "$at"}], {"$push": {"$meta": "textScore"}}),
+    ]:
+        pipeline = [*stages, {"$group": {"_id": "$k", "found": accumulator}}]
+        expected = list(db.c.aggregate(pipeline))
+        for limit in (20_000, 500):
+            with limited(db, limit):
+                assert list(db.c.aggregate(pipeline)) == expected
+                assert spilled(db, pipeline)["usedDisk"] is True

@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.bson.values import Date
 from secantus_server.errors import CommandError
+from secantus_server.exec.spilling import Spill
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.mql.text.definition import TextDefinition
@@ -29,7 +30,7 @@ class MemoryHost:
     def __init__(self) -> None:
         self.collections: dict[Namespace, list[bytes]] = {}
         self.caches_plans = True
-        self.temporary = TemporaryFiles(None)
+        self._files = TemporaryFiles(None)
         self.views: dict[Namespace, tuple[str, list[dict[str, Any]]]] = {}
         self.indexes: dict[Namespace, list[dict[str, Any]]] = {}
         self.options: dict[Namespace, dict[str, Any]] = {}
@@ -39,6 +40,9 @@ class MemoryHost:
 
     def check(self) -> None:
         """Do nothing, so that the operation is never interrupted."""
+
+    def spill(self, kind: str, max_bytes: int) -> Spill:
+        return Spill(kind, max_bytes, self._files, self.check)
 
     def search_indexes(self, db: str, collection: str) -> list[dict[str, Any]]:
         return []

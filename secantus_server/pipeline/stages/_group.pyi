@@ -3,6 +3,7 @@ from typing import Any, final
 
 from secantus_server.mql.accumulators import State
 from secantus_server.mql.expressions import Expression
+from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.stages._unwind import Unwinder
 
 def group_key(value: Any, collation: Any = None) -> Hashable: ...
@@ -36,7 +37,14 @@ class Grouper:
     def consume_values(
         self, source: Iterable[bytes], expressions: tuple[Expression, ...], key_takes: tuple[int, ...], state_takes: tuple[int, ...]
     ) -> None: ...
-    def use_disk(self, max_bytes: int, growing: tuple[int, ...] | None, replaces: bool, make_saver: Callable[[], Any]) -> None: ...
+    def use_disk(
+        self,
+        max_bytes: int,
+        growing: tuple[int, ...] | None,
+        replaces: bool,
+        make_saver: Callable[[], Any],
+        metadata: Metadata | None,
+    ) -> None: ...
     def deeper(self) -> Grouper: ...
     def replay(self, saved: bytes, doc: bytes, sequence: int) -> None: ...
     def results(self) -> list[tuple[Any, list[Any], int]]: ...

@@ -145,6 +145,7 @@ cdef class Grouper:
     cdef bint replaces
     cdef object make_saver
     cdef object saver
+    cdef object metadata
     # The size of the documents that were added to the groups, and the size at which `used` is measured again.
     cdef Py_ssize_t added
     cdef Py_ssize_t due
@@ -168,7 +169,7 @@ cdef class Grouper:
         self.max_bytes = self.due = NO_LIMIT
         self.meter = Meter()
 
-    def use_disk(self, Py_ssize_t max_bytes, tuple growing, bint replaces, make_saver not None):
+    def use_disk(self, Py_ssize_t max_bytes, tuple growing, bint replaces, make_saver not None, metadata):
         """Limit the memory of the groups. What exceeds it is moved to files.
 
         Arguments:
@@ -177,18 +178,20 @@ cdef class Grouper:
                 is counted each time.
             replaces: whether the states of other accumulators may grow, too. Their memory is measured now and then.
             make_saver: returns a `group_spill.Saver`. It is called when the groups exceed the limit for the first time.
+            metadata: the metadata of the documents, which files keep for the accumulators, or None if no `$meta` reads it.
         """
         self.max_bytes = max_bytes
         self.growing = growing
         self.replaces = replaces
         self.make_saver = make_saver
+        self.metadata = metadata
         self.due = max_bytes if replaces else NO_LIMIT
 
     def deeper(self):
         """Return an empty table for the groups of one of the partitions."""
         cdef Grouper found = Grouper(self.expressions, self.names, (), self.collation)
         found.starts, found.key_takes, found.state_takes = self.starts, self.key_takes, self.state_takes
-        found.use_disk(self.saver.max_bytes, self.growing, self.replaces, self.make_saver)
+        found.use_disk(self.saver.max_bytes, self.growing, self.replaces, self.make_saver, self.metadata)
         found.saver, found.level = self.saver, self.level + 1
         return found
 
@@ -299,6 +302,8 @@ cdef class Grouper:
         known = None
         if self.state_takes is not None:
             known = [found.get(f"v{i}", NO_VALUE) for i in range(found["n"])]
+        if self.metadata is not None:
+            self.metadata.values = found["m"]
         if self.names is None:
             self.feed(key_of(values[0], self.collation), values[0], doc, known)
         else:
@@ -417,6 +422,8 @@ cdef class Grouper:
         if known is not None:
             saved["n"] = len(known)
             saved.update({f"v{i}": item for i, item in enumerate(known) if item is not NO_VALUE})
+        if self.metadata is not None:
+            saved["m"] = {name: item for name, item in self.metadata.values.items() if item is not NO_VALUE}
         self.partitions.put(self.partition(key), encode(saved), doc, self.sequence)
         return 0
 

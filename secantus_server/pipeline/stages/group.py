@@ -21,6 +21,7 @@ from secantus_server.mql.context import Collation, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
 from secantus_server.mql.expressions._nodes import Constant, ObjectNode
 from secantus_server.mql.expressions.read_fields import is_path, read_fields
+from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
@@ -51,6 +52,7 @@ class Group(Stage):
         collation: the collation for comparing strings in the group key.
         max_bytes: the memory limit of the groups if disk use is not allowed, or None.
         spill: the memory limit and the files if disk use is allowed, or None.
+        metadata: the metadata of the documents, or None.
     """
 
     makes_many = True
@@ -62,9 +64,11 @@ class Group(Stage):
         collation: Collation | None,
         max_bytes: int | None = None,
         spill: Spill | None = None,
+        metadata: Metadata | None = None,
     ) -> None:
         super().__init__()
         self.spill = spill
+        self.metadata = metadata
         self.id = id
         self.fields = fields
         self.collation = collation
@@ -92,7 +96,7 @@ class Group(Stage):
         if group_id is None:
             raise CommandError(15955, "a group specification must include an _id")
         limit = ctx.parse.limits.group
-        return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(limit), ctx.spill("group", limit))
+        return cls(group_id, fields, ctx.parse.collation, ctx.kept_at_most(limit), ctx.spill("group", limit), ctx.parse.metadata)
 
     def run(self, source: Iterable[bytes]) -> Iterator[bytes]:
         """Yield one document for each group.
@@ -167,7 +171,8 @@ class Group(Stage):
             names = [accumulator.name for accumulator in self.fields.values()]
             growing = tuple(position for position, name in enumerate(names) if name in _GROWING)
             replaces = not all(name in _GROWING or name in _STEADY for name in names)
-            grouper.use_disk(self.spill.max_bytes, growing or None, replaces, partial(_make_saver, self.spill))
+            metadata = self.metadata if self.metadata is not None and self.metadata.wanted else None
+            grouper.use_disk(self.spill.max_bytes, growing or None, replaces, partial(_make_saver, self.spill), metadata)
         return grouper
 
 

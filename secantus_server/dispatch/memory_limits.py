@@ -14,6 +14,7 @@ PARAMETERS = {
     "bucket_auto": "internalDocumentSourceBucketAutoMaxMemoryBytes",
     "window": "internalDocumentSourceSetWindowFieldsMaxMemoryBytes",
     "graph_lookup": "internalDocumentSourceGraphLookupMaxMemoryBytes",
+    "hash_lookup": "internalQuerySlotBasedExecutionHashLookupApproxMemoryUseInBytesBeforeSpill",
     "push": "internalQueryMaxPushBytes",
     "add_to_set": "internalQueryMaxAddToSetBytes",
     "concat_arrays": "internalQueryMaxConcatArraysBytes",

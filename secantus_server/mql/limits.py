@@ -13,6 +13,8 @@ class MemoryLimits:
 
     Arguments:
         sort, group, bucket_auto, window, graph_lookup: the memory that a stage may use if it must not use the disk.
+        hash_lookup: the memory that `$lookup` and `$graphLookup` may use for the documents of a collection without a usable index, before
+        they use the disk.
         push, add_to_set, concat_arrays, set_union, several: the memory that one accumulator state may use, whether or not the disk may be
         used. `several` is the limit of `$firstN`, `$topN` and similar accumulators.
         facet: the maximum size of the document that `$facet` returns.
@@ -24,6 +26,7 @@ class MemoryLimits:
     bucket_auto: int = DEFAULT_BYTES
     window: int = DEFAULT_BYTES
     graph_lookup: int = DEFAULT_BYTES
+    hash_lookup: int = DEFAULT_BYTES
     push: int = DEFAULT_BYTES
     add_to_set: int = DEFAULT_BYTES
     concat_arrays: int = DEFAULT_BYTES

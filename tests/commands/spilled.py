@@ -14,7 +14,7 @@ from pymongo.database import Database
 from secantus_server.dispatch.memory_limits import PARAMETERS
 from secantus_server.mql.limits import DEFAULT_BYTES
 
-NAMES = {"sort", "group", "bucket_auto", "window"}
+NAMES = {"sort", "group", "bucket_auto", "window", "hash_lookup"}
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The hash join of `$lookup` and `$graphLookup`, used if no index is usable.
 
-The first lookup builds a hash table of the whole collection.
+The first lookup builds a hash table of the whole collection. The documents that exceed the memory limit are in a temporary file. The keys
+are in memory.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from secantus_server.bson import key_string
+from secantus_server.exec.document_list import DocumentList
+from secantus_server.exec.spilling import Spill
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
 from secantus_server.pipeline._paths import JoinPath
@@ -23,15 +26,21 @@ class HashJoin:
         path: the path whose values are the keys.
         ctx: the parse context, which contains the collation.
         note: called at the end with the number of the collection's documents and the number of those that were found; None if unwanted.
+        spill: the memory limit of the documents and the files, or None if the disk must not be used.
     """
 
     def __init__(
-        self, documents: Callable[[], Iterable[bytes]], path: str, ctx: ParseContext, note: Callable[[int, int], None] | None = None
+        self,
+        documents: Callable[[], Iterable[bytes]],
+        path: str,
+        ctx: ParseContext,
+        note: Callable[[int, int], None] | None,
+        spill: Spill | None,
     ) -> None:
         self.open = documents
         self.path = JoinPath(path, True, ctx.collation)
         self.is_null = parse_match({path: None}, ctx).matches
-        self.documents: list[bytes] = []
+        self.documents = DocumentList(spill)
         self.table: dict[bytes, list[int]] | None = None
         self.nulls: list[int] | None = None
         self.note = note
@@ -64,9 +73,9 @@ class HashJoin:
             self.note(len(self.documents), len(self.used))
 
     def _build(self) -> dict[bytes, list[int]]:
-        self.documents = list(self.open())
         table: dict[bytes, list[int]] = {}
-        for place, document in enumerate(self.documents):
+        for place, document in enumerate(self.open()):
+            self.documents.append(document)
             for key in self.path.keys(document):
                 table.setdefault(key, []).append(place)
         return table

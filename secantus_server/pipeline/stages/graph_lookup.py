@@ -102,7 +102,8 @@ class GraphLookup(Stage):
         """Yield the input documents, each with the documents reachable from it."""
         max_bytes = self.ctx.kept_at_most(self.ctx.parse.limits.graph_lookup)
         note = None if self.reachable.whole.stages else self.reachable.join_notes(self.walk.connect_to)
-        table = HashJoin(self.reachable.documents, self.walk.connect_to, self.ctx.parse, note)
+        spill = self.ctx.spill("graphLookup", self.ctx.parse.limits.hash_lookup)
+        table = HashJoin(self.reachable.documents, self.walk.connect_to, self.ctx.parse, note, spill)
         follow = JoinPath(self.walk.connect_from, False, self.ctx.parse.collation)
         setter = FieldSetter(self.field)
         for document in source:

@@ -219,7 +219,8 @@ def _field_join(
             if by_key is not None and not after.stages:
                 return PointJoin(JoinPath(local, False, collation), by_key, found), None
         else:
-            table = HashJoin(base.documents, foreign, ctx.parse, base.join_notes(foreign))
+            spill = ctx.spill("lookup", ctx.parse.limits.hash_lookup)
+            table = HashJoin(base.documents, foreign, ctx.parse, base.join_notes(foreign), spill)
             found, end = _by_table(table, JoinPath(local, False, collation)), table.end if table.note is not None else None
         return found if not after.stages else _through(after, found), end
 

@@ -18,7 +18,7 @@ from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
 from pytest_secantus.late_fixtures import LATE
 from pytest_secantus.options import check_compat, read_options
-from pytest_secantus.worker import Worker
+from pytest_secantus.worker import Worker, seed_error
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -128,7 +128,10 @@ class Guard:
     def test_is_set_up(self, item: pytest.Item) -> None:
         """Record that all fixtures are set up and that the test function will run next."""
         self._arm(item)
-        self._prepare_seed(item)
+        try:
+            self._prepare_seed(item)
+        except seed_error() as error:
+            pytest.fail(str(error), pytrace=False)
         self._is_running = True
         if self._resetting is not None:
             self._resetting.begin()

@@ -57,6 +57,10 @@ def _abandon_all() -> None:
 os.register_at_fork(after_in_child=_abandon_all)
 
 
+# The first and the last time that a driver can represent, in milliseconds since the Unix epoch.
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+
+
 class SecantusDBServer(Recording):
     """A MongoDB server in this process.
 
@@ -525,12 +529,15 @@ class SecantusDBServer(Recording):
 
         Raises:
             TypeError: a time is not a whole number of milliseconds.
+            ValueError: the new time is not in the years 1 to 9999, which drivers can represent.
         """
         services = self.services
-        if not isinstance(by_ms, int) or not isinstance(to_ms, (int, type(None))):
+        if type(by_ms) is not int or type(to_ms) not in (int, type(None)):
             raise TypeError(f"move_clock({to_ms!r}, by_ms={by_ms!r}): pass whole milliseconds")
         before_ms = services.clock.now_ms()
         to_ms = (before_ms if to_ms is None else to_ms) + by_ms
+        if not _FIRST_MS <= to_ms <= _LAST_MS:
+            raise ValueError(f"move_clock: {to_ms} ms since 1970 is not in the years 1 to 9999; pass an earlier or later time")
         services.sessions.follow_clock(min(to_ms - before_ms, 0))
         services.clock.move_to(to_ms, not services.clock.is_stopped if runs is None else runs)
         expire(services)

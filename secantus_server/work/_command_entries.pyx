@@ -226,7 +226,7 @@ cdef class Entries:
         cdef bint is_planned = name in PLANNED
         notes = (<Operation>call.operation).notes if is_planned else None
         if name == "getMore":
-            opener = self.cursors.pop(call.body["getMore"], None)
+            opener = self.cursors.get(call.body["getMore"])
             notes = None if opener is None else notes
         cdef CommandEntry entry = CommandEntry(call, outcome, notes, opener)
         if name == "killCursors":
@@ -236,6 +236,8 @@ cdef class Entries:
         elif is_planned and entry.unread:
             # A later getMore on the cursor refers to the entry of the command that opened the cursor.
             self.cursors[outcome["cursor"]["id"]] = entry if opener is None else opener
+        elif opener is not None and entry.error is None:
+            self.cursors.pop(call.body["getMore"], None)
         raw = call.message.raw
         self.add(entry, 0 if raw is None else len(<bytes>raw))
 

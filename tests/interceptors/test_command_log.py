@@ -14,6 +14,7 @@ from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
 from secantus_server.work.command_records import CommandRecord
+from tests.failing import code
 from tests.waiting import wait_until
 
 OWN = "own commands"
@@ -112,6 +113,16 @@ def test_each_batch_counts_its_own_documents(log: SecantusDBServer, db: Database
     assert found[0].results == 20
     assert found[1].shape == f"getMore of {found[0].shape}"
     assert found[1].advice == found[0].advice == ("db.c.createIndex({ b: 1 })",)
+
+
+def test_a_getmore_that_fails_leaves_the_cursor_to_its_opener(log: SecantusDBServer, db: Database) -> None:
+    db.c.insert_many([{"a": n} for n in range(3)])
+    number = db.command("find", "c", batchSize=1)["cursor"]["id"]
+    assert code(db, {"getMore": number, "collection": "other"}) == 13
+    db.command({"getMore": number, "collection": "c"})
+    opener, _, further = log.logged_commands()[-3:]
+    assert (further.shape, further.plan_summary) == (f"getMore of {opener.shape}", "COLLSCAN")
+    assert opener.results == 3
 
 
 def test_two_cursors_at_once_do_not_mix(log: SecantusDBServer, db: Database) -> None:

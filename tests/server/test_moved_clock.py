@@ -78,10 +78,23 @@ def test_the_clock_is_reported(server: SecantusDBServer) -> None:
     assert server.clock()[1]
 
 
-@pytest.mark.parametrize("values", [{"to_ms": "x"}, {"to_ms": 1.5}, {"by_ms": None}])
+@pytest.mark.parametrize("values", [{"to_ms": "x"}, {"to_ms": 1.5}, {"to_ms": True}, {"by_ms": None}])
 def test_a_time_that_is_none(server: SecantusDBServer, values: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match=r"move_clock\(.*\): pass whole milliseconds"):
         server.move_clock(**values)
+
+
+@pytest.mark.parametrize("values", [{"to_ms": 2**63}, {"to_ms": 253_402_300_800_000}, {"by_ms": -(10**30)}])
+def test_a_time_out_of_range_changes_nothing(server: SecantusDBServer, client: MongoClient, values: dict[str, int]) -> None:
+    with client.start_session() as session:
+        session.start_transaction()
+        client.shop.orders.insert_one({"_id": 1}, session=session)
+        before_ms = server.move_clock(runs=False)
+        with pytest.raises(ValueError, match="not in the years 1 to 9999"):
+            server.move_clock(**values)
+        assert server.clock() == (before_ms, False)
+        session.commit_transaction()
+    assert client.shop.orders.count_documents({"_id": 1}) == 1
 
 
 def test_a_settable_clock_is_not_moved() -> None:

@@ -68,9 +68,14 @@ class Spill:
         return _shown(self.spills, self.spilled_bytes, self.records, self.stored_bytes)
 
 
-def _shown(spills: int, spilled_bytes: int, records: int, stored_bytes: int) -> dict[str, Any]:
+def named_counters(spills: int, spilled_bytes: int, records: int, stored_bytes: int) -> dict[str, Any]:
+    """Return the counters of `TemporaryFiles.count` by their names in explain and serverStatus."""
     counts = {"spills": spills, "spilledBytes": spilled_bytes, "spilledRecords": records, "spilledDataStorageSize": stored_bytes}
-    return {"usedDisk": spills > 0, **{name: Int64(number) for name, number in counts.items()}}
+    return {name: Int64(number) for name, number in counts.items()}
+
+
+def _shown(spills: int, spilled_bytes: int, records: int, stored_bytes: int) -> dict[str, Any]:
+    return {"usedDisk": spills > 0, **named_counters(spills, spilled_bytes, records, stored_bytes)}
 
 
 #: The counters of a stage that moved nothing to the disk, as explain shows them.

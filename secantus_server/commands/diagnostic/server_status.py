@@ -21,10 +21,10 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.exec.spilling import named_counters
 from secantus_server.system.files import read_file
 from secantus_server.work.catalog_entries import is_shown_as_view
 
-_SPILL_COUNTERS = ("spills", "spilledBytes", "spilledRecords", "spilledDataStorageSize")
 _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 
 
@@ -188,7 +188,7 @@ def _spills(services: Services) -> Reply:
     spills, size, *_ = files.counts("sort")
     found: Reply = {"sort": {"spillToDisk": Int64(spills), "spillToDiskBytes": Int64(size)}}
     for kind in ("bucketAuto", "group", "setWindowFields"):
-        found[kind] = {name: Int64(number) for name, number in zip(_SPILL_COUNTERS, files.counts(kind), strict=True)}
+        found[kind] = named_counters(*files.counts(kind))
     return found
 
 

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import bson
+from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 
 from tests.benchmarks import access, command_log, daemons, encrypted, loads, replay, stateful
@@ -70,6 +72,7 @@ BARS: dict[str, tuple[str, float | None, str, bool]] = {
     "memory_deletes": ("resident memory after 100,000 documents of 1 KB were inserted and deleted", 64, "MB", True),
     "memory_drops": ("resident memory after 40 MB were loaded and dropped, five times", 64, "MB", True),
     "memory_rewrites": ("resident memory after 50 MB were updated ten times; 50 MB live", 3 * 50 + 64, "MB", True),
+    "memory_million": ("memory of a million documents of 160 bytes against their BSON", 1.6, "x", True),
     "peak_updates": ("peak while a document of 1 KB is updated 20,000 times", 64, "MB", True),
     "peak_deletes": ("peak while 1 MB is inserted and deleted 100 times", 3 * 1 + 64, "MB", True),
     "peak_drops": ("peak while 40 MB are loaded and dropped, five times", 3 * 40 + 64, "MB", True),
@@ -342,6 +345,21 @@ def memory_after() -> Values:
 
 
 @probe
+def memory_million() -> Values:
+    """Measure the growth of a daemon's memory by a million documents, relative to their BSON, three seconds after the last insert."""
+    size = 0
+    with daemons.daemon(sys.argv[2]) as (port, process), connect(port) as client:
+        client.admin.command("ping")
+        idle = resident_mib(process.pid)
+        for start in range(0, 1_000_000, 5000):
+            batch = [RawBSONDocument(bson.encode(document)) for document in documents(5000, start)]
+            size += sum(len(document.raw) for document in batch)
+            client.bench.bench.insert_many(batch)
+        time.sleep(3)
+        return {"memory_million": (resident_mib(process.pid) - idle) * 2**20 / size}
+
+
+@probe
 def memory_during() -> Values:
     """Measure the growth of a daemon's memory over its idle memory at the peak of each load that produces much garbage."""
     values = {}
@@ -461,6 +479,7 @@ def run_probes(names: list[str], ours: str, mixed_s: float) -> Iterator[Probe]:
             "peak_out",
         ),
         "memory_after": ("memory_updates", "memory_deletes", "memory_drops", "memory_rewrites"),
+        "memory_million": ("memory_million",),
         "memory_mixed": ("mixed_peak", "mixed_end"),
         "log": ("log_find_one", "log_find", "log_insert"),
         "authorization": tuple(access.COMMANDS),

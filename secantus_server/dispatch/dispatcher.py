@@ -30,6 +30,7 @@ from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.session_statements import check_transaction_options, run_statement
 from secantus_server.dispatch.transaction_numbers import run_once
+from secantus_server.dispatch.usage import row_key
 from secantus_server.errors import UNAUTHORIZED, CommandError, not_supported
 from secantus_server.javascript import Engine
 from secantus_server.wire.message import Message, Unfinished
@@ -111,7 +112,7 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     if notes is not None:
         notes.count(request.client.usage)
     target = body.get("collection") if command.name == "getMore" else body[request.name]
-    key = (request.db, target if type(target) is str else "", command.name)
+    key = row_key(request.db, target, command.name)
     if services.access is None or request.client.users:
         statements = (request.sequences.get(command.batch) or body.get(command.batch)) if command.batch else None
         request.client.usage.record(key, command.counter, request.seconds, len(statements) if type(statements) is list else 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-# The maximum number of rows of a connection. Beyond it, the oldest rows are removed, because rows of dropped namespaces would accumulate.
+# The maximum number of rows of a connection, because clients can invent any number of names. Beyond it, the oldest rows are added to the
+# rows of their commands without a collection.
 MAX_ROWS = 10_000
 
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
@@ -13,8 +14,21 @@ _WRITES = frozenset(["insert", "update", "delete", "findAndModify"])
 
 _TOTALS = ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans", "tailing_scans", "sorts")
 
-# The key of a row: the database, the collection (empty for a command without one) and the command's name.
+# The key of a row: the database, the collection and the command's name. A command without a collection has no database either.
 Key = tuple[str, str, str]
+
+
+def row_key(db: str, target: object, command: str) -> Key:
+    """Return the key of a command's row.
+
+    A drop belongs to the dropped collection, of which no row is kept.
+
+    Arguments:
+        target: the value of the command's first field, a string if the command has a collection.
+    """
+    if type(target) is str and target and command != "drop":
+        return (db, target, command)
+    return ("", "", command)
 
 
 class Usage:
@@ -48,8 +62,8 @@ class Usage:
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = [0, 0.0]
-            if len(self.rows) > MAX_ROWS:
-                self.rows.pop(next(iter(self.rows)), None)
+            while len(self.rows) > MAX_ROWS:
+                self._remove_oldest()
         row[0] += 1
         row[1] += seconds
 
@@ -87,6 +101,11 @@ class Usage:
         for key in list(self.rows):
             if key[0] == db and key[1] and collection in (None, key[1]):
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
+
+    def _remove_oldest(self) -> None:
+        """Add the oldest row of a collection to the row of its command without a collection."""
+        oldest = next(key for key in list(self.rows) if key[1])
+        self._merge(("", "", oldest[2]), self.rows.pop(oldest, (0, 0.0)))
 
     def _merge(self, key: Key, row: Sequence[float]) -> None:
         """Add a count and a time to the row with the given key."""

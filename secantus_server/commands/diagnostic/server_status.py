@@ -21,6 +21,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command, command_to_run
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
+from secantus_server.dispatch.usage import Usage
 from secantus_server.exec.spilling import named_counters
 from secantus_server.system.files import read_file
 from secantus_server.work.catalog_entries import is_shown_as_view
@@ -31,7 +32,7 @@ _OPERATIONS = ("insert", "query", "update", "delete", "getmore", "command")
 @command("serverStatus", lenient=True, privileges=on_cluster("serverStatus"))
 def server_status(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the server's counters and gauges."""
-    services = request.services
+    services, usage = request.services, request.services.connections.usage()
     uptime = services.clock.monotonic() - services.started
     reply: Reply = {
         "host": services.topology.address,
@@ -46,7 +47,7 @@ def server_status(request: Request, _args: dict[str, Any]) -> Reply:
     default = not (services.release.has(STATUS_NONE) and _wanted(request.body, "none", default=False))
     for name, section in _SECTIONS.items():
         if _wanted(request.body, name, default=default):
-            reply[name] = section(services)
+            reply[name] = section(services, usage)
     if _wanted(request.body, "mirroredReads", default=False):
         reply["mirroredReads"] = {"seen": Int64(0), "sent": Int64(0)}
     if services.settings.replica_set and _wanted(request.body, "repl", default=default):
@@ -61,9 +62,9 @@ def _wanted(body: dict[str, Any], name: str, *, default: bool) -> bool:
     return truth(value) if is_number(value) else value is not None and value is not False
 
 
-def _asserts(services: Services) -> Reply:
+def _asserts(_services: Services, usage: Usage) -> Reply:
     """Return the field `asserts`. `user` is the number of failed commands, and the other kinds of asserts are 0."""
-    errors = services.connections.usage().counts["errors"]
+    errors = usage.counts["errors"]
     return {"regular": 0, "warning": 0, "msg": 0, "user": errors, "tripwire": 0, "rollovers": 0}
 
 
@@ -96,7 +97,7 @@ def _active(services: Services) -> tuple[int, int]:
     return sum(one.is_read and not one.is_write for one in commands), sum(one.is_write for one in commands)
 
 
-def _global_lock(services: Services) -> Reply:
+def _global_lock(services: Services, _usage: Usage) -> Reply:
     readers, writers = _active(services)
     microseconds = Int64(int((services.clock.monotonic() - services.started) * 1e6))
     queue = {"total": 0, "readers": 0, "writers": 0}
@@ -104,26 +105,25 @@ def _global_lock(services: Services) -> Reply:
     return {"totalTime": microseconds, "currentQueue": queue, "activeClients": active}
 
 
-def _locks(services: Services) -> Reply:
+def _locks(_services: Services, usage: Usage) -> Reply:
     """Return the field `locks`. Each finished command counts as one acquisition of the global lock, in write mode if it wrote and in read
     mode otherwise.
     """
-    latencies = services.connections.usage().all_latencies()
+    latencies = usage.all_latencies()
     counts = {"r": Int64(latencies["reads"][0] + latencies["commands"][0]), "w": Int64(latencies["writes"][0])}
     return {"Global": {"acquireCount": counts}}
 
 
-def _latencies(services: Services) -> Reply:
-    latencies = services.connections.usage().all_latencies()
+def _latencies(_services: Services, usage: Usage) -> Reply:
+    latencies = usage.all_latencies()
     return {kind: {"latency": Int64(micros), "ops": Int64(count)} for kind, (count, micros) in latencies.items()}
 
 
-def _operation_counters(services: Services) -> Reply:
-    counts = services.connections.usage().counts
-    return {name: Int64(counts[name]) for name in _OPERATIONS}
+def _operation_counters(_services: Services, usage: Usage) -> Reply:
+    return {name: Int64(usage.counts[name]) for name in _OPERATIONS}
 
 
-def _network(services: Services) -> Reply:
+def _network(services: Services, _usage: Usage) -> Reply:
     traffic = services.connections.traffic()
     sent = {"bytesIn": Int64(traffic.bytes_in), "bytesOut": Int64(traffic.bytes_out)}
     return {**sent, "physicalBytesIn": sent["bytesIn"], "physicalBytesOut": sent["bytesOut"], "numRequests": Int64(traffic.requests)}
@@ -135,7 +135,7 @@ _GAUGES = ("bytes currently in the cache", "maximum bytes configured", "pages cu
            "tracked dirty bytes in the cache", "tracked dirty pages in the cache")  # fmt: skip
 
 
-def _wired_tiger(services: Services) -> Reply:
+def _wired_tiger(services: Services, _usage: Usage) -> Reply:
     statistics = services.engine.statistics()
     return {
         "cache": {name: Int64(statistics[f"cache: {name}"]) for name in _GAUGES},
@@ -145,7 +145,7 @@ def _wired_tiger(services: Services) -> Reply:
     }
 
 
-def _catalog(services: Services) -> Reply:
+def _catalog(services: Services, _usage: Usage) -> Reply:
     collections = [collection for db in services.catalog.databases() for collection in services.catalog.collections(db)]
     return {
         "collections": sum(not collection.is_view for collection in collections),
@@ -158,7 +158,7 @@ def _catalog(services: Services) -> Reply:
     }
 
 
-def _memory(_services: Services) -> Reply:
+def _memory(_services: Services, _usage: Usage) -> Reply:
     """Return the process's memory use in megabytes. On a system without /proc, return 1."""
     virtual, resident = 1, 1
     with suppress(OSError):
@@ -166,8 +166,8 @@ def _memory(_services: Services) -> Reply:
     return {"bits": 64, "resident": max(resident, 1), "virtual": max(virtual, 1), "supported": True}
 
 
-def _metrics(services: Services) -> Reply:
-    counters, usage = services.counters, services.connections.usage()
+def _metrics(services: Services, usage: Usage) -> Reply:
+    counters = services.counters
     whole = {"nonTailable": Int64(usage.whole_scans - usage.tailing_scans), "total": Int64(usage.whole_scans)}
     streams = {"changeStreams": {"cursor": _change_streams(services)}} if services.release.has(STATUS_OF_STREAMS) else {}
     return {
@@ -214,7 +214,7 @@ def _cursors(services: Services) -> Reply:
     }
 
 
-def _extra_info(_services: Services) -> Reply:
+def _extra_info(_services: Services, _usage: Usage) -> Reply:
     """Return the field `extra_info`: the kernel's counters for the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     faults = {"page_faults": Int64(used.ru_majflt), "page_reclaims": Int64(used.ru_minflt)}
@@ -229,7 +229,7 @@ def _tickets(services: Services) -> Reply:
     return {name: {"out": out, "available": total - out, "totalTickets": total} for name, out in (("write", writers), ("read", readers))}
 
 
-def _transactions(services: Services) -> Reply:
+def _transactions(services: Services, _usage: Usage) -> Reply:
     """Return the counts of multi-document transactions, by state and outcome."""
     transactions = services.sessions.transactions
     operations = [transaction.operation for transaction in transactions.all_open()]
@@ -245,7 +245,7 @@ def _transactions(services: Services) -> Reply:
     return {name: Int64(number) for name, number in numbers.items()}
 
 
-def _transport_security(services: Services) -> Reply:
+def _transport_security(services: Services, _usage: Usage) -> Reply:
     """Return the number of TLS connections since the server started, by TLS version. Versions before 1.2 are not accepted."""
     accepted = {version: services.counters.value(f"tls.TLSv{version}") for version in ("1.2", "1.3")}
     return {name: Int64(accepted.get(name, 0)) for name in ("1.0", "1.1", "1.2", "1.3", "unknown")}
@@ -267,22 +267,22 @@ def _replication(services: Services) -> Reply:
     }
 
 
-_SECTIONS: dict[str, Callable[[Services], Reply]] = {
+_SECTIONS: dict[str, Callable[[Services, Usage], Reply]] = {
     "asserts": _asserts,
     "catalogStats": _catalog,
-    "connections": _connections,
+    "connections": lambda services, _usage: _connections(services),
     "extra_info": _extra_info,
     "globalLock": _global_lock,
     "locks": _locks,
-    "logicalSessionRecordCache": lambda services: {"activeSessionsCount": len(services.sessions.known())},
+    "logicalSessionRecordCache": lambda services, _usage: {"activeSessionsCount": len(services.sessions.known())},
     "mem": _memory,
     "metrics": _metrics,
     "network": _network,
     "opLatencies": _latencies,
     "opcounters": _operation_counters,
-    "opcountersRepl": lambda _services: {name: Int64(0) for name in _OPERATIONS},
-    "queues": lambda services: {"execution": _tickets(services)},
-    "storageEngine": lambda services: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
+    "opcountersRepl": lambda _services, _usage: {name: Int64(0) for name in _OPERATIONS},
+    "queues": lambda services, _usage: {"execution": _tickets(services)},
+    "storageEngine": lambda services, _usage: {"name": "wiredTiger", "persistent": not services.settings.in_memory, "readOnly": False},
     "transactions": _transactions,
     "transportSecurity": _transport_security,
     "wiredTiger": _wired_tiger,

@@ -26,8 +26,7 @@ def top(request: Request, _args: dict[str, Any]) -> Reply:
     rows = services.connections.usage().rows
     totals: dict[str, dict[str, list[float]]] = {}
     for (db, collection, name), (count, seconds) in rows.items():
-        # Do not count a drop: it belongs to the dropped collection, not to a new collection with the same name.
-        if name == "drop" or services.catalog.find(db, collection) is None:
+        if services.catalog.find(db, collection) is None:
             continue
         shown = totals.setdefault(f"{db}.{collection}", {field: [0, 0.0] for field in _FIELDS})
         lock = "writeLock" if commands[name].is_write and name not in _READS else "readLock"

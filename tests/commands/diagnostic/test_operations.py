@@ -98,6 +98,20 @@ def test_the_rows_of_top_are_bounded() -> None:
         usage.record(("d", str(number), "find"), "query", 0.1)
     assert len(usage.rows) == MAX_ROWS
     assert usage.counts["query"] == MAX_ROWS + 5
+    assert usage.commands() == {"find": (MAX_ROWS + 5, 0)}
+
+
+def test_dropped_namespaces_leave_no_rows(server: SecantusDBServer) -> None:
+    def use(name: str) -> int:
+        client[name].c.insert_one({})
+        client[name].drop_collection("c")
+        client[name].create_collection("d")
+        client.drop_database(name)
+        return len(server._services.connections.usage().rows)  # type: ignore[union-attr]
+
+    with MongoClient(server.uri) as client:
+        before = use("first")
+        assert [use(f"other{number}") for number in range(3)] == [before] * 3
 
 
 def test_the_network_is_counted(db: Database, admin: Database) -> None:

@@ -123,20 +123,22 @@ class Worker:
             ExternalServer(self.options.uri).check()
 
     def _start(self) -> None:
+        from pytest_secantus.imports import collections_held
         from pytest_secantus.xdist import sweep_if_there
 
         sweep_if_there(self._base())
-        server = self._make_server()
-        try:
-            self._cleanup.callback(self._stop_server)
-            self._server = server
-            server.start()
-            self._connect_directly()
-            self._fill()
-            self._tell_started()
-        except BaseException:
-            self._cleanup.close()
-            raise
+        with collections_held():
+            server = self._make_server()
+            try:
+                self._cleanup.callback(self._stop_server)
+                self._server = server
+                server.start()
+                self._connect_directly()
+                self._fill()
+                self._tell_started()
+            except BaseException:
+                self._cleanup.close()
+                raise
 
     def _connect_directly(self) -> None:
         """Connect the clients of this process to the server without sockets, if it runs in this process and the options allow it."""
@@ -306,9 +308,9 @@ class Worker:
         """The plugin's own client. Tests have no access to it, so that they cannot close it."""
         if self._client is None:
             from pytest_secantus.driver import OWN_NAME
-            from pytest_secantus.imports import signals_held
+            from pytest_secantus.imports import collections_held, signals_held
 
-            with signals_held():
+            with signals_held(), collections_held():
                 from pymongo import MongoClient
 
             # This application name keeps the plugin's commands out of the command log.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_secantus.imports import signals_held, when_imported
+from pytest_secantus.imports import collections_held, signals_held, when_imported
 
 
 @pytest.fixture
@@ -78,3 +79,21 @@ def test_another_thread_imports_without_holding_signals() -> None:
 
     with ThreadPoolExecutor() as pool:
         assert pool.submit(work).result() == "imported"
+
+
+def test_collections_are_delayed_and_resume() -> None:
+    assert gc.isenabled()
+    with pytest.raises(KeyError), collections_held():
+        assert not gc.isenabled()
+        raise KeyError
+    assert gc.isenabled()
+
+
+def test_disabled_collections_stay_disabled() -> None:
+    gc.disable()
+    try:
+        with collections_held():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

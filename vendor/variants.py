@@ -1,4 +1,4 @@
-"""The variants of the compiled modules: the product, and two that look for mistakes in it.
+"""The variants of the compiled modules: the product, and three that look for mistakes in it.
 
 `SECANTUS_BUILD` names the variant. `SECANTUS_BUILD_ONLY` holds patterns of module names, separated by blanks; modules that match none
 of them are built as the product. docs/instrumented.md says how to run the tests over a variant.
@@ -87,6 +87,8 @@ VARIANTS = {
         ("-fsanitize=address,undefined",),
     ),
 }
+# The checks of both in one build, which takes half the time of two.
+VARIANTS["both"] = VARIANTS["sanitized"]._replace(name="both", directives=VARIANTS["checked"].directives)
 
 
 class UnknownVariant(Exception):

@@ -121,6 +121,11 @@ def sanitized(tmp_path_factory: pytest.TempPathFactory, sanitizer: dict[str, str
     return build(tmp_path_factory.mktemp("sanitized"), "sanitized")
 
 
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, sanitizer: dict[str, str]) -> Path:
+    return build(tmp_path_factory.mktemp("both"), "both")
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
@@ -159,11 +164,26 @@ def test_the_sanitized_build_notices(sanitized: Path, sanitizer: dict[str, str],
     assert message in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("item([1, 2], -1)", "IndexError: negative index"),
+        ("content(None)", "AttributeError"),
+        ("byte_behind(b'a' * 40, 60)", "AddressSanitizer: heap-buffer-overflow"),
+        ("total(2147483647, 1)", "runtime error: signed integer overflow"),
+    ],
+)
+def test_a_build_with_both_notices(both: Path, sanitizer: dict[str, str], expression: str, message: str) -> None:
+    done = call(both, expression, **sanitizer)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
 GOOD = "item([1, 2], 1), tuple_item((1, 2), 1), byte(b'ab', 1), byte_behind(b'ab', 1), content(Box()), size(b'ab'), total(1, 2), whole(1.5)"
 
 
-def test_what_is_right_passes(checked: Path, sanitized: Path, sanitizer: dict[str, str]) -> None:
-    for done in (call(checked, GOOD), call(sanitized, GOOD, **sanitizer)):
+def test_what_is_right_passes(checked: Path, sanitized: Path, both: Path, sanitizer: dict[str, str]) -> None:
+    for done in (call(checked, GOOD), call(sanitized, GOOD, **sanitizer), call(both, GOOD, **sanitizer)):
         assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "2 2 98 98 0 2 3 1", "")
 
 

@@ -18,7 +18,7 @@ from tests.integration.daemon import running
 from tests.integration.fuzz_round import Round
 from tests.integration.fuzz_session import Session
 
-COMMANDS = 30_000
+COMMANDS = 9_000
 COMMANDS_OF_A_ROUND = 600
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.nightly import nightly
 from tests.plugin.project import LOAD, Project
 
 pytest_plugins = ["pytester"]
@@ -167,8 +168,11 @@ UNITTEST = """
 
 @pytest.mark.parametrize(
     ("workers", "process"),
-    [((), "no"), (("-n", "4"), "no"), ((), "yes")],
-    ids=["alone", "four-workers", "child-process"],
+    [
+        pytest.param((), "no", id="alone", marks=nightly),
+        pytest.param(("-n", "4"), "no", id="four-workers"),
+        pytest.param((), "yes", id="child-process", marks=nightly),
+    ],
 )
 def test_all_features(project: Project, workers: tuple[str, ...], process: str) -> None:
     for library in ("hypothesis", "pytest_asyncio", "time_machine", "xdist"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_secantus.commands import Commands, bounds
+from tests.nightly import nightly
 from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
@@ -244,7 +245,15 @@ def test_a_failure_prints_the_commands(project: Project) -> None:
     assert "commands.py" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--secantus-process=yes",), ("--secantus", "-n", "2", "--secantus-process=yes")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="workers", marks=nightly),
+        pytest.param(("--secantus-process=yes",), id="process", marks=nightly),
+        pytest.param(("--secantus", "-n", "2", "--secantus-process=yes"), id="all"),
+    ],
+)
 def test_workers_and_processes(project: Project, arguments: tuple[str, ...]) -> None:
     project.write(
         test_it="""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.nightly import nightly
 from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
@@ -155,7 +156,14 @@ def test_markers(project: Project) -> None:
     assert text.split("short test summary")[0].count("collscan: db.c.find") == 2
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--secantus-process=yes",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="workers"),
+        pytest.param(("--secantus-process=yes",), id="process", marks=nightly),
+    ],
+)
 def test_async_tests_classes_and_processes(project: Project, arguments: tuple[str, ...]) -> None:
     project.ini("asyncio_default_fixture_loop_scope = function", "secantus_fail_on = n_plus_one")
     project.write(

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from secantus_server import SecantusDBServer
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
+from tests.nightly import nightly
 from tests.plugin.project import LOAD, Project
 from tests.plugin.test_report import BROWSER, shown
 
@@ -123,7 +124,15 @@ def section(result: pytest.RunResult) -> str:
     return match[1]
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--secantus",), ("--secantus-process=yes",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="workers"),
+        pytest.param(("--secantus",), id="secantus", marks=nightly),
+        pytest.param(("--secantus-process=yes",), id="process", marks=nightly),
+    ],
+)
 def test_two_right_servers_agree(project: Project, shadow: SecantusDBServer, arguments: tuple[str, ...]) -> None:
     project.write(test_it=SUITE)
     result = project.run_apart("-p", "no:asyncio", f"--secantus-shadow={shadow.uri}", *arguments)
@@ -154,7 +163,14 @@ SEEDED = """
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2"), ("--secantus-process=yes",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="workers", marks=nightly),
+        pytest.param(("--secantus-process=yes",), id="process", marks=nightly),
+    ],
+)
 def test_wrong_answers_are_reported(project: Project, shadow: SecantusDBServer, arguments: tuple[str, ...]) -> None:
     project.write(test_it=SEEDED)
     result = project.run_apart("-p", "no:asyncio", f"--secantus-shadow={shadow.uri}", "--secantus-report=out.html", *arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.nightly import nightly
 from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
@@ -87,7 +88,7 @@ INNOCENT = """
 """
 
 
-@pytest.mark.parametrize("process", ["no", "yes"])
+@pytest.mark.parametrize("process", ["no", pytest.param("yes", marks=nightly)])
 def test_the_test_is_named(project: Project, process: str) -> None:
     project.write(test_it=LEAVES)
     result = project.run_apart("-o", "secantus_thread_guard=yes", "--secantus-process", process)

@@ -1,18 +1,14 @@
-"""The registry of a server's open cursors. It allows one command at a time to use a cursor, and closes cursors after an idle timeout."""
+# cython: language_level=3
+"""The registry of a server's open cursors. It allows one command at a time to use a cursor, and closes cursors after an idle timeout.
 
-from __future__ import annotations
+Compiled because a change stream's cursor is checked in while the client waits for the event.
+"""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from types import TracebackType
-
-from secantus_server.clock import Clock
-from secantus_server.cursors.cursor import Cursor
 from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock
 
 
-class CursorRegistry:
+cdef class CursorRegistry:
     """The registry of a server's open cursors.
 
     Attributes:
@@ -22,13 +18,12 @@ class CursorRegistry:
     Threads: `_lock` guards `_cursors`, `opened`, `timed_out` and the `in_use` of each cursor.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock):
         self._clock = clock
         self._lock = Lock()
-        self._cursors: dict[int, Cursor] = {}
-        self.opened = self.timed_out = 0
+        self._cursors = {}
 
-    def add(self, cursor: Cursor) -> int:
+    def add(self, cursor):
         """Register a cursor and return its new id."""
         with self._lock:
             cursor.id = self._clock.int64()
@@ -37,15 +32,17 @@ class CursorRegistry:
             self.opened += 1
         return cursor.id
 
-    def lend(self, cursor_id: int) -> AbstractContextManager[Cursor]:
+    def lend(self, cursor_id):
         """Return a context manager that checks a cursor out. On exit, close the cursor if it is exhausted or an error occurred.
 
         Entering the context raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
         """
-        return _Loan(self, cursor_id)
+        cdef _Loan loan = _Loan.__new__(_Loan)
+        loan.registry, loan.cursor_id = self, cursor_id
+        return loan
 
-    def borrow(self, cursor_id: int) -> Cursor:
+    cpdef borrow(self, cursor_id):
         """Check a cursor out for a command, and return it.
 
         Raises:
@@ -60,7 +57,7 @@ class CursorRegistry:
             cursor.in_use = True
         return cursor
 
-    def give_back(self, cursor: Cursor, *, done: bool) -> None:
+    cpdef give_back(self, cursor, bint done):
         """Check a cursor in after a command has used it. Close the cursor if it was killed in the meantime.
 
         Arguments:
@@ -75,12 +72,12 @@ class CursorRegistry:
         elif done:
             self.kill(cursor.id)
 
-    def peek(self, cursor_id: int) -> Cursor | None:
+    cpdef peek(self, cursor_id):
         """Return the cursor with this id without checking it out, or None if no such cursor exists."""
         with self._lock:
             return self._cursors.get(cursor_id)
 
-    def kill(self, cursor_id: int) -> bool:
+    def kill(self, cursor_id):
         """Remove and close a cursor. Return whether it existed.
 
         If a command is using the cursor, make that command fail. The cursor is then closed when the command checks it in.
@@ -96,7 +93,7 @@ class CursorRegistry:
             cursor.close()
         return True
 
-    def kill_where(self, condition: Callable[[Cursor], bool]) -> int:
+    def kill_where(self, condition):
         """Close all cursors that meet the condition, and return their number."""
         if not self._cursors:
             return 0
@@ -104,7 +101,7 @@ class CursorRegistry:
             found = [cursor_id for cursor_id, cursor in self._cursors.items() if condition(cursor)]
         return sum(map(self.kill, found))
 
-    def close_idle(self, timeout_s: float) -> int:
+    def close_idle(self, double timeout_s):
         """Close all cursors that were idle for longer than `timeout_s`, and return their number."""
         oldest = self._clock.elapsed() - timeout_s
         closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
@@ -112,34 +109,32 @@ class CursorRegistry:
             self.timed_out += closed
         return closed
 
-    def open_count(self) -> int:
+    def open_count(self):
         """Return the number of open cursors."""
         with self._lock:
             return len(self._cursors)
 
-    def all(self) -> list[Cursor]:
+    def all(self):
         """Return the open cursors."""
         with self._lock:
             return list(self._cursors.values())
 
-    def open_ids(self) -> frozenset[int]:
+    def open_ids(self):
         """Return the ids of the open cursors."""
         with self._lock:
             return frozenset(self._cursors)
 
 
-class _Loan:
+cdef class _Loan:
     """The context manager returned by `lend`. As a generator function, it would take 6 % of a short getMore."""
 
-    __slots__ = ("_cursor", "_id", "_registry")
+    cdef CursorRegistry registry
+    cdef object cursor_id
+    cdef object cursor
 
-    def __init__(self, registry: CursorRegistry, cursor_id: int) -> None:
-        self._registry = registry
-        self._id = cursor_id
+    def __enter__(self):
+        self.cursor = self.registry.borrow(self.cursor_id)
+        return self.cursor
 
-    def __enter__(self) -> Cursor:
-        self._cursor = self._registry.borrow(self._id)
-        return self._cursor
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self._registry.give_back(self._cursor, done=kind is not None or self._cursor.exhausted)
+    def __exit__(self, kind, error, traceback):
+        self.registry.give_back(self.cursor, kind is not None or self.cursor.exhausted)

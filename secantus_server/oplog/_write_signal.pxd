@@ -29,7 +29,8 @@ cdef class WriteSignal:
 
     cdef int arm(self, Watch watch) except -1
     cdef int disarm(self, Watch watch) except -1
-    cpdef publish(self, commands, writes, Claims claims=*)
+    cpdef publish(self, commands, writes)
+    cpdef publish_changes(self, bytes identity, Claims claims)
     cdef tuple namespace(self, bytes identity)
     cdef bint may_watch(self, str db, str name) except -1
     cdef int spring_collection(self, str db, str name, Claims claims) except -1

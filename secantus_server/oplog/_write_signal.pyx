@@ -206,27 +206,34 @@ cdef class WriteSignal:
             watch.spring()
         return 0
 
-    cpdef publish(self, commands, writes, Claims claims=None):
+    cpdef publish(self, commands, writes):
         """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest timestamp.
 
         Arguments:
             commands: the changes of collections and databases (see `oplog.Entry`).
             writes: the changes of documents, each with the BSON document of the collection's `ns` and `ui`.
-            claims: collects the waiters that the caller answers, if the commit consists of one change; None notifies them like all others.
         """
-        cdef tuple place
         if len(self.armed) == 0:
             return
         for identity, changes in writes:
             if changes:
-                place = self.namespace(identity)
-                # Most armed watches are on other collections, so check without the lock first.
-                if self.may_watch(<str>place[0], <str>place[1]):
-                    with self.lock:
-                        self.spring_collection(<str>place[0], <str>place[1], claims)
+                self.publish_changes(identity, None)
         for command in commands:
             with self.lock:
                 self.spring_command(command)
+
+    cpdef publish_changes(self, bytes identity, Claims claims):
+        """Notify the watches of changes of one collection's documents; see `publish`.
+
+        Arguments:
+            identity: the BSON document of the collection's `ns` and `ui`.
+            claims: collects the waiters that the caller answers, if there is only one change; None notifies them like all others.
+        """
+        cdef tuple place = self.namespace(identity)
+        # Most armed watches are on other collections, so check without the lock first.
+        if self.may_watch(<str>place[0], <str>place[1]):
+            with self.lock:
+                self.spring_collection(<str>place[0], <str>place[1], claims)
 
     def publish_all(self):
         """Notify all watches of a commit that may affect any namespace."""
@@ -263,10 +270,16 @@ cdef class WriteSignal:
     cdef int spring(self, str db, str name, Claims claims) except -1:
         """Notify the watches of one place, or let `claims` take them. The caller must hold the lock."""
         cdef dict names = self.armed.get(db)
-        cdef dict watches = None if names is None else names.pop(name, None)
+        cdef dict watches = None if names is None else names.get(name)
         cdef dict claimed
         if watches is None:
             return 0
+        if claims is not None and len(watches) == 1:
+            for watch in watches:
+                if claims.take(<Watch>watch):
+                    # It remains armed, as below.
+                    return 0
+        del names[name]
         claimed = {}
         for watch in watches:
             if claims is not None and claims.take(<Watch>watch):

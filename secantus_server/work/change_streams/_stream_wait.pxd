@@ -1,5 +1,9 @@
 # The wait of a change stream's getMore in the express lane: see _stream_wait.pyx.
 
+from libc.stdint cimport int64_t
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.cursors._registry cimport CursorRegistry
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._commits cimport Commits
 from secantus_server.oplog._write_signal cimport Claims, Watch
@@ -26,6 +30,20 @@ cdef class StreamWait:
     cdef double seconds
     # A lock that is held until the wait ends.
     cdef object woken
+    # The running commands, and the registry to which the cursor is given back.
+    cdef dict running
+    cdef CursorRegistry cursors
+    # The cursor's reader, the rows that it reads, and the fields of its replies.
+    cdef object reader
+    cdef object rows
+    cdef bytes namespace
+    cdef int64_t cursor_id
+    # The resume token after the reply's events, and the positions of the cursor document and of its batch in the reply.
+    cdef Writer token
+    cdef size_t cursor_at
+    cdef size_t batch_at
+    # The number of events in the reply.
+    cdef int returned
     # Whether the reply was built, and the part of it that could not be sent at once.
     cdef bint is_answered
     cdef bytes rest
@@ -34,11 +52,13 @@ cdef class StreamWait:
     cdef bint end(self) except -1
     cdef object pass_on(self)
     cdef bytes empty_reply(self, object newest)
-    cdef bytes reply_with(self, list events, str token)
+    cdef int begin_reply(self) except -1
+    cdef bytes end_reply(self, const char* token, Py_ssize_t length)
     cdef int unregister(self, bint done) except -1
     cdef int finish(self) except -1
     cdef int answer(self, list kept) except -1
-    cdef tuple event_of(self, tuple kept)
+    cdef bint put_event(self, int position, tuple kept) except -1
+    cdef int note_events(self, int count, stamp, str text) except -1
 
 
 # Send the event of a committed change to the waiters that its commit has claimed.

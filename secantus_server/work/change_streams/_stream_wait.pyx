@@ -19,7 +19,7 @@ from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
-from secantus_server.work.change_streams._simple_events cimport change_event
+from secantus_server.work.change_streams._simple_events cimport put_event
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch.error_labels import label_change_stream_error
@@ -32,11 +32,11 @@ cdef enum:
     MOST_BYTES = 4194304
 
 
-cdef int put_text(Writer out, const char* name, size_t length, str text) except -1:
-    cdef bytes data = text.encode("ascii")
-    out.put_name(STRING, name, length)
-    out.put_int32(<int32_t>PyBytes_GET_SIZE(data) + 1)
-    return out.put_bytes(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data) + 1)
+cdef int put_text(Writer out, const char* name, size_t name_len, const char* text, Py_ssize_t length) except -1:
+    out.put_name(STRING, name, name_len)
+    out.put_int32(<int32_t>length + 1)
+    out.put_bytes(text, length)
+    return out.put_byte(0)
 
 
 cdef class StreamWait:
@@ -79,84 +79,102 @@ cdef class StreamWait:
     cdef bytes empty_reply(self, newest):
         """Return the reply at the deadline; None if the general path must continue the command."""
         cdef bytes data
+        cdef bytes token
         if self.watch.stale or self.operation.killed is not None or self.cursor.killed is not None:
             return self.pass_on()
         self.cursor.pass_over(newest)
-        data = self.reply_with([], self.cursor.resume_text)
+        token = self.cursor.resume_text.encode("ascii")
+        self.begin_reply()
+        data = self.end_reply(PyBytes_AS_STRING(token), PyBytes_GET_SIZE(token))
         self.unregister(False)
         self.finish()
         return data
 
-    cdef bytes reply_with(self, list events, str token):
-        """Return the reply with some events, fewer than 100, and the resume token after them."""
-        cdef ReplyWriter reply = self.reply
-        cdef Writer out = reply.out
-        cdef size_t cursor, inner
-        cdef bytes event
-        cdef int position = 0
-        reply.begin()
+    cdef int begin_reply(self) except -1:
+        """Begin the reply, up to the first event."""
+        cdef Writer out = self.reply.out
+        self.reply.begin()
         out.put_name(DOCUMENT, b"cursor", 6)
-        cursor = out.open()
+        self.cursor_at = out.open()
         out.put_name(ARRAY, b"nextBatch", 9)
-        inner = out.open()
-        for event in events:
-            reply.put_document(position, <const uint8_t*>PyBytes_AS_STRING(event), PyBytes_GET_SIZE(event))
-            position += 1
-        out.close(inner)
+        self.batch_at = out.open()
+        return 0
+
+    cdef bytes end_reply(self, const char* token, Py_ssize_t length):
+        """Return the reply, with the digits of the resume token after its events."""
+        cdef Writer out = self.reply.out
+        cdef bytes namespace = self.namespace
+        cdef size_t inner
+        out.close(self.batch_at)
         out.put_name(INT64, b"id", 2)
-        out.put_int64(<int64_t>self.cursor.id)
-        put_text(out, b"ns", 2, self.cursor.namespace)
+        out.put_int64(self.cursor_id)
+        put_text(out, b"ns", 2, PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace))
         out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
         inner = out.open()
-        put_text(out, b"_data", 5, token)
+        put_text(out, b"_data", 5, token, length)
         out.close(inner)
-        out.close(cursor)
-        reply.end()
-        return reply.framed(self.raw, next(self.request_ids))
+        out.close(self.cursor_at)
+        self.reply.end()
+        return self.reply.framed(self.raw, next(self.request_ids))
 
     cdef int unregister(self, bint done) except -1:
         """Remove the operation and check the cursor in; close the cursor if `done` is set."""
         self.operation.wake = self.operation.notes = None
-        self.services.operations.running.pop(self.operation.opid, None)
-        self.services.cursors.give_back(self.cursor, done=done)
+        self.running.pop(self.operation.opid, None)
+        self.cursors.give_back(self.cursor, done)
         return 0
 
     cdef int finish(self) except -1:
         """Count the command."""
+        self.client.usage.returned += self.returned
         self.client.usage.record(self.counted, "getmore", self.seconds)
         return 0
 
     cdef int answer(self, list kept) except -1:
         """Build the reply with the events of some changes; return 0 if the general path must read the events."""
-        cdef list events = []
+        cdef Writer token = self.token
         cdef tuple change
-        cdef tuple made
-        cdef int64_t room = MOST_BYTES
-        if self.operation.killed is not None:
+        cdef int count = 0
+        if self.operation.killed is not None or self.cursor.killed is not None:
             return 0
+        self.begin_reply()
         for change in kept:
-            made = self.event_of(change)
-            if made is None:
+            if not self.put_event(count, change):
                 return 0
-            events.append(made[0])
-            room -= PyBytes_GET_SIZE(<bytes>made[0])
-        if room < 0:
-            return 0
-        self.cursor.note_events(len(events), change[0], made[1], made[2])
-        self.rest = self.reply_with(events, made[1])
-        self.client.usage.returned += len(events)
+            count += 1
+        self.rest = self.end_reply(<const char*>token.buffer, token.size)
+        self.note_events(count, change[0], token.buffer[: token.size].decode("ascii"))
         self.unregister(False)
         self.is_answered = True
         return 1
 
-    cdef tuple event_of(self, tuple kept):
-        """Return the result of `simple_event` for a kept change; None if the event is not to be returned, or if the cursor was killed."""
+    cdef bint put_event(self, int position, tuple kept) except -1:
+        """Append the event of a kept change; return 0 if the event is not to be returned, or if it is not simple or very large."""
+        cdef Writer out = self.reply.out
         cdef uint64_t stamp = kept[0]
-        if self.cursor.killed is not None or stamp <= <uint64_t>self.cursor.reader.rows.position:
-            return None
-        if stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp):
-            return None
-        return change_event(kept[2], kept[3], stamp, kept[1])
+        cdef tuple change = kept[3]
+        if stamp <= <uint64_t>self.rows.position or (stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp)):
+            return False
+        if out.size + PyBytes_GET_SIZE(<bytes>change[1]) > MOST_BYTES:
+            return False
+        self.reply.put_position(position)
+        return put_event(out, self.token, kept[2], change, stamp, kept[1])
+
+    cdef int note_events(self, int count, stamp, str text) except -1:
+        """Record that the events are sent without being read from the oplog. The cursor is plain, see `ChangeStreamCursor.is_plain`.
+
+        Arguments:
+            stamp: the time of the last event's commit, which consists of one change, as a 64-bit number.
+            text: the last event's token as hexadecimal digits.
+        """
+        cursor, reader = self.cursor, self.reader
+        self.rows.position = stamp
+        reader.last_token = None
+        reader.token_text = cursor.last_text = text
+        cursor.given += count
+        cursor.batches += 1
+        self.returned = count
+        return 0
 
 
 cdef Operation new_operation(services, client, str db, Parts* parts, bytes raw):
@@ -167,6 +185,20 @@ cdef Operation new_operation(services, client, str db, Parts* parts, bytes raw):
         operation.session = PyBytes_FromStringAndSize(<const char*>parts.lsid.value + 13, 16)
         services.sessions.use(operation.session)
     return operation
+
+
+cdef StreamWait new_wait(lane, ReplyWriter reply, services, client, cursor, Operation operation):
+    """Return the wait of a getMore, which does not wait yet."""
+    cdef StreamWait one = StreamWait.__new__(StreamWait)
+    one.services, one.oplog, one.client, one.lane, one.reply = services, services.oplog, client, lane, reply
+    one.cursor, one.reader, one.rows, one.watch, one.operation = cursor, cursor.reader, cursor.reader.rows, cursor.watch, operation
+    one.running, one.cursors = services.operations.running, services.cursors
+    one.namespace, one.cursor_id = cursor.namespace.encode("ascii"), cursor.id
+    one.token = Writer.__new__(Writer)
+    one.woken = Lock()
+    one.woken.acquire()
+    one.began = operation.started
+    return one
 
 
 cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
@@ -187,18 +219,13 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
         services.cursors.borrow(cursor.id)
     except CommandError:
         return None
-    one = StreamWait.__new__(StreamWait)
-    one.services, one.oplog, one.client, one.lane, one.reply, one.raw = services, services.oplog, client, lane, reply, raw
-    one.request_ids, one.push, one.cursor, one.watch, one.operation = request_ids, push, cursor, cursor.watch, operation
-    one.counted = (db, name, "getMore")
-    one.woken = Lock()
-    one.woken.acquire()
-    one.began = operation.started
+    one = new_wait(lane, reply, services, client, cursor, operation)
+    one.raw, one.request_ids, one.push, one.counted = raw, request_ids, push, (db, name, "getMore")
     one.deadline = one.began + parts.wait_ms / 1000.0
     operation.take_over(cursor.operation)
     operation.wake = (<object>one.watch).wake
     cursor.last_operation = operation
-    services.operations.running[operation.opid] = operation
+    one.running[operation.opid] = operation
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
     if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept)):

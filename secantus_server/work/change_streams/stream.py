@@ -13,7 +13,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of
-from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
+from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark, parse_token
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup
 from secantus_server.work.change_streams._simple_events import simple_event
@@ -29,7 +29,8 @@ class ChangeStreamReader:
 
     Attributes:
         rows: the oplog's rows. Their position advances past events that are sent without being read.
-        token: the token of the last event, or None before the first event.
+        token_text: the digits of the last event's token; empty before the first event.
+        last_token: the same token, or None if it was not parsed yet; see `token`.
         ended: whether the last event invalidated the stream.
         at_end: whether the last transaction has read up to the end of the oplog.
 
@@ -57,10 +58,17 @@ class ChangeStreamReader:
         self._pending: deque[Operation | Event] = deque()
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
-        self.token: Token | None = start.token
+        self.last_token: Token | None = start.token
         self.token_text = "" if start.token is None else start.token.text()
         self.at_end = False
         self.ended = False
+
+    @property
+    def token(self) -> Token | None:
+        """The token of the last event, or None before the first event. Events that are sent without being read only set `token_text`."""
+        if self.last_token is None and self.token_text:
+            self.last_token = parse_token(self.token_text)
+        return self.last_token
 
     @property
     def high_water_mark(self) -> str:
@@ -69,7 +77,8 @@ class ChangeStreamReader:
 
     def stands_at(self, text: str | None) -> bool:
         """Return whether `text` is the token of the last event and no later oplog entry has been read."""
-        return self.token is not None and text == self.token_text and self.rows.position <= self.token.stamp
+        token = self.token
+        return token is not None and text == self.token_text and self.rows.position <= token.stamp
 
     def pass_over(self, newest: int) -> None:
         """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
@@ -101,7 +110,7 @@ class ChangeStreamReader:
                 event = self._events.popleft()
                 if self._skips(event):
                     continue
-                self.token, self.token_text = event.token, event.text
+                self.last_token, self.token_text = event.token, event.text
                 self.ended = event.token.from_invalidate
                 yield event.document if isinstance(event.document, bytes) else event.document()
             if self._pending:

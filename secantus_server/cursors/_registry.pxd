@@ -1,5 +1,13 @@
 # The registry of cursors, for other compiled modules: see _registry.pyx.
 
+cdef class CursorState:
+    cdef public object id
+    cdef public bint in_use
+    cdef public double last_used
+    cdef public Py_ssize_t given
+    cdef public Py_ssize_t batches
+    cdef public object killed
+
 cdef class CursorRegistry:
     cdef object _clock
     cdef object _lock
@@ -7,6 +15,6 @@ cdef class CursorRegistry:
     cdef readonly Py_ssize_t opened
     cdef readonly Py_ssize_t timed_out
 
-    cpdef borrow(self, cursor_id)
-    cpdef give_back(self, cursor, bint done)
+    cpdef CursorState borrow(self, cursor_id)
+    cpdef give_back(self, CursorState cursor, bint done)
     cpdef peek(self, cursor_id)

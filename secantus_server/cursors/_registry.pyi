@@ -3,6 +3,15 @@ from contextlib import AbstractContextManager
 
 from secantus_server.clock import Clock
 from secantus_server.cursors.cursor import Cursor
+from secantus_server.errors import CommandError
+
+class CursorState:
+    id: int
+    in_use: bool
+    last_used: float
+    given: int
+    batches: int
+    killed: CommandError | None
 
 class CursorRegistry:
     opened: int

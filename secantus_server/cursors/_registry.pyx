@@ -8,6 +8,22 @@ from secantus_server.errors import CommandError
 from secantus_server.system._threads import Lock
 
 
+cdef class CursorState:
+    """The state of a cursor that the registry and the express lane use; the base of `cursor.Cursor`.
+
+    Attributes:
+        id: the number by which clients refer to the cursor; 0 before it is registered.
+        in_use: whether a command has checked the cursor out.
+        last_used: when a command last used the cursor, on the clock's `elapsed`.
+        given: the number of documents returned so far.
+        batches: the number of batches returned so far.
+        killed: the error with which the command that uses the cursor must fail, if the cursor was killed during that command, or None.
+    """
+
+    def __cinit__(self, *_arguments, **_fields):
+        self.id = 0
+
+
 cdef class CursorRegistry:
     """The registry of a server's open cursors.
 
@@ -42,12 +58,13 @@ cdef class CursorRegistry:
         loan.registry, loan.cursor_id = self, cursor_id
         return loan
 
-    cpdef borrow(self, cursor_id):
+    cpdef CursorState borrow(self, cursor_id):
         """Check a cursor out for a command, and return it.
 
         Raises:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
         """
+        cdef CursorState cursor
         with self._lock:
             cursor = self._cursors.get(cursor_id)
             if cursor is None:
@@ -57,12 +74,13 @@ cdef class CursorRegistry:
             cursor.in_use = True
         return cursor
 
-    cpdef give_back(self, cursor, bint done):
+    cpdef give_back(self, CursorState cursor, bint done):
         """Check a cursor in after a command has used it. Close the cursor if it was killed in the meantime.
 
         Arguments:
             done: whether to close the cursor in any case.
         """
+        cdef bint was_killed
         with self._lock:
             cursor.in_use = False
             cursor.last_used = self._clock.elapsed()
@@ -130,7 +148,7 @@ cdef class _Loan:
 
     cdef CursorRegistry registry
     cdef object cursor_id
-    cdef object cursor
+    cdef CursorState cursor
 
     def __enter__(self):
         self.cursor = self.registry.borrow(self.cursor_id)

@@ -254,7 +254,7 @@ cdef class Statements:
             note_retried(self.services, (write, executed), time)
             self.own_time = time
         # Other clients wait for the event, so it is sent before the reply is built.
-        return send_event(self.claims)
+        return send_event(self.claims, self.reply, self.key)
 
     cdef object write(self, RecoveryUnit unit, collection, list changes, write, tuple executed):
         """Write the entries of the changes and commit; return the time of the last entry if there is a retryable write, otherwise None."""

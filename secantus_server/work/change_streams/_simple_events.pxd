@@ -8,3 +8,8 @@ from secantus_server.bson._codec cimport Writer
 # `identity` is a BSON document of the collection's `ns` and `ui`; for the change see `oplog.Change`. Return 0, having appended nothing, if
 # `simple_event` does not convert the change's entry.
 cdef bint put_event(Writer out, Writer token, bytes identity, tuple change, uint64_t stamp, int64_t wall_ms) except -1
+
+cdef class LastEvent:
+    cdef public str token_text
+    cdef public object parsed_token
+    cdef public str resume_text

@@ -63,6 +63,17 @@ cdef struct Fields:
     Element wall
 
 
+cdef class LastEvent:
+    """The last event that a change stream has returned; the base of `stream.ChangeStreamReader`.
+
+    Attributes:
+        token_text: the digits of its token; empty before the first event.
+        parsed_token: the same token, or None if it was not parsed yet.
+        resume_text: the resume token after the last batch, which need not be the event's; None means the reader's high-water mark, which
+            is only computed when a reply needs it.
+    """
+
+
 def simple_event(bytes entry not None, uint64_t stamp):
     """Return the event for the insert, replacement or deletion of a document, for a stream without options.
 

@@ -84,25 +84,25 @@ cdef class StreamWait:
             return self.pass_on()
         self.cursor.pass_over(newest)
         token = self.cursor.resume_text.encode("ascii")
-        self.begin_reply()
-        data = self.end_reply(PyBytes_AS_STRING(token), PyBytes_GET_SIZE(token))
+        self.begin_reply(self.reply)
+        data = self.end_reply(self.reply, PyBytes_AS_STRING(token), PyBytes_GET_SIZE(token))
         self.unregister(False)
         self.finish()
         return data
 
-    cdef int begin_reply(self) except -1:
+    cdef int begin_reply(self, ReplyWriter reply) except -1:
         """Begin the reply, up to the first event."""
-        cdef Writer out = self.reply.out
-        self.reply.begin()
+        cdef Writer out = reply.out
+        reply.begin()
         out.put_name(DOCUMENT, b"cursor", 6)
         self.cursor_at = out.open()
         out.put_name(ARRAY, b"nextBatch", 9)
         self.batch_at = out.open()
         return 0
 
-    cdef bytes end_reply(self, const char* token, Py_ssize_t length):
+    cdef bytes end_reply(self, ReplyWriter reply, const char* token, Py_ssize_t length):
         """Return the reply, with the digits of the resume token after its events."""
-        cdef Writer out = self.reply.out
+        cdef Writer out = reply.out
         cdef bytes namespace = self.namespace
         cdef size_t inner
         out.close(self.batch_at)
@@ -114,8 +114,8 @@ cdef class StreamWait:
         put_text(out, b"_data", 5, token, length)
         out.close(inner)
         out.close(self.cursor_at)
-        self.reply.end()
-        return self.reply.framed(self.raw, next(self.request_ids))
+        reply.end()
+        return reply.framed(self.raw, next(self.request_ids))
 
     cdef int unregister(self, bint done) except -1:
         """Remove the operation and check the cursor in; close the cursor if `done` is set."""
@@ -130,49 +130,51 @@ cdef class StreamWait:
         self.client.usage.record(self.counted, "getmore", self.seconds)
         return 0
 
-    cdef int answer(self, list kept) except -1:
-        """Build the reply with the events of some changes; return 0 if the general path must read the events."""
-        cdef Writer token = self.token
+    cdef int answer(self, list kept, ReplyWriter reply, Writer token) except -1:
+        """Build the reply with the events of some changes; return 0 if the general path must read the events.
+
+        Arguments:
+            reply, token: buffers of the calling thread. Those of the waiting connection may be in another core's cache.
+        """
         cdef tuple change
         cdef int count = 0
         if self.operation.killed is not None or self.cursor.killed is not None:
             return 0
-        self.begin_reply()
+        self.begin_reply(reply)
         for change in kept:
-            if not self.put_event(count, change):
+            if not self.put_event(reply, token, count, change):
                 return 0
             count += 1
-        self.rest = self.end_reply(<const char*>token.buffer, token.size)
+        self.rest = self.end_reply(reply, <const char*>token.buffer, token.size)
         self.note_events(count, change[0], token.buffer[: token.size].decode("ascii"))
         self.unregister(False)
         self.is_answered = True
         return 1
 
-    cdef bint put_event(self, int position, tuple kept) except -1:
+    cdef bint put_event(self, ReplyWriter reply, Writer token, int position, tuple kept) except -1:
         """Append the event of a kept change; return 0 if the event is not to be returned, or if it is not simple or very large."""
-        cdef Writer out = self.reply.out
+        cdef Writer out = reply.out
         cdef uint64_t stamp = kept[0]
         cdef tuple change = kept[3]
-        if stamp <= <uint64_t>self.rows.position or (stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp)):
+        if stamp <= self.rows.position or (stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp)):
             return False
         if out.size + PyBytes_GET_SIZE(<bytes>change[1]) > MOST_BYTES:
             return False
-        self.reply.put_position(position)
-        return put_event(out, self.token, kept[2], change, stamp, kept[1])
+        reply.put_position(position)
+        return put_event(out, token, kept[2], change, stamp, kept[1])
 
-    cdef int note_events(self, int count, stamp, str text) except -1:
+    cdef int note_events(self, int count, uint64_t stamp, str text) except -1:
         """Record that the events are sent without being read from the oplog. The cursor is plain, see `ChangeStreamCursor.is_plain`.
 
         Arguments:
             stamp: the time of the last event's commit, which consists of one change, as a 64-bit number.
             text: the last event's token as hexadecimal digits.
         """
-        cursor, reader = self.cursor, self.reader
         self.rows.position = stamp
-        reader.last_token = None
-        reader.token_text = cursor.last_text = text
-        cursor.given += count
-        cursor.batches += 1
+        self.reader.parsed_token = None
+        self.reader.token_text = self.reader.resume_text = text
+        self.cursor.given += count
+        self.cursor.batches += 1
         self.returned = count
         return 0
 
@@ -194,14 +196,13 @@ cdef StreamWait new_wait(lane, ReplyWriter reply, services, client, cursor, Oper
     one.cursor, one.reader, one.rows, one.watch, one.operation = cursor, cursor.reader, cursor.reader.rows, cursor.watch, operation
     one.running, one.cursors = services.operations.running, services.cursors
     one.namespace, one.cursor_id = cursor.namespace.encode("ascii"), cursor.id
-    one.token = Writer.__new__(Writer)
     one.woken = Lock()
     one.woken.acquire()
     one.began = operation.started
     return one
 
 
-cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
+cdef StreamWait begin_wait(lane, ReplyWriter reply, Writer token, services, client, Parts* parts, bytes raw, request_ids, push):
     cdef StreamWait one
     cdef Operation operation
     cdef str db = text_of(&parts.db)
@@ -228,7 +229,7 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     one.running[operation.opid] = operation
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
-    if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept)):
+    if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept, reply, token)):
         # The general path reads the events, or fails if the command has been killed in between.
         one.watch.wake()
         return one.pass_on()
@@ -237,14 +238,14 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     return one
 
 
-cdef int send_event(Claims claims) except -1:
+cdef int send_event(Claims claims, ReplyWriter reply, Writer token) except -1:
     cdef StreamWait one
     cdef Py_ssize_t sent
     if not claims.waiters:
         return 0
     one = claims.waiters.pop()
     try:
-        if one.answer([claims.change]):
+        if one.answer([claims.change], reply, token):
             sent = one.push(one.rest)
             one.client.bytes_out += sent
             one.rest = one.rest[sent:]
@@ -254,5 +255,5 @@ cdef int send_event(Claims claims) except -1:
             # The general path reads the event.
             one.watch.wake()
         one.woken.release()
-        send_event(claims)
+        send_event(claims, reply, token)
     return 0

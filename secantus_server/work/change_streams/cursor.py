@@ -46,9 +46,6 @@ class ChangeStreamCursor(Cursor):
         self._left_over: tuple[bytes, Token, str] | None = None
         # The remaining fragments of a large event.
         self._split: deque[tuple[bytes, Token]] = deque()
-        # The resume token, which `_stream_wait` also sets. None means the reader's high-water mark, which is only computed when a reply
-        # needs it.
-        self.last_text: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
         """Return `postBatchResumeToken`, from which a client can resume after this batch."""
@@ -57,9 +54,10 @@ class ChangeStreamCursor(Cursor):
     @property
     def resume_text(self) -> str:
         """The digits of `postBatchResumeToken`."""
-        if self.last_text is None:
-            self.last_text = self.reader.high_water_mark
-        return self.last_text
+        reader = self.reader
+        if reader.resume_text is None:
+            reader.resume_text = reader.high_water_mark
+        return reader.resume_text
 
     @property
     def is_plain(self) -> bool:
@@ -93,7 +91,7 @@ class ChangeStreamCursor(Cursor):
                 self._left_over = event, token, text
                 break
             batch.append(event)
-            self.last_text = text
+            self.reader.resume_text = text
             if len(batch) == size:
                 break
         reader = self.reader
@@ -111,8 +109,8 @@ class ChangeStreamCursor(Cursor):
 
         If no entry was read after the last event, retain the event's token. Otherwise use the reader's high-water mark.
         """
-        if not self.reader.stands_at(self.last_text):
-            self.last_text = None
+        if not self.reader.stands_at(self.reader.resume_text):
+            self.reader.resume_text = None
 
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with each event's token.

@@ -100,7 +100,7 @@ cdef class Commits(NewestTimes):
             written = append_changes(unit, identity, changes, stamp, now_ms, chain)
             unit.commit()
             if len(self.signal.armed) > 0:
-                claims.change = stamp, now_ms, identity, changes[0]
+                claims.stamp, claims.wall_ms, claims.identity, claims.change = stamp, now_ms, identity, changes[0]
                 self.signal.publish_changes(identity, claims if len(changes) == 1 else None)
             self._untrimmed_bytes += written
             stamp += len(changes) - 1

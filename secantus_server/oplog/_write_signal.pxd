@@ -1,9 +1,15 @@
 # The signal of commits, for other compiled modules: see _write_signal.pyx.
 
+from libc.stdint cimport int64_t, uint64_t
+
 cdef class Claims:
     cdef readonly list waiters
+    cdef uint64_t stamp
+    cdef int64_t wall_ms
+    cdef bytes identity
     cdef tuple change
 
+    cdef tuple kept(self)
     cdef bint take(self, Watch watch) except -1
 
 cdef class Watch:

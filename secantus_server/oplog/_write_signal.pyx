@@ -37,13 +37,17 @@ cdef class Claims:
 
     Attributes:
         waiters: the waiters, which no longer wait at their watches.
-        change: the change: its time as a 64-bit number, the wall clock time in milliseconds, the BSON document of the collection's `ns`
-            and `ui`, and the change itself (see `oplog.Change`).
+        stamp, wall_ms: the time of the change as a 64-bit number, and the wall clock time in milliseconds.
+        identity: the BSON document of the collection's `ns` and `ui`.
+        change: the change itself (see `oplog.Change`).
     """
 
     def __init__(self):
         self.waiters = []
-        self.change = (0, 0, b"", None)
+
+    cdef tuple kept(self):
+        """Return the change as a watch keeps it: a tuple of the four attributes."""
+        return self.stamp, self.wall_ms, self.identity, self.change
 
     cdef bint take(self, Watch watch) except -1:
         """Claim the waiter of a watch, or let the watch keep the change. Return 0 if the watch must be notified instead."""
@@ -56,9 +60,9 @@ cdef class Claims:
             return True
         if watch.kept is None or len(watch.kept) == _MOST_KEPT:
             return False
-        if PyBytes_GET_SIZE(<bytes>(<tuple>self.change[3])[1]) > _MOST_KEPT_BYTES:
+        if PyBytes_GET_SIZE(<bytes>self.change[1]) > _MOST_KEPT_BYTES:
             return False
-        watch.kept.append(self.change)
+        watch.kept.append(self.kept())
         return True
 
 

@@ -245,7 +245,7 @@ cdef int send_event(Claims claims, ReplyWriter reply, Writer token) except -1:
         return 0
     one = claims.waiters.pop()
     try:
-        if one.answer([claims.change], reply, token):
+        if one.answer([claims.kept()], reply, token):
             sent = one.push(one.rest)
             one.client.bytes_out += sent
             one.rest = one.rest[sent:]

@@ -10,7 +10,6 @@ cdef class CursorState:
 
 cdef class CursorRegistry:
     cdef object _clock
-    cdef object _lock
     cdef dict _cursors
     cdef readonly Py_ssize_t opened
     cdef readonly Py_ssize_t timed_out

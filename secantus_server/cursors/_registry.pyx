@@ -5,7 +5,6 @@ Compiled because a change stream's cursor is checked in while the client waits f
 """
 
 from secantus_server.errors import CommandError
-from secantus_server.system._threads import Lock
 
 
 cdef class CursorState:
@@ -31,21 +30,19 @@ cdef class CursorRegistry:
         opened: the number of cursors registered so far.
         timed_out: the number of cursors closed after the idle timeout.
 
-    Threads: `_lock` guards `_cursors`, `opened`, `timed_out` and the `in_use` of each cursor.
+    Threads: the GIL guards all fields and the `in_use` of each cursor. This code holds it between a check and what follows from it.
     """
 
     def __init__(self, clock):
         self._clock = clock
-        self._lock = Lock()
         self._cursors = {}
 
     def add(self, cursor):
         """Register a cursor and return its new id."""
-        with self._lock:
-            cursor.id = self._clock.int64()
-            cursor.last_used = self._clock.elapsed()
-            self._cursors[cursor.id] = cursor
-            self.opened += 1
+        cursor.id = self._clock.int64()
+        cursor.last_used = self._clock.elapsed()
+        self._cursors[cursor.id] = cursor
+        self.opened += 1
         return cursor.id
 
     def lend(self, cursor_id):
@@ -65,13 +62,12 @@ cdef class CursorRegistry:
             CommandError: 43 CursorNotFound, or 12051 CursorInUse.
         """
         cdef CursorState cursor
-        with self._lock:
-            cursor = self._cursors.get(cursor_id)
-            if cursor is None:
-                raise CommandError(43, f"cursor id {cursor_id} not found")
-            if cursor.in_use:
-                raise CommandError(12051, f"cursor id {cursor_id} is already in use")
-            cursor.in_use = True
+        cursor = self._cursors.get(cursor_id)
+        if cursor is None:
+            raise CommandError(43, f"cursor id {cursor_id} not found")
+        if cursor.in_use:
+            raise CommandError(12051, f"cursor id {cursor_id} is already in use")
+        cursor.in_use = True
         return cursor
 
     cpdef give_back(self, CursorState cursor, bint done):
@@ -81,10 +77,9 @@ cdef class CursorRegistry:
             done: whether to close the cursor in any case.
         """
         cdef bint was_killed
-        with self._lock:
-            cursor.in_use = False
-            cursor.last_used = self._clock.elapsed()
-            was_killed = cursor.id not in self._cursors
+        cursor.last_used = self._clock.elapsed()
+        cursor.in_use = False
+        was_killed = cursor.id not in self._cursors
         if was_killed:
             cursor.close()
         elif done:
@@ -92,17 +87,15 @@ cdef class CursorRegistry:
 
     cpdef peek(self, cursor_id):
         """Return the cursor with this id without checking it out, or None if no such cursor exists."""
-        with self._lock:
-            return self._cursors.get(cursor_id)
+        return self._cursors.get(cursor_id)
 
     def kill(self, cursor_id):
         """Remove and close a cursor. Return whether it existed.
 
         If a command is using the cursor, make that command fail. The cursor is then closed when the command checks it in.
         """
-        with self._lock:
-            cursor = self._cursors.pop(cursor_id, None)
-            in_use = cursor is not None and cursor.in_use
+        cursor = self._cursors.pop(cursor_id, None)
+        in_use = cursor is not None and cursor.in_use
         if cursor is None:
             return False
         if in_use:
@@ -115,32 +108,27 @@ cdef class CursorRegistry:
         """Close all cursors that meet the condition, and return their number."""
         if not self._cursors:
             return 0
-        with self._lock:
-            found = [cursor_id for cursor_id, cursor in self._cursors.items() if condition(cursor)]
+        found = [cursor_id for cursor_id, cursor in self._cursors.copy().items() if condition(cursor)]
         return sum(map(self.kill, found))
 
     def close_idle(self, double timeout_s):
         """Close all cursors that were idle for longer than `timeout_s`, and return their number."""
         oldest = self._clock.elapsed() - timeout_s
         closed = self.kill_where(lambda cursor: not cursor.in_use and not cursor.no_timeout and cursor.last_used < oldest)
-        with self._lock:
-            self.timed_out += closed
+        self.timed_out += closed
         return closed
 
     def open_count(self):
         """Return the number of open cursors."""
-        with self._lock:
-            return len(self._cursors)
+        return len(self._cursors)
 
     def all(self):
         """Return the open cursors."""
-        with self._lock:
-            return list(self._cursors.values())
+        return list(self._cursors.values())
 
     def open_ids(self):
         """Return the ids of the open cursors."""
-        with self._lock:
-            return frozenset(self._cursors)
+        return frozenset(self._cursors)
 
 
 cdef class _Loan:

@@ -8,6 +8,7 @@ from secantus_server.oplog._newest cimport NewestTimes
 from secantus_server.oplog._rows cimport Chain, append_changes
 from secantus_server.oplog._write_signal cimport Claims, WriteSignal
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.system._lock cimport give_lock, take_lock
 
 from secantus_server.storage.errors import WriteConflict
 from secantus_server.system._threads import Lock
@@ -92,7 +93,8 @@ cdef class Commits(NewestTimes):
         cdef uint64_t stamp
         cdef Py_ssize_t written
         assert self._enabled, "a server without an oplog does not use the express lane"
-        with self._lock:
+        take_lock(self._lock)
+        try:
             if lifetime.is_over:
                 raise WriteConflict()
             now_ms = self._clock.now_ms()
@@ -105,6 +107,8 @@ cdef class Commits(NewestTimes):
             self._untrimmed_bytes += written
             stamp += len(changes) - 1
             self.publish_stamp(stamp)
+        finally:
+            give_lock(self._lock)
         return stamp
 
     cpdef commit_transaction(self, RecoveryUnit unit, list entries, list writes, bytes lsid, number):

@@ -13,6 +13,8 @@ Compiled because every commit passes through here while the client of a waiting 
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from secantus_server.system._lock cimport give_lock, take_lock
+
 from secantus_server.bson import decode
 from secantus_server.system._threads import Lock
 
@@ -236,8 +238,11 @@ cdef class WriteSignal:
         cdef tuple place = self.namespace(identity)
         # Most armed watches are on other collections, so check without the lock first.
         if self.may_watch(<str>place[0], <str>place[1]):
-            with self.lock:
+            take_lock(self.lock)
+            try:
                 self.spring_collection(<str>place[0], <str>place[1], claims)
+            finally:
+                give_lock(self.lock)
 
     def publish_all(self):
         """Notify all watches of a commit that may affect any namespace."""

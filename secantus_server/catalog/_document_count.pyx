@@ -20,7 +20,7 @@ cdef class DocumentCount:
     Threads: the GIL guards all fields, because this code holds it throughout.
     """
 
-    def __init__(self):
+    def __cinit__(self):
         self.changed_at = -1
 
     @property

@@ -19,9 +19,6 @@ cdef class Position:
         position: the timestamp up to which all entries have been read, as a 64-bit number.
     """
 
-    def __cinit__(self, uint64_t position, *_arguments):
-        self.position = position
-
 
 def select(bytes row not None, uint64_t first, uint64_t after, tuple names not None, bytes prefix):
     """Return the entries of a row that belong to the selected namespaces, and the timestamp of the row's last entry.

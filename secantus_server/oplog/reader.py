@@ -64,6 +64,7 @@ class Rows(Position):
     """
 
     def __init__(self, position: int, selection: Selection) -> None:
+        self.position = position
         self._selection = selection
         # Whether the position is the last timestamp of a row, so that the next row begins after it.
         self._at_row_end = False

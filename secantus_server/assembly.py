@@ -11,7 +11,7 @@ from functools import partial
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.clock import Clock
 from secantus_server.commands import all as _commands  # noqa: F401  (makes the commands known; each is imported at first use)
-from secantus_server.cursors.registry import CursorRegistry
+from secantus_server.cursors._registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
 from secantus_server.dispatch.harness import Harness

@@ -8,7 +8,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson import encode
-from secantus_server.catalog.document_count import DocumentCount
+from secantus_server.catalog._document_count import DocumentCount
 from secantus_server.catalog.record_ids import RecordIds
 from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError

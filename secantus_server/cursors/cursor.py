@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from secantus_server.cursors._pull import pull
+from secantus_server.cursors._registry import CursorState
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.storage import RecoveryUnit
@@ -46,7 +47,7 @@ class Watch(Protocol):
         """Stop watching for commits."""
 
 
-class Cursor:
+class Cursor(CursorState):
     """An open cursor over the remaining documents of a command's result.
 
     A cursor is used by one command at a time, which checks it out of the registry.
@@ -71,10 +72,6 @@ class Cursor:
     opened_on_primary = True
     exhausted = False
     no_timeout = False
-    last_used = 0.0
-    in_use = False
-    #: The error with which the command that uses the cursor must fail, if the cursor was killed during that command.
-    killed: CommandError | None = None
 
     #: The command that opened the cursor. Unlike the operation's, it is not without secrets, so access control can check it again.
     command: dict[str, Any]
@@ -96,7 +93,6 @@ class Cursor:
         watch: Watch | None = None,
         comment: Any = None,
     ) -> None:
-        self.id = 0
         self.namespace = namespace
         self.session = session
         self.tailable = tailable
@@ -108,8 +104,6 @@ class Cursor:
         self.last_operation: Any = None
         # The collection whose drop ends the cursor, even after the scans have read the whole collection.
         self.collection: Any = None
-        self.given = 0
-        self.batches = 0
         self._documents = documents
         # The method with which scans fill a batch in one call. Other iterators lack it, so their documents are pulled one by one.
         self._batch: Callable[[list[bytes], int, int], int] | None = getattr(documents, "batch", None)

@@ -25,7 +25,7 @@ from secantus_server.version import RELEASES, Release
 
 if TYPE_CHECKING:
     from secantus_server.catalog.catalog import Catalog
-    from secantus_server.cursors.registry import CursorRegistry
+    from secantus_server.cursors._registry import CursorRegistry
     from secantus_server.diagnostics.counters import Counters
     from secantus_server.diagnostics.log import Log
     from secantus_server.dispatch.client import ClientInfo

@@ -17,5 +17,9 @@ cdef class Commits(NewestTimes):
     # The number of bytes written since the last trim.
     cdef public Py_ssize_t _untrimmed_bytes
 
-    cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count, Claims claims) except -1
+    cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count) except -1
+    # Like `commit`, for at least one change of one collection's documents, without calls of Python functions. Return the timestamp of the
+    # last entry as a 64-bit number. `lifetime` is the collection's; `claims` collects the waiting readers that the caller answers if there
+    # is only one change.
+    cdef uint64_t commit_changes(self, RecoveryUnit unit, bytes identity, list changes, Chain chain, lifetime, Claims claims) except 0
     cpdef commit_transaction(self, RecoveryUnit unit, list entries, list writes, bytes lsid, number)

@@ -6,7 +6,7 @@ from bson.timestamp import Timestamp
 from secantus_server.clock import Clock
 from secantus_server.oplog._newest import NewestTimes
 from secantus_server.oplog._rows import Chain
-from secantus_server.oplog._write_signal import Claims, WriteSignal
+from secantus_server.oplog._write_signal import WriteSignal
 from secantus_server.storage.lifetime import Lifetime
 from secantus_server.system._threads import Lock
 
@@ -29,7 +29,6 @@ class Commits(NewestTimes):
         *,
         written: Iterable[Lifetime] = (),
         ended: Iterable[Lifetime] = (),
-        claims: Claims | None = None,
     ) -> Timestamp: ...
     def commit_transaction(
         self, unit: Any, entries: list[Any], writes: list[tuple[bytes, list[Any]]], lsid: bytes, number: int

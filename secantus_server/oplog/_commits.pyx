@@ -8,6 +8,7 @@ from secantus_server.oplog._newest cimport NewestTimes
 from secantus_server.oplog._rows cimport Chain, append_changes
 from secantus_server.oplog._write_signal cimport Claims, WriteSignal
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.system._lock cimport give_lock, take_lock
 
 from secantus_server.storage.errors import WriteConflict
 from secantus_server.system._threads import Lock
@@ -32,7 +33,7 @@ cdef class Commits(NewestTimes):
         self._clock = clock
         self._enabled = enabled
 
-    def commit(self, RecoveryUnit unit not None, list entries not None, writes, Chain chain=None, *, written=(), ended=(), Claims claims=None):
+    def commit(self, RecoveryUnit unit not None, list entries not None, writes, Chain chain=None, *, written=(), ended=()):
         """Write oplog entries and commit the transaction of a recovery unit.
 
         Arguments:
@@ -41,7 +42,6 @@ cdef class Commits(NewestTimes):
             chain: the additional fields of a retryable write's entries, or None for any other write.
             written: the lifetimes of the collections whose documents the transaction has changed.
             ended: the lifetimes of the collections that the transaction drops.
-            claims: collects the waiting readers that the caller answers; only for a commit of one change.
 
         Returns:
             the timestamp of the last entry.
@@ -58,7 +58,7 @@ cdef class Commits(NewestTimes):
                 if lifetime.is_over:
                     raise WriteConflict()
             if self._enabled and count:
-                self.commit_logged(unit, entries, writes, chain, count, claims)
+                self.commit_logged(unit, entries, writes, chain, count)
             else:
                 unit.commit()
                 self.signal.publish(entries, writes)
@@ -66,16 +66,15 @@ cdef class Commits(NewestTimes):
                 lifetime.is_over = True
             return self.newest
 
-    cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count, Claims claims) except -1:
+    cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count) except -1:
         """Write oplog entries and commit. The caller must hold the lock.
 
         Arguments:
             count: the number of entries.
         """
         cdef int64_t now_ms = self._clock.now_ms()
-        cdef tuple time = self.next_time(self._clock.system_ms())
-        cdef uint64_t first = <uint64_t>time[0] << 32 | <uint64_t>time[1]
-        cdef uint64_t stamp = first
+        cdef uint64_t stamp = self.next_stamp(self._clock.system_ms())
+        cdef uint64_t last = stamp + count - 1
         cdef Py_ssize_t written = 0
         if entries:
             append(unit, [(one.op, *one[:4]) for one in entries], stamp, now_ms)
@@ -85,14 +84,32 @@ cdef class Commits(NewestTimes):
                 written += append_changes(unit, identity, changes, stamp, now_ms, chain)
                 stamp += len(changes)
         unit.commit()
-        if len(self.signal.armed) > 0:
-            if claims is not None:
-                identity, changes = writes[0]
-                claims.change = first, now_ms, identity, changes[0]
-            self.signal.publish(entries, writes, claims)
+        self.signal.publish(entries, writes)
         self._untrimmed_bytes += written
-        self.publish(time[0], time[1] + count - 1)
-        return 0
+        return self.publish_stamp(last)
+
+    cdef uint64_t commit_changes(self, RecoveryUnit unit, bytes identity, list changes, Chain chain, lifetime, Claims claims) except 0:
+        cdef int64_t now_ms
+        cdef uint64_t stamp
+        cdef Py_ssize_t written
+        assert self._enabled, "a server without an oplog does not use the express lane"
+        take_lock(self._lock)
+        try:
+            if lifetime.is_over:
+                raise WriteConflict()
+            now_ms = self._clock.now_ms()
+            stamp = self.next_stamp(self._clock.system_ms())
+            written = append_changes(unit, identity, changes, stamp, now_ms, chain)
+            unit.commit()
+            if len(self.signal.armed) > 0:
+                claims.stamp, claims.wall_ms, claims.identity, claims.change = stamp, now_ms, identity, changes[0]
+                self.signal.publish_changes(identity, claims if len(changes) == 1 else None)
+            self._untrimmed_bytes += written
+            stamp += len(changes) - 1
+            self.publish_stamp(stamp)
+        finally:
+            give_lock(self._lock)
+        return stamp
 
     cpdef commit_transaction(self, RecoveryUnit unit, list entries, list writes, bytes lsid, number):
         """Write a multi-document transaction as `applyOps` entries and commit it.
@@ -109,7 +126,7 @@ cdef class Commits(NewestTimes):
             WriteConflict: another transaction wrote the same key; nothing was written.
         """
         cdef list encoded = []
-        cdef tuple time
+        cdef uint64_t stamp
         cdef int64_t now_ms
         cdef Py_ssize_t written
         if self._enabled:
@@ -120,9 +137,9 @@ cdef class Commits(NewestTimes):
             return
         with self._lock:
             now_ms = self._clock.now_ms()
-            time = self.next_time(self._clock.system_ms())
-            written = append_transaction(unit, encoded, <uint64_t>time[0] << 32 | <uint64_t>time[1], now_ms)
+            stamp = self.next_stamp(self._clock.system_ms())
+            written = append_transaction(unit, encoded, stamp, now_ms)
             unit.commit()
             self.signal.publish(entries, writes)
             self._untrimmed_bytes += written
-            self.publish(time[0], time[1] + len(encoded) - 1)
+            self.publish_stamp(stamp + len(encoded) - 1)

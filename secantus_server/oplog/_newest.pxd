@@ -1,12 +1,13 @@
 # The newest times of the oplog, for other compiled modules: see _newest.pyx.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 cdef class NewestTimes:
     cdef readonly uint64_t newest_stamp
     cdef readonly uint64_t cluster_stamp
-    cdef readonly object newest
-    cdef readonly object cluster_time
+    # The last result of `time_of` and its argument, or None.
+    cdef tuple last
 
-    cpdef tuple next_time(self, int64_t now_ms)
-    cpdef publish(self, uint32_t seconds, uint32_t increment)
+    cdef object time_of(self, uint64_t stamp)
+    cpdef uint64_t next_stamp(self, int64_t now_ms) except 0
+    cdef int publish_stamp(self, uint64_t stamp) noexcept

@@ -21,6 +21,16 @@ cdef class NewestTimes:
     """
 
     @property
+    def newest(self):
+        """The timestamp of the newest entry."""
+        return self.time_of(self.newest_stamp)
+
+    @property
+    def cluster_time(self):
+        """The cluster time."""
+        return self.time_of(self.cluster_stamp)
+
+    @property
     def seconds(self):
         """Return the seconds of the cluster time."""
         return <uint32_t>(self.cluster_stamp >> 32)
@@ -30,8 +40,15 @@ cdef class NewestTimes:
         """Return the increment of the cluster time."""
         return <uint32_t>self.cluster_stamp
 
-    cpdef tuple next_time(self, int64_t now_ms):
-        """Return the seconds and the increment of the next timestamp.
+    cdef object time_of(self, uint64_t stamp):
+        """Return the timestamp of a time. Commits only store the number, because few of them need the object."""
+        cdef tuple last = self.last
+        if last is None or <uint64_t>last[0] != stamp:
+            last = self.last = stamp, make_timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
+        return last[1]
+
+    cpdef uint64_t next_stamp(self, int64_t now_ms) except 0:
+        """Return the next timestamp as a 64-bit number.
 
         Arguments:
             now_ms: the system's time, which a test cannot move.
@@ -39,17 +56,19 @@ cdef class NewestTimes:
         cdef int64_t seconds = now_ms // 1000
         cdef uint32_t last = <uint32_t>(self.cluster_stamp >> 32)
         if seconds > last and last < LAST_SECOND:
-            return min(seconds, LAST_SECOND), 1
-        return last, (self.cluster_stamp & 0xFFFFFFFF) + 1
+            return <uint64_t>min(seconds, LAST_SECOND) << 32 | 1
+        return self.cluster_stamp + 1
 
-    cpdef publish(self, uint32_t seconds, uint32_t increment):
+    cdef int publish_stamp(self, uint64_t stamp) noexcept:
         """Set both times to the time of a commit."""
-        time = make_timestamp(seconds, increment)
-        self.newest = self.cluster_time = time
-        self.newest_stamp = self.cluster_stamp = <uint64_t>seconds << 32 | increment
+        self.newest_stamp = self.cluster_stamp = stamp
+        return 0
+
+    def publish(self, uint32_t seconds, uint32_t increment):
+        """Set both times to a time."""
+        self.publish_stamp(<uint64_t>seconds << 32 | increment)
 
     def advance(self, uint64_t stamp):
         """Set the cluster time to a time that a client has sent, unless it is later already."""
         if stamp > self.cluster_stamp:
-            self.cluster_time = make_timestamp(stamp >> 32, stamp & 0xFFFFFFFF)
             self.cluster_stamp = stamp

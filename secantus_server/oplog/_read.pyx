@@ -12,6 +12,14 @@ from secantus_server.oplog._rows cimport is_packed, packed_count, packed_identit
 from secantus_server.bson._codec import RawDocument
 
 
+cdef class Position:
+    """The position of a reader of the oplog.
+
+    Attributes:
+        position: the timestamp up to which all entries have been read, as a 64-bit number.
+    """
+
+
 def select(bytes row not None, uint64_t first, uint64_t after, tuple names not None, bytes prefix):
     """Return the entries of a row that belong to the selected namespaces, and the timestamp of the row's last entry.
 

@@ -1,9 +1,15 @@
 # The signal of commits, for other compiled modules: see _write_signal.pyx.
 
+from libc.stdint cimport int64_t, uint64_t
+
 cdef class Claims:
     cdef readonly list waiters
+    cdef uint64_t stamp
+    cdef int64_t wall_ms
+    cdef bytes identity
     cdef tuple change
 
+    cdef tuple kept(self)
     cdef bint take(self, Watch watch) except -1
 
 cdef class Watch:
@@ -29,7 +35,8 @@ cdef class WriteSignal:
 
     cdef int arm(self, Watch watch) except -1
     cdef int disarm(self, Watch watch) except -1
-    cpdef publish(self, commands, writes, Claims claims=*)
+    cpdef publish(self, commands, writes)
+    cpdef publish_changes(self, bytes identity, Claims claims)
     cdef tuple namespace(self, bytes identity)
     cdef bint may_watch(self, str db, str name) except -1
     cdef int spring_collection(self, str db, str name, Claims claims) except -1

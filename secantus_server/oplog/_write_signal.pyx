@@ -13,6 +13,8 @@ Compiled because every commit passes through here while the client of a waiting 
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 
+from secantus_server.system._lock cimport give_lock, take_lock
+
 from secantus_server.bson import decode
 from secantus_server.system._threads import Lock
 
@@ -37,13 +39,17 @@ cdef class Claims:
 
     Attributes:
         waiters: the waiters, which no longer wait at their watches.
-        change: the change: its time as a 64-bit number, the wall clock time in milliseconds, the BSON document of the collection's `ns`
-            and `ui`, and the change itself (see `oplog.Change`).
+        stamp, wall_ms: the time of the change as a 64-bit number, and the wall clock time in milliseconds.
+        identity: the BSON document of the collection's `ns` and `ui`.
+        change: the change itself (see `oplog.Change`).
     """
 
     def __init__(self):
         self.waiters = []
-        self.change = (0, 0, b"", None)
+
+    cdef tuple kept(self):
+        """Return the change as a watch keeps it: a tuple of the four attributes."""
+        return self.stamp, self.wall_ms, self.identity, self.change
 
     cdef bint take(self, Watch watch) except -1:
         """Claim the waiter of a watch, or let the watch keep the change. Return 0 if the watch must be notified instead."""
@@ -56,9 +62,9 @@ cdef class Claims:
             return True
         if watch.kept is None or len(watch.kept) == _MOST_KEPT:
             return False
-        if PyBytes_GET_SIZE(<bytes>(<tuple>self.change[3])[1]) > _MOST_KEPT_BYTES:
+        if PyBytes_GET_SIZE(<bytes>self.change[1]) > _MOST_KEPT_BYTES:
             return False
-        watch.kept.append(self.change)
+        watch.kept.append(self.kept())
         return True
 
 
@@ -206,27 +212,37 @@ cdef class WriteSignal:
             watch.spring()
         return 0
 
-    cpdef publish(self, commands, writes, Claims claims=None):
+    cpdef publish(self, commands, writes):
         """Notify the watches of a commit. Call this after the commit, and before the commit's timestamp becomes the newest timestamp.
 
         Arguments:
             commands: the changes of collections and databases (see `oplog.Entry`).
             writes: the changes of documents, each with the BSON document of the collection's `ns` and `ui`.
-            claims: collects the waiters that the caller answers, if the commit consists of one change; None notifies them like all others.
         """
-        cdef tuple place
         if len(self.armed) == 0:
             return
         for identity, changes in writes:
             if changes:
-                place = self.namespace(identity)
-                # Most armed watches are on other collections, so check without the lock first.
-                if self.may_watch(<str>place[0], <str>place[1]):
-                    with self.lock:
-                        self.spring_collection(<str>place[0], <str>place[1], claims)
+                self.publish_changes(identity, None)
         for command in commands:
             with self.lock:
                 self.spring_command(command)
+
+    cpdef publish_changes(self, bytes identity, Claims claims):
+        """Notify the watches of changes of one collection's documents; see `publish`.
+
+        Arguments:
+            identity: the BSON document of the collection's `ns` and `ui`.
+            claims: collects the waiters that the caller answers, if there is only one change; None notifies them like all others.
+        """
+        cdef tuple place = self.namespace(identity)
+        # Most armed watches are on other collections, so check without the lock first.
+        if self.may_watch(<str>place[0], <str>place[1]):
+            take_lock(self.lock)
+            try:
+                self.spring_collection(<str>place[0], <str>place[1], claims)
+            finally:
+                give_lock(self.lock)
 
     def publish_all(self):
         """Notify all watches of a commit that may affect any namespace."""
@@ -263,10 +279,16 @@ cdef class WriteSignal:
     cdef int spring(self, str db, str name, Claims claims) except -1:
         """Notify the watches of one place, or let `claims` take them. The caller must hold the lock."""
         cdef dict names = self.armed.get(db)
-        cdef dict watches = None if names is None else names.pop(name, None)
+        cdef dict watches = None if names is None else names.get(name)
         cdef dict claimed
         if watches is None:
             return 0
+        if claims is not None and len(watches) == 1:
+            for watch in watches:
+                if claims.take(<Watch>watch):
+                    # It remains armed, as below.
+                    return 0
+        del names[name]
         claimed = {}
         for watch in watches:
             if claims is not None and claims.take(<Watch>watch):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from secantus_server.bson import RawDocument
 from secantus_server.bson.values import stamp_of
 from secantus_server.errors import CommandError
-from secantus_server.oplog._read import documents_of, embedded, fields_of, is_selected, select, value_of
+from secantus_server.oplog._read import Position, documents_of, embedded, fields_of, is_selected, select, value_of
 from secantus_server.storage import OPLOG, RecoveryUnit
 
 _KEY = struct.Struct(">Q")
@@ -55,10 +55,8 @@ class Operation(NamedTuple):
     txn_number: Any = None
 
 
-class Rows:
+class Rows(Position):
     """A reader of the oplog rows after a point in time, which can continue in a later storage transaction.
-
-    `position` is the timestamp up to which all entries have been read, as a 64-bit number.
 
     Arguments:
         position: the timestamp after which to begin.

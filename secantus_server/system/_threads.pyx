@@ -4,23 +4,15 @@
 They behave like those of `threading`, which gevent and eventlet replace together with `_thread`; eventlet even replaces existing locks.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.pythread cimport PyThread_type_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_release_lock
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport int64_t
 
 import sys
 from collections import deque
 
-from secantus_server.system._clock cimport monotonic_ns
+from secantus_server.system._lock cimport Lock as PlainLock
 
 from secantus_server.system._clock import monotonic
-
-cdef extern from "pythread.h" nogil:
-    ctypedef enum LockStatus "PyLockStatus":
-        PY_LOCK_ACQUIRED
-        PY_LOCK_INTR
-    LockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible)
+from secantus_server.system._lock import Lock
 
 cdef extern from "pythread.h":
     unsigned long PyThread_get_thread_ident()
@@ -49,82 +41,15 @@ def get_ident():
     return PyThread_get_thread_ident()
 
 
-cdef class Lock:
-    """A lock that any thread may release, like `threading.Lock`. The GIL guards `held`."""
-
-    cdef PyThread_type_lock lock
-    cdef bint held
-
-    def __cinit__(self):
-        self.lock = PyThread_allocate_lock()
-        if self.lock == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        if self.lock != NULL:
-            if self.held:
-                PyThread_release_lock(self.lock)
-            PyThread_free_lock(self.lock)
-
-    cdef bint take(self, double timeout_s) except -1:
-        """Acquire the lock; wait indefinitely if the timeout is negative. Signal handlers run while waiting."""
-        cdef PyThread_type_lock lock = self.lock
-        cdef int64_t deadline = 0
-        cdef int64_t left_us = -1
-        cdef LockStatus status = PyThread_acquire_lock_timed(lock, 0, 0)
-        if status != PY_LOCK_ACQUIRED and timeout_s != 0:
-            if timeout_s > 0:
-                deadline = monotonic_ns() + <int64_t>(min(timeout_s, 1e9) * 1e9)
-            while status != PY_LOCK_ACQUIRED:
-                if timeout_s > 0:
-                    left_us = (deadline - monotonic_ns() + 999) // 1000
-                    if left_us <= 0:
-                        break
-                with nogil:
-                    status = PyThread_acquire_lock_timed(lock, left_us, 1)
-                if status == PY_LOCK_INTR:
-                    PyErr_CheckSignals()
-        if status != PY_LOCK_ACQUIRED:
-            return False
-        self.held = True
-        return True
-
-    def acquire(self, bint blocking=True, double timeout=-1):
-        """Acquire the lock; return whether it was acquired in time. The timeout is in seconds; negative means none."""
-        return self.take(timeout if blocking else 0)
-
-    cdef int give(self) except -1:
-        if not self.held:
-            raise RuntimeError("release unlocked lock")
-        self.held = False
-        PyThread_release_lock(self.lock)
-        return 0
-
-    def release(self):
-        """Release the lock. Raises RuntimeError if it is not held."""
-        self.give()
-
-    def locked(self):
-        """Return whether some thread holds the lock."""
-        return bool(self.held)
-
-    def __enter__(self):
-        self.take(-1)
-        return True
-
-    def __exit__(self, kind, error, traceback):
-        self.give()
-
-
 cdef class RLock:
     """A lock that its holder may acquire again, like `threading.RLock`. Only the holder writes `owner` and `depth`."""
 
-    cdef Lock lock
+    cdef PlainLock lock
     cdef unsigned long owner
     cdef Py_ssize_t depth
 
     def __cinit__(self):
-        self.lock = Lock()
+        self.lock = PlainLock()
 
     def acquire(self, bint blocking=True, double timeout=-1):
         """Acquire the lock; return whether it was acquired in time."""
@@ -157,11 +82,11 @@ cdef class Condition:
     Threads: `lock` guards `waiters`. Each waiter blocks on its own lock, which `notify_all` releases.
     """
 
-    cdef Lock lock
+    cdef PlainLock lock
     cdef object waiters
 
     def __cinit__(self):
-        self.lock = Lock()
+        self.lock = PlainLock()
         self.waiters = deque()
 
     def __enter__(self):
@@ -173,7 +98,7 @@ cdef class Condition:
 
     def wait(self, timeout_s=None):
         """Release the lock until `notify_all` is called or the timeout expires; return whether it was called."""
-        cdef Lock waiter = Lock()
+        cdef PlainLock waiter = PlainLock()
         cdef bint notified = False
         waiter.take(-1)
         self.waiters.append(waiter)
@@ -200,7 +125,7 @@ cdef class Condition:
         """Wake all waiting threads; the caller holds the lock."""
         assert self.lock.held, "notify_all() is called with the lock held"
         while self.waiters:
-            (<Lock>self.waiters.popleft()).give()
+            (<PlainLock>self.waiters.popleft()).give()
 
 
 cdef class Thread:
@@ -219,7 +144,7 @@ cdef class Thread:
     cdef readonly str name
     cdef bytes short_name
     # A lock that is held while the thread runs.
-    cdef Lock running
+    cdef PlainLock running
     cdef unsigned long ident
 
     def __init__(self, target, tuple args=(), str name="secantus"):
@@ -227,7 +152,7 @@ cdef class Thread:
         self.args = args
         self.name = name
         self.short_name = name.encode()[:NAME_BYTES]
-        self.running = Lock()
+        self.running = PlainLock()
 
     def start(self):
         """Start the thread. Raises RuntimeError if the system cannot create another one."""

@@ -118,10 +118,12 @@ cdef class Express(SessionStatements):
 
     def send_event(self):
         """Send the event of the last command's change to the readers that remain in `claims.waiters` after an error."""
-        send_event(self.claims)
+        send_event(self.claims, self.reply, self.key)
 
     cdef object begin_wait(self, bytes raw, request_ids, push):
-        cdef StreamWait wait = begin_wait(self, self.reply, self.services, self.client, &self.message.parts, raw, request_ids, push)
+        cdef StreamWait wait = begin_wait(
+            self, self.reply, self.key, self.services, self.client, &self.message.parts, raw, request_ids, push
+        )
         if wait is None or wait.is_answered:
             return None if wait is None else wait.rest
         return None if not self.is_clear() and wait.end() else wait

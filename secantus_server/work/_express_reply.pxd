@@ -25,7 +25,9 @@ cdef class ReplyWriter:
     cdef int put_namespace(self, str db, str name) except -1
     # Begin the first batch of a cursor; `put_document` and `put_count` append its documents, and `end_batch` ends the cursor.
     cdef int begin_batch(self) except -1
-    # Append a document, given its position in the batch, which is less than 100.
+    # Append the name of a document in a batch, whose position is less than 100. The caller appends the document.
+    cdef int put_position(self, int position) except -1
+    # Append a document, given its position in the batch.
     cdef int put_document(self, int position, const uint8_t* document, size_t size) except -1
     # Append the result of counting documents, unless the count is zero.
     cdef int put_count(self, int count) except -1

@@ -79,13 +79,15 @@ cdef class ReplyWriter:
         self.batch = self.out.open()
         return 0
 
-    cdef int put_document(self, int position, const uint8_t* document, size_t size) except -1:
+    cdef int put_position(self, int position) except -1:
         cdef char[2] name
         name[0], name[1] = <char>(48 + position // 10), <char>(48 + position % 10)
         if position < 10:
-            self.out.put_name(DOCUMENT, name + 1, 1)
-        else:
-            self.out.put_name(DOCUMENT, name, 2)
+            return self.out.put_name(DOCUMENT, name + 1, 1)
+        return self.out.put_name(DOCUMENT, name, 2)
+
+    cdef int put_document(self, int position, const uint8_t* document, size_t size) except -1:
+        self.put_position(position)
         return self.out.put_bytes(document, size)
 
     cdef int put_count(self, int count) except -1:

@@ -76,5 +76,6 @@ cdef class Statements:
     cdef tuple updated(self, bytes old, bytes new)
     cdef object parsed_update(self)
     cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1
+    cdef object write(self, RecoveryUnit unit, collection, list changes, write, tuple executed)
     cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1
     cdef int write_reply(self, int matched, int modified) except -1

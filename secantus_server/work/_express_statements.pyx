@@ -2,15 +2,17 @@
 """The statements of the express lane (see `_express`): finds, counts, inserts, updates and deletes in a transaction of the store."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element
+from secantus_server.catalog._document_count cimport DocumentCount
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
+from secantus_server.oplog._rows cimport Chain
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork
 from secantus_server.work._express_find cimport find_by_index, scan_collection
@@ -19,7 +21,6 @@ from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MO
 from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
-from secantus_server.oplog._rows import Chain
 from secantus_server.oplog._write_signal import Claims
 from secantus_server.work._brief_work import is_plain
 from secantus_server.work._express_find import Unusual
@@ -230,24 +231,14 @@ cdef class Statements:
         """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
         if self.work is not None:
             return self.stage(collection, writer, changes, difference)
-        chain = None
-        count = collection.document_count
-        cdef bint is_uncounted = count.value is None
+        cdef DocumentCount count = collection.document_count
+        cdef bint is_uncounted = not count.is_known
         if writer.became_multikey or self.operation.killed is not None:
             raise Unusual()
         if is_uncounted:
             count.begin_change()
         try:
-            if write is not None and self.engine.in_memory:
-                chain = Chain(write.lsid, write.number, executed[1], executed[2], None)
-            elif write is not None:
-                chain = store_retried(self.services, unit, (write, executed))
-            writes, written = [(collection.identity, changes)], (collection.lifetime,)
-            if self.creation is None:
-                claims = self.claims if len(changes) == 1 else None
-                time = self.oplog.commit(unit, [], writes, chain, written=written, claims=claims)
-            else:
-                time = self.creation.commit(writes, chain, written)
+            time = self.write(unit, collection, changes, write, executed)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()
@@ -263,7 +254,20 @@ cdef class Statements:
             note_retried(self.services, (write, executed), time)
             self.own_time = time
         # Other clients wait for the event, so it is sent before the reply is built.
-        return send_event(self.claims)
+        return send_event(self.claims, self.reply, self.key)
+
+    cdef object write(self, RecoveryUnit unit, collection, list changes, write, tuple executed):
+        """Write the entries of the changes and commit; return the time of the last entry if there is a retryable write, otherwise None."""
+        cdef Chain chain = None
+        cdef uint64_t stamp
+        if write is not None and self.engine.in_memory:
+            chain = Chain(write.lsid, write.number, executed[1], executed[2], None)
+        elif write is not None:
+            chain = store_retried(self.services, unit, (write, executed))
+        if self.creation is not None:
+            return self.creation.commit([(collection.identity, changes)], chain, (collection.lifetime,))
+        stamp = self.oplog.commit_changes(unit, collection.identity, changes, chain, collection.lifetime, self.claims)
+        return None if write is None else self.oplog.time_of(stamp)
 
     cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1:
         """Stage the changes of a statement, like `work.session_work`."""

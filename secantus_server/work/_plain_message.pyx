@@ -24,6 +24,8 @@ cdef enum:
     MOST_DOCUMENTS = 16
     MOST_BYTES = 1048576
     LONGEST_NAME = 100
+    # The maximum number of fields that `is_flat` compares with each other, and one more.
+    MOST_FIELDS = 17
     # The bits of `Parts.seen`.
     CLUSTER_TIME = 1
     READ_PREFERENCE = 2
@@ -178,6 +180,23 @@ cdef int count_of(const uint8_t* document) noexcept nogil:
     return count
 
 
+cdef bint is_flat(const uint8_t* document) noexcept nogil:
+    """Return whether decoding and encoding a document changes nothing, because it only has a few different fields of common types."""
+    cdef Element[MOST_FIELDS] fields
+    cdef const uint8_t* cursor = first_element(document)
+    cdef int count = 0
+    cdef int i
+    while count < MOST_FIELDS and next_element(&cursor, &fields[count]):
+        # A NaN is excluded because of its payload.
+        if not is_plain_value(&fields[count]) or (fields[count].type == DOUBLE and not bracket_of(&fields[count])):
+            return False
+        for i in range(count):
+            if fields[i].name_len == fields[count].name_len and memcmp(fields[i].name, fields[count].name, fields[i].name_len) == 0:
+                return False
+        count += 1
+    return count < MOST_FIELDS
+
+
 cdef bint is_first(Parts* parts, uint32_t bit) noexcept nogil:
     """Record that a field was read; return 0 if the field occurs a second time."""
     cdef bint is_new = not parts.seen & bit
@@ -225,6 +244,7 @@ cdef class PlainMessage:
 
     cdef list documents(self):
         cdef list documents = []
+        cdef bytes document
         cdef Element element
         cdef const uint8_t* p = self.parts.documents
         if self.parts.query.start == NULL:
@@ -234,8 +254,9 @@ cdef class PlainMessage:
             return documents
         p = first_element(self.parts.query.value)
         while next_element(&p, &element):
+            document = PyBytes_FromStringAndSize(<const char*>element.value, element.value_len)
             # Decode and encode the documents, because the general path does so with documents in the body (but not in a sequence).
-            documents.append(encode(decode_unique(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))))
+            documents.append(document if is_flat(element.value) else encode(decode_unique(document)))
         return documents
 
     cdef bint read_sequence(self, const uint8_t* p, const uint8_t* end) except -1:

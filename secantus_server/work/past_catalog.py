@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from bson.binary import Binary
 
+from secantus_server.catalog._document_count import DocumentCount
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.document_count import DocumentCount
 from secantus_server.catalog.view import CatalogView
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter

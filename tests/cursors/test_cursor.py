@@ -10,8 +10,8 @@ import pytest
 from secantus_server.bson import decode, encode
 from secantus_server.bson.sizes import MAX_RESULT_BYTES
 from secantus_server.clock import SettableClock
+from secantus_server.cursors._registry import CursorRegistry
 from secantus_server.cursors.cursor import DEFAULT_FIRST_BATCH, Cursor
-from secantus_server.cursors.registry import CursorRegistry
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter

@@ -28,6 +28,8 @@ class _Deaf(WriteSignal):
     def publish(self, *_arguments: Any) -> None:
         """Ignore a commit."""
 
+    publish_changes = publish
+
 
 def keep_readers_waiting() -> None:
     """Prevent the server from notifying the readers of the oplog about commits."""
@@ -42,13 +44,13 @@ def expire_early() -> None:
 
 def follow_the_wall_clock() -> None:
     """Make the server take the time of each oplog entry from the wall clock, even after the clock was set back."""
-    following = Oplog.next_time
+    following = Oplog.next_stamp
 
-    def next_time(self: Any, now_ms: int) -> tuple[int, int]:
+    def next_stamp(self: Any, now_ms: int) -> int:
         seconds = now_ms // 1000
-        return (seconds, 1) if seconds < self.seconds else following(self, now_ms)
+        return seconds << 32 | 1 if seconds < self.seconds else following(self, now_ms)
 
-    Oplog.next_time = next_time  # type: ignore[method-assign]
+    Oplog.next_stamp = next_stamp  # type: ignore[method-assign]
 
 
 MUTANTS: dict[str, Mutate] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gc
 import itertools
 import struct
@@ -18,6 +19,7 @@ from secantus_server.dispatch.dispatcher import dispatch, error_reply
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
+from secantus_server.storage import RECORDS
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.messages import build_reply, parse_message
 from secantus_server.work._express import Express
@@ -346,6 +348,38 @@ def test_only_small_collections_are_scanned(sides: tuple[Side, Side], documents:
         assert replies[0] == replies[1]
     assert batch(replies[0]) == batch(replies[1])
     assert repr(sides[0].state()) == repr(sides[1].state())
+
+
+NAN = struct.unpack("<d", bytes.fromhex("010000000000f07f"))[0]
+BODIES: list[Document] = [
+    {"_id": 50, "a": 1, "b": Int64(2), "c": "text", "d": True, "e": 1.5, "f": ObjectId(bytes(12)), "g": datetime.datetime(2026, 1, 2)},
+    {"a": -0.0, "_id": 50},
+    {"_id": 50, "a": NAN},
+    {"_id": 50, "a": None, "b": {"c": 1}, "d": [1, {"e": Regex("x", "i")}], "f": Decimal128("1.50")},
+    {"_id": 50, **{f"f{place}": place for place in range(15)}},
+    {"_id": 50, **{f"f{place}": place for place in range(16)}},
+    {"_id": 50, "": "", "\u00e4": "\u20ac\0"},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_documents_in_the_body_are_stored_as_in_the_general_path(sides: tuple[Side, Side], body: Document) -> None:
+    raw = message({"insert": "c", "documents": [body]})
+    found = []
+    for side in sides:
+        assert side.run(raw)["n"] == 1
+        assert side.answered == (side.lane is not None)
+        with side.services.engine.transaction() as unit:
+            ident = side.services.catalog.view.find("shop", "c").ident  # type: ignore[union-attr]
+            found.append([data for _, data in unit.scan(RECORDS, ident.to_bytes(4, "big"), (ident + 1).to_bytes(4, "big"))])
+    assert found[0] == found[1]
+
+
+def test_a_name_that_is_there_twice_in_a_document_takes_the_general_path(sides: tuple[Side, Side]) -> None:
+    raw = message({"insert": "c", "documents": [{"_id": 50, "a": 1, "b": 2}]}).replace(b"\x10b\0", b"\x10a\0")
+    first, second = (plain(side.run(raw)) for side in sides)
+    assert first == second
+    assert not sides[0].answered
 
 
 def test_an_insert_creates_its_collection(sides: tuple[Side, Side]) -> None:

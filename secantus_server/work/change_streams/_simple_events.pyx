@@ -4,13 +4,13 @@
 `events.EventMaker` converts all other entries, and these too for a stream with options. The results are equal; tests compare the two.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp, memset
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32, read_int64
-from secantus_server.oplog._entries cimport letter_of, put_id
+from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.oplog._entries cimport letter_of
 
 from secantus_server.oplog.resume_tokens import identity_head
 
@@ -35,8 +35,22 @@ cdef enum:
     OBJECT_KEY = 70
     OBJECT_ID_KEY = 100
     TIME_KEY = 130
+    # The positions of the UUID in an identity, and of the identity's first digit in a token.
+    UUID_AT = 3
+    IDENTITY_AT = 32
 
 cdef const char* DIGITS = b"0123456789ABCDEF"
+
+
+cdef bytes digits_of_kind(str kind):
+    """Return the digits of a token between the collection's UUID and the document key's value, for events of one kind."""
+    head = identity_head(bytes(16), kind)
+    return (head[UUID_AT + 16 :] + bytes([OBJECT_KEY]) + b"documentKey\0" + bytes([OBJECT_KEY])).hex().upper().encode()
+
+
+cdef bytes INSERT_DIGITS = digits_of_kind("insert")
+cdef bytes REPLACE_DIGITS = digits_of_kind("replace")
+cdef bytes DELETE_DIGITS = digits_of_kind("delete")
 
 
 # The fields of an oplog entry that an event contains. An element whose type is 0 is absent.
@@ -47,6 +61,17 @@ cdef struct Fields:
     Element o
     Element o2
     Element wall
+
+
+cdef class LastEvent:
+    """The last event that a change stream has returned; the base of `stream.ChangeStreamReader`.
+
+    Attributes:
+        token_text: the digits of its token; empty before the first event.
+        parsed_token: the same token, or None if it was not parsed yet.
+        resume_text: the resume token after the last batch, which need not be the event's; None means the reader's high-water mark, which
+            is only computed when a reply needs it.
+    """
 
 
 def simple_event(bytes entry not None, uint64_t stamp):
@@ -61,54 +86,54 @@ def simple_event(bytes entry not None, uint64_t stamp):
         for an `_id` of a less common type.
     """
     cdef Fields fields
+    cdef Element id
     cdef const uint8_t* key
+    cdef Writer out
+    cdef Writer token
     read_fields(<const uint8_t*>PyBytes_AS_STRING(entry), &fields)
     if fields.op.type != STRING or fields.o.type != DOCUMENT or fields.wall.type != DATE:
         return None
     key = fields.o.value if fields.op.value[4] == DELETE else fields.o2.value
-    if key == NULL:
+    if key == NULL or not read_only_id(key, &id):
         return None
-    return event_of(&fields, fields.op.value[4], fields.o.value, key, stamp, read_int64(fields.wall.value))
+    out, token = Writer.__new__(Writer), Writer.__new__(Writer)
+    if not put_fields(out, token, &fields, fields.op.value[4], fields.o.value, &id, stamp, read_int64(fields.wall.value)):
+        return None
+    return out.finish(), token.finish().decode("ascii"), identity_of(token)
 
 
-cdef tuple change_event(bytes identity, tuple change, uint64_t stamp, int64_t wall_ms):
+cdef bint put_event(Writer out, Writer token, bytes identity, tuple change, uint64_t stamp, int64_t wall_ms) except -1:
     cdef Fields fields
-    cdef Writer key = Writer.__new__(Writer)
+    cdef Element id
     cdef uint8_t letter = letter_of(change[0])
     cdef bytes document = change[1]
     cdef bytes o = change[2] if letter == UPDATE and len(change) > 2 else document
     read_fields(<const uint8_t*>PyBytes_AS_STRING(identity), &fields)
-    put_id(key, <const uint8_t*>PyBytes_AS_STRING(document))
-    return event_of(&fields, letter, <const uint8_t*>PyBytes_AS_STRING(o), key.buffer, stamp, wall_ms)
+    if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), b"_id", 3, &id):
+        return False
+    return put_fields(out, token, &fields, letter, <const uint8_t*>PyBytes_AS_STRING(o), &id, stamp, wall_ms)
 
 
-cdef tuple event_of(Fields* fields, uint8_t letter, const uint8_t* o, const uint8_t* key, uint64_t stamp, int64_t wall_ms):
-    """Return the result of `simple_event`.
+cdef bint put_fields(
+    Writer out, Writer token, const Fields* fields, uint8_t letter, const uint8_t* o, const Element* id, uint64_t stamp, int64_t wall_ms
+) except -1:
+    """Append the event of a change, and write its token; see `put_event`.
 
     Arguments:
         fields: `ns` and `ui`.
         letter: the letter of the `op`.
         o: the inserted document, or the document or the diff of an update; unused for a deletion.
-        key: the document key.
+        id: the field of the document key.
     """
-    cdef str kind
-    cdef bytes identity
-    cdef str text
     if fields.ns.type != STRING or fields.ui.type != BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
-        return None
+        return False
     if letter == INSERT:
-        kind = "insert"
-    elif letter == DELETE:
-        kind, o = "delete", NULL
-    elif letter == UPDATE and memcmp(o + 5, b"$v", 3) != 0:
-        kind = "replace"
-    else:
-        return None
-    identity = identity_of(fields, kind, key)
-    if identity is None:
-        return None
-    text = token_text(stamp, identity)
-    return document_of(fields, stamp, wall_ms, kind, text, o, key), text, identity
+        return put_token(out, token, stamp, fields, INSERT_DIGITS, id) and put_kind(out, token, fields, b"insert", 6, o, id, stamp, wall_ms)
+    if letter == DELETE:
+        return put_token(out, token, stamp, fields, DELETE_DIGITS, id) and put_kind(out, token, fields, b"delete", 6, NULL, id, stamp, wall_ms)
+    if letter != UPDATE or memcmp(o + 5, b"$v", 3) == 0:
+        return False
+    return put_token(out, token, stamp, fields, REPLACE_DIGITS, id) and put_kind(out, token, fields, b"replace", 7, o, id, stamp, wall_ms)
 
 
 cdef int read_fields(const uint8_t* entry, Fields* fields) except -1:
@@ -131,28 +156,13 @@ cdef int read_fields(const uint8_t* entry, Fields* fields) except -1:
     return 0
 
 
-cdef bytes identity_of(Fields* fields, str kind, const uint8_t* key):
-    """Return the identity of an event, like `resume_tokens.event_identity`; None if the key is not an `_id` of a common type."""
-    cdef Writer out = Writer.__new__(Writer)
-    cdef Element element
+cdef bint read_only_id(const uint8_t* key, Element* id) except -1:
+    """Read the `_id` of a document key; return 0 if the key has other fields."""
     cdef Element more
     cdef const uint8_t* cursor = first_element(key)
-    cdef bytes head
-    if not next_element(&cursor, &element) or next_element(&cursor, &more):
-        return None
-    if element.name_len != 3 or memcmp(element.name, b"_id", 3) != 0:
-        return None
-    head = identity_head(PyBytes_FromStringAndSize(<const char*>fields.ui.value + 5, 16), kind)
-    out.put_bytes(PyBytes_AS_STRING(head), PyBytes_GET_SIZE(head))
-    out.put_byte(OBJECT_KEY)
-    out.put_bytes(b"documentKey", 12)
-    out.put_byte(OBJECT_KEY)
-    if not put_id_key(out, &element):
-        return None
-    # The ends of the document key and of the identity.
-    out.put_byte(0)
-    out.put_byte(0)
-    return out.finish()
+    if not next_element(&cursor, id) or next_element(&cursor, &more):
+        return False
+    return id.name_len == 3 and memcmp(id.name, b"_id", 3) == 0
 
 
 cdef bint put_id_key(Writer out, const Element* element) except -1:
@@ -201,20 +211,40 @@ cdef bint put_number(Writer out, int64_t number) except -1:
     return True
 
 
-cdef str token_text(uint64_t stamp, bytes identity):
-    """Return the resume token of an event, like `resume_tokens.Token.text`."""
-    cdef Writer out = Writer.__new__(Writer)
+cdef bint put_token(Writer out, Writer token, uint64_t stamp, const Fields* fields, bytes kind, const Element* id) except -1:
+    """Write the resume token of an event, like `resume_tokens.Token.text`; return 0 for an `_id` of a less common type.
+
+    Arguments:
+        out: its free space contains the key string meanwhile.
+        kind: the result of `digits_of_kind`.
+    """
+    cdef size_t start = out.size
+    cdef bint is_common = put_id_key(out, id)
+    cdef size_t size = out.size - start
     cdef uint8_t[9] time
     cdef int i
+    out.size = start
+    if not is_common:
+        return False
     time[0] = TIME_KEY
     for i in range(8):
         time[i + 1] = <uint8_t>(stamp >> (56 - 8 * i))
-    put_digits(out, time, 9)
-    # The version 2, the kind of an event, the position 0 in a transaction, and that the event does not invalidate the stream.
-    out.put_bytes(b"2B042C0100296E", 14)
-    put_digits(out, <const uint8_t*>PyBytes_AS_STRING(identity), PyBytes_GET_SIZE(identity))
-    out.put_bytes(b"04", 2)
-    return out.buffer[: out.size].decode("ascii")
+    token.clear()
+    put_digits(token, time, 9)
+    # The version 2, the kind of an event, the position 0 in a transaction, that the event does not invalidate the stream, and the type,
+    # the length and the subtype of the UUID.
+    token.put_bytes(b"2B042C0100296E" b"5A1004", 20)
+    put_digits(token, fields.ui.value + 5, 16)
+    token.put_bytes(PyBytes_AS_STRING(kind), PyBytes_GET_SIZE(kind))
+    put_digits(token, out.buffer + start, size)
+    # The ends of the document key, of the identity and of the token.
+    token.put_bytes(b"000004", 6)
+    return True
+
+
+cdef bytes identity_of(Writer token):
+    """Return the identity in a token that `put_token` has written."""
+    return bytes.fromhex(token.buffer[IDENTITY_AT : token.size - 2].decode("ascii"))
 
 
 cdef int put_digits(Writer out, const uint8_t* data, size_t size) except -1:
@@ -230,22 +260,21 @@ cdef int put_digits(Writer out, const uint8_t* data, size_t size) except -1:
     return 0
 
 
-cdef bytes document_of(Fields* fields, uint64_t stamp, int64_t wall_ms, str kind, str text, const uint8_t* o, const uint8_t* key):
-    """Return an event as BSON bytes. An `o` of NULL means an event without `fullDocument`."""
-    cdef Writer out = Writer.__new__(Writer)
+cdef bint put_kind(
+    Writer out, Writer token, const Fields* fields, const char* kind, size_t kind_len, const uint8_t* o, const Element* id, uint64_t stamp,
+    int64_t wall_ms,
+) except -1:
+    """Append an event with a token, and return 1. An `o` of NULL means an event without `fullDocument`."""
     cdef size_t mark = out.open()
     cdef size_t inner
     cdef const char* namespace = <const char*>fields.ns.value + 4
     cdef size_t length = <size_t>read_int32(fields.ns.value) - 1
     cdef const char* dot = <const char*>memchr(namespace, c".", length)
-    cdef bytes data
     out.put_name(DOCUMENT, b"_id", 3)
     inner = out.open()
-    data = text.encode("ascii")
-    put_string(out, b"_data", 5, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    put_string(out, b"_data", 5, <const char*>token.buffer, token.size)
     out.close(inner)
-    data = kind.encode("ascii")
-    put_string(out, b"operationType", 13, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    put_string(out, b"operationType", 13, kind, kind_len)
     out.put_name(TIMESTAMP, b"clusterTime", 11)
     out.put_int64(<int64_t>stamp)
     out.put_name(DATE, b"wallTime", 8)
@@ -259,9 +288,11 @@ cdef bytes document_of(Fields* fields, uint64_t stamp, int64_t wall_ms, str kind
     put_string(out, b"coll", 4, dot + 1, length - <size_t>(dot - namespace) - 1)
     out.close(inner)
     out.put_name(DOCUMENT, b"documentKey", 11)
-    out.put_bytes(key, document_length(key))
+    inner = out.open()
+    out.put_raw_element(id)
+    out.close(inner)
     out.close(mark)
-    return out.finish()
+    return True
 
 
 cdef int put_string(Writer out, const char* name, size_t name_length, const char* text, size_t length) except -1:

@@ -19,7 +19,7 @@ from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
-from secantus_server.work.change_streams._simple_events cimport change_event
+from secantus_server.work.change_streams._simple_events cimport put_event
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
 from secantus_server.dispatch.error_labels import label_change_stream_error
@@ -32,11 +32,11 @@ cdef enum:
     MOST_BYTES = 4194304
 
 
-cdef int put_text(Writer out, const char* name, size_t length, str text) except -1:
-    cdef bytes data = text.encode("ascii")
-    out.put_name(STRING, name, length)
-    out.put_int32(<int32_t>PyBytes_GET_SIZE(data) + 1)
-    return out.put_bytes(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data) + 1)
+cdef int put_text(Writer out, const char* name, size_t name_len, const char* text, Py_ssize_t length) except -1:
+    out.put_name(STRING, name, name_len)
+    out.put_int32(<int32_t>length + 1)
+    out.put_bytes(text, length)
+    return out.put_byte(0)
 
 
 cdef class StreamWait:
@@ -79,84 +79,104 @@ cdef class StreamWait:
     cdef bytes empty_reply(self, newest):
         """Return the reply at the deadline; None if the general path must continue the command."""
         cdef bytes data
+        cdef bytes token
         if self.watch.stale or self.operation.killed is not None or self.cursor.killed is not None:
             return self.pass_on()
         self.cursor.pass_over(newest)
-        data = self.reply_with([], self.cursor.resume_text)
+        token = self.cursor.resume_text.encode("ascii")
+        self.begin_reply(self.reply)
+        data = self.end_reply(self.reply, PyBytes_AS_STRING(token), PyBytes_GET_SIZE(token))
         self.unregister(False)
         self.finish()
         return data
 
-    cdef bytes reply_with(self, list events, str token):
-        """Return the reply with some events, fewer than 100, and the resume token after them."""
-        cdef ReplyWriter reply = self.reply
+    cdef int begin_reply(self, ReplyWriter reply) except -1:
+        """Begin the reply, up to the first event."""
         cdef Writer out = reply.out
-        cdef size_t cursor, inner
-        cdef bytes event
-        cdef int position = 0
         reply.begin()
         out.put_name(DOCUMENT, b"cursor", 6)
-        cursor = out.open()
+        self.cursor_at = out.open()
         out.put_name(ARRAY, b"nextBatch", 9)
-        inner = out.open()
-        for event in events:
-            reply.put_document(position, <const uint8_t*>PyBytes_AS_STRING(event), PyBytes_GET_SIZE(event))
-            position += 1
-        out.close(inner)
+        self.batch_at = out.open()
+        return 0
+
+    cdef bytes end_reply(self, ReplyWriter reply, const char* token, Py_ssize_t length):
+        """Return the reply, with the digits of the resume token after its events."""
+        cdef Writer out = reply.out
+        cdef bytes namespace = self.namespace
+        cdef size_t inner
+        out.close(self.batch_at)
         out.put_name(INT64, b"id", 2)
-        out.put_int64(<int64_t>self.cursor.id)
-        put_text(out, b"ns", 2, self.cursor.namespace)
+        out.put_int64(self.cursor_id)
+        put_text(out, b"ns", 2, PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace))
         out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
         inner = out.open()
-        put_text(out, b"_data", 5, token)
+        put_text(out, b"_data", 5, token, length)
         out.close(inner)
-        out.close(cursor)
+        out.close(self.cursor_at)
         reply.end()
         return reply.framed(self.raw, next(self.request_ids))
 
     cdef int unregister(self, bint done) except -1:
         """Remove the operation and check the cursor in; close the cursor if `done` is set."""
         self.operation.wake = self.operation.notes = None
-        self.services.operations.running.pop(self.operation.opid, None)
-        self.services.cursors.give_back(self.cursor, done=done)
+        self.running.pop(self.operation.opid, None)
+        self.cursors.give_back(self.cursor, done)
         return 0
 
     cdef int finish(self) except -1:
         """Count the command."""
+        self.client.usage.returned += self.returned
         self.client.usage.record(self.counted, "getmore", self.seconds)
         return 0
 
-    cdef int answer(self, list kept) except -1:
-        """Build the reply with the events of some changes; return 0 if the general path must read the events."""
-        cdef list events = []
+    cdef int answer(self, list kept, ReplyWriter reply, Writer token) except -1:
+        """Build the reply with the events of some changes; return 0 if the general path must read the events.
+
+        Arguments:
+            reply, token: buffers of the calling thread. Those of the waiting connection may be in another core's cache.
+        """
         cdef tuple change
-        cdef tuple made
-        cdef int64_t room = MOST_BYTES
-        if self.operation.killed is not None:
+        cdef int count = 0
+        if self.operation.killed is not None or self.cursor.killed is not None:
             return 0
+        self.begin_reply(reply)
         for change in kept:
-            made = self.event_of(change)
-            if made is None:
+            if not self.put_event(reply, token, count, change):
                 return 0
-            events.append(made[0])
-            room -= PyBytes_GET_SIZE(<bytes>made[0])
-        if room < 0:
-            return 0
-        self.cursor.note_events(len(events), change[0], made[1], made[2])
-        self.rest = self.reply_with(events, made[1])
-        self.client.usage.returned += len(events)
+            count += 1
+        self.rest = self.end_reply(reply, <const char*>token.buffer, token.size)
+        self.note_events(count, change[0], token.buffer[: token.size].decode("ascii"))
         self.unregister(False)
         self.is_answered = True
         return 1
 
-    cdef tuple event_of(self, tuple kept):
-        """Return the result of `simple_event` for a kept change; None if the event is not to be returned, or if the cursor was killed."""
+    cdef bint put_event(self, ReplyWriter reply, Writer token, int position, tuple kept) except -1:
+        """Append the event of a kept change; return 0 if the event is not to be returned, or if it is not simple or very large."""
+        cdef Writer out = reply.out
         cdef uint64_t stamp = kept[0]
-        if self.cursor.killed is not None or stamp <= <uint64_t>self.cursor.reader.rows.position:
-            return None
-        if stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp):
-            return None
-        return change_event(kept[2], kept[3], stamp, kept[1])
+        cdef tuple change = kept[3]
+        if stamp <= self.rows.position or (stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp)):
+            return False
+        if out.size + PyBytes_GET_SIZE(<bytes>change[1]) > MOST_BYTES:
+            return False
+        reply.put_position(position)
+        return put_event(out, token, kept[2], change, stamp, kept[1])
+
+    cdef int note_events(self, int count, uint64_t stamp, str text) except -1:
+        """Record that the events are sent without being read from the oplog. The cursor is plain, see `ChangeStreamCursor.is_plain`.
+
+        Arguments:
+            stamp: the time of the last event's commit, which consists of one change, as a 64-bit number.
+            text: the last event's token as hexadecimal digits.
+        """
+        self.rows.position = stamp
+        self.reader.parsed_token = None
+        self.reader.token_text = self.reader.resume_text = text
+        self.cursor.given += count
+        self.cursor.batches += 1
+        self.returned = count
+        return 0
 
 
 cdef Operation new_operation(services, client, str db, Parts* parts, bytes raw):
@@ -169,7 +189,20 @@ cdef Operation new_operation(services, client, str db, Parts* parts, bytes raw):
     return operation
 
 
-cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* parts, bytes raw, request_ids, push):
+cdef StreamWait new_wait(lane, ReplyWriter reply, services, client, cursor, Operation operation):
+    """Return the wait of a getMore, which does not wait yet."""
+    cdef StreamWait one = StreamWait.__new__(StreamWait)
+    one.services, one.oplog, one.client, one.lane, one.reply = services, services.oplog, client, lane, reply
+    one.cursor, one.reader, one.rows, one.watch, one.operation = cursor, cursor.reader, cursor.reader.rows, cursor.watch, operation
+    one.running, one.cursors = services.operations.running, services.cursors
+    one.namespace, one.cursor_id = cursor.namespace.encode("ascii"), cursor.id
+    one.woken = Lock()
+    one.woken.acquire()
+    one.began = operation.started
+    return one
+
+
+cdef StreamWait begin_wait(lane, ReplyWriter reply, Writer token, services, client, Parts* parts, bytes raw, request_ids, push):
     cdef StreamWait one
     cdef Operation operation
     cdef str db = text_of(&parts.db)
@@ -187,21 +220,16 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
         services.cursors.borrow(cursor.id)
     except CommandError:
         return None
-    one = StreamWait.__new__(StreamWait)
-    one.services, one.oplog, one.client, one.lane, one.reply, one.raw = services, services.oplog, client, lane, reply, raw
-    one.request_ids, one.push, one.cursor, one.watch, one.operation = request_ids, push, cursor, cursor.watch, operation
-    one.counted = (db, name, "getMore")
-    one.woken = Lock()
-    one.woken.acquire()
-    one.began = operation.started
+    one = new_wait(lane, reply, services, client, cursor, operation)
+    one.raw, one.request_ids, one.push, one.counted = raw, request_ids, push, (db, name, "getMore")
     one.deadline = one.began + parts.wait_ms / 1000.0
     operation.take_over(cursor.operation)
     operation.wake = (<object>one.watch).wake
     cursor.last_operation = operation
-    services.operations.running[operation.opid] = operation
+    one.running[operation.opid] = operation
     one.seconds = services.clock.monotonic() - one.began
     kept = one.watch.leave_waiter(one)
-    if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept)):
+    if kept is None or 0 < parts.limit < len(kept) or (kept and not one.answer(kept, reply, token)):
         # The general path reads the events, or fails if the command has been killed in between.
         one.watch.wake()
         return one.pass_on()
@@ -210,14 +238,14 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, services, client, Parts* par
     return one
 
 
-cdef int send_event(Claims claims) except -1:
+cdef int send_event(Claims claims, ReplyWriter reply, Writer token) except -1:
     cdef StreamWait one
     cdef Py_ssize_t sent
     if not claims.waiters:
         return 0
     one = claims.waiters.pop()
     try:
-        if one.answer([claims.change]):
+        if one.answer([claims.kept()], reply, token):
             sent = one.push(one.rest)
             one.client.bytes_out += sent
             one.rest = one.rest[sent:]
@@ -227,5 +255,5 @@ cdef int send_event(Claims claims) except -1:
             # The general path reads the event.
             one.watch.wake()
         one.woken.release()
-        send_event(claims)
+        send_event(claims, reply, token)
     return 0

@@ -46,8 +46,6 @@ class ChangeStreamCursor(Cursor):
         self._left_over: tuple[bytes, Token, str] | None = None
         # The remaining fragments of a large event.
         self._split: deque[tuple[bytes, Token]] = deque()
-        # The resume token. None means the reader's high-water mark, which is only computed when a reply needs it.
-        self._resume_token: str | None = reader.token_text or reader.high_water_mark
 
     def reply_fields(self) -> dict[str, Any]:
         """Return `postBatchResumeToken`, from which a client can resume after this batch."""
@@ -56,9 +54,10 @@ class ChangeStreamCursor(Cursor):
     @property
     def resume_text(self) -> str:
         """The digits of `postBatchResumeToken`."""
-        if self._resume_token is None:
-            self._resume_token = self.reader.high_water_mark
-        return self._resume_token
+        reader = self.reader
+        if reader.resume_text is None:
+            reader.resume_text = reader.high_water_mark
+        return reader.resume_text
 
     @property
     def is_plain(self) -> bool:
@@ -77,22 +76,6 @@ class ChangeStreamCursor(Cursor):
             and self.snapshot is None
         )
 
-    def note_events(self, count: int, stamp: int, text: str, identity: bytes) -> None:
-        """Record that events of a plain stream are sent without being read from the oplog; see `is_plain`.
-
-        Arguments:
-            count: the number of events.
-            stamp: the time of the last event's commit, which consists of one change, as a 64-bit number.
-            text: the last event's token as hexadecimal digits.
-            identity: the identity in the token.
-        """
-        reader = self.reader
-        reader.rows.position = stamp
-        reader.token = Token(stamp, True, 0, False, identity)
-        reader.token_text = self._resume_token = text
-        self.given += count
-        self.batches += 1
-
     def pass_over(self, newest: int) -> None:
         """Advance the resume token to the cluster time `newest`. The oplog must contain no events for the stream up to that time."""
         self.reader.pass_over(newest)
@@ -108,7 +91,7 @@ class ChangeStreamCursor(Cursor):
                 self._left_over = event, token, text
                 break
             batch.append(event)
-            self._resume_token = text
+            self.reader.resume_text = text
             if len(batch) == size:
                 break
         reader = self.reader
@@ -126,8 +109,8 @@ class ChangeStreamCursor(Cursor):
 
         If no entry was read after the last event, retain the event's token. Otherwise use the reader's high-water mark.
         """
-        if not self.reader.stands_at(self._resume_token):
-            self._resume_token = None
+        if not self.reader.stands_at(self.reader.resume_text):
+            self.reader.resume_text = None
 
     def _events(self) -> Iterator[tuple[bytes, Token, str]]:
         """Return an iterator over the output of the pipeline, with each event's token.

@@ -13,10 +13,10 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.oplog.reader import Operation, Rows, history_lost, operations_of
-from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark
+from secantus_server.oplog.resume_tokens import Token, fragment_of, high_water_mark, parse_token
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.query.point import id_lookup
-from secantus_server.work.change_streams._simple_events import simple_event
+from secantus_server.work.change_streams._simple_events import LastEvent, simple_event
 from secantus_server.work.change_streams.events import Event, EventMaker
 from secantus_server.work.change_streams.scope import StreamScope
 from secantus_server.work.change_streams.start import Start
@@ -24,12 +24,11 @@ from secantus_server.work.change_streams.start import Start
 _NO_OPTIONS = ChangeStreamOptions()
 
 
-class ChangeStreamReader:
+class ChangeStreamReader(LastEvent):
     """A reader of a change stream's events, which reads in a sequence of transactions.
 
     Attributes:
         rows: the oplog's rows. Their position advances past events that are sent without being read.
-        token: the token of the last event, or None before the first event.
         ended: whether the last event invalidated the stream.
         at_end: whether the last transaction has read up to the end of the oplog.
 
@@ -57,10 +56,18 @@ class ChangeStreamReader:
         self._pending: deque[Operation | Event] = deque()
         self._events: deque[Event] = deque()
         self._restores = services.oplog.restores
-        self.token: Token | None = start.token
+        self.parsed_token = start.token
         self.token_text = "" if start.token is None else start.token.text()
+        self.resume_text = self.token_text or self.high_water_mark
         self.at_end = False
         self.ended = False
+
+    @property
+    def token(self) -> Token | None:
+        """The token of the last event, or None before the first event. Events that are sent without being read only set `token_text`."""
+        if self.parsed_token is None and self.token_text:
+            self.parsed_token = parse_token(self.token_text)
+        return self.parsed_token
 
     @property
     def high_water_mark(self) -> str:
@@ -69,7 +76,8 @@ class ChangeStreamReader:
 
     def stands_at(self, text: str | None) -> bool:
         """Return whether `text` is the token of the last event and no later oplog entry has been read."""
-        return self.token is not None and text == self.token_text and self.rows.position <= self.token.stamp
+        token = self.token
+        return token is not None and text == self.token_text and self.rows.position <= token.stamp
 
     def pass_over(self, newest: int) -> None:
         """Advance the position to the time `newest`. No operation up to that time may affect the stream."""
@@ -101,7 +109,7 @@ class ChangeStreamReader:
                 event = self._events.popleft()
                 if self._skips(event):
                     continue
-                self.token, self.token_text = event.token, event.text
+                self.parsed_token, self.token_text = event.token, event.text
                 self.ended = event.token.from_invalidate
                 yield event.document if isinstance(event.document, bytes) else event.document()
             if self._pending:

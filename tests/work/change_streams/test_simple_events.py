@@ -9,6 +9,7 @@ import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
 
 from secantus_server.oplog.reader import EVERYTHING, operations_of
+from secantus_server.oplog.resume_tokens import Token, parse_token
 from secantus_server.pipeline.stages.change_stream import ChangeStreamOptions
 from secantus_server.work.change_streams._simple_events import simple_event
 from secantus_server.work.change_streams.events import EventMaker
@@ -54,7 +55,10 @@ def entries(key: Any) -> list[bytes]:
 @pytest.mark.parametrize("key", COMMON, ids=repr)
 def test_common_entries_become_the_same_events(key: Any) -> None:
     for entry in entries(key):
-        assert simple_event(entry, STAMP) == general(entry)
+        event = simple_event(entry, STAMP)
+        assert event == general(entry)
+        assert event is not None
+        assert parse_token(event[1]) == Token(STAMP, True, 0, False, event[2])
 
 
 @pytest.mark.parametrize("key", UNCOMMON, ids=repr)

@@ -14,7 +14,9 @@ from pymongo import MongoClient
 from secantus_server.net.connection import Connection
 from secantus_server.net.direct import DirectTransport
 from secantus_server.oplog._write_signal import MOST_CLAIMED, MOST_KEPT_BYTES
+from secantus_server.oplog.resume_tokens import parse_token
 from secantus_server.server import SecantusDBServer
+from secantus_server.work.change_streams.cursor import ChangeStreamCursor
 from tests.work.test_express import Document, Side, message
 
 SECOND = 1000
@@ -77,6 +79,8 @@ def batch(data: bytes) -> list[Document]:
 WRITES: list[tuple[Document, dict[str, list[Document]]]] = [
     ({"insert": "c", "documents": [{"_id": 1, "n": 1}]}, {}),
     ({"insert": "c"}, {"documents": [{"_id": "text", "n": 1}]}),
+    ({"insert": "c"}, {"documents": [{"n": {"a": [1, 2.5]}}]}),
+    *(({"insert": "c", "documents": [{"_id": key, "n": 1}]}, {}) for key in (0, -300, Int64(2**40), "", "\u00e4" * 400)),
     ({"delete": "c"}, {"deletes": [{"q": {"_id": "one"}, "limit": 1}]}),
 ]
 
@@ -96,6 +100,22 @@ def test_the_committing_thread_sends_the_event(
     assert sent["cursor"]["postBatchResumeToken"] == general["cursor"]["postBatchResumeToken"]
     assert list(sent) == list(general)
     assert list(sent["cursor"]) == list(general["cursor"])
+
+
+def test_a_stream_continues_after_a_sent_event(server: SecantusDBServer, writer: Side) -> None:
+    stream = Stream(server, writer)
+    wait = stream.ask()
+    write(writer, {"insert": "c", "documents": [{"_id": 1}]})
+    assert wait.wait() == b""
+    token = document(stream.pushed[0])["cursor"]["postBatchResumeToken"]
+    cursor = server.services.cursors.peek(stream.id)
+    assert isinstance(cursor, ChangeStreamCursor)
+    assert cursor.reader.token == parse_token(token["_data"])
+    # The general path ends the wait without an event, and keeps the last event's token until it has read past another change.
+    assert stream.side.run(stream.get_more(maxTimeMS=1))["cursor"]["postBatchResumeToken"] == token
+    write(writer, {"insert": "other", "documents": [{"_id": 1}]})
+    assert stream.side.run(stream.get_more(maxTimeMS=1))["cursor"]["postBatchResumeToken"]["_data"] > token["_data"]
+    assert (cursor.given, cursor.in_use) == (2, False)
 
 
 def test_an_event_is_sent_once(server: SecantusDBServer, writer: Side) -> None:

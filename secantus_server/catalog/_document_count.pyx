@@ -1,11 +1,13 @@
-"""The number of documents in a collection. The documents are counted once, and writes then update the number."""
+# cython: language_level=3
+"""The number of documents in a collection. The documents are counted once, and writes then update the number.
 
-from __future__ import annotations
+Compiled because every insert and delete updates the number.
+"""
 
-from secantus_server.system._threads import Lock
+from libc.stdint cimport int64_t
 
 
-class DocumentCount:
+cdef class DocumentCount:
     """The number of documents in a collection, if known.
 
     Successive catalog objects of one collection share the same count, because a write may finish after its collection's definition was
@@ -15,52 +17,46 @@ class DocumentCount:
     is in progress and the latest commit ended before the scan's transaction began. `RecoveryUnit.serial` defines the order of
     transactions.
 
-    Threads: `_lock` guards all fields; `value` may be read without it.
+    Threads: the GIL guards all fields, because this code holds it throughout.
     """
 
-    __slots__ = ("_changed_at", "_lock", "_pending", "value")
+    def __cinit__(self):
+        self.changed_at = -1
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._changed_at = -1
-        self._pending = 0
-        self.value: int | None = None
+    @property
+    def value(self):
+        """The number of documents, or None."""
+        return self.number if self.is_known else None
 
-    def remember(self, value: int, serial: int) -> None:
+    def remember(self, int64_t value, int64_t serial):
         """Store the document count from a scan, unless the scan may have missed a commit.
 
         Arguments:
             serial: the serial of the scan's transaction.
         """
-        with self._lock:
-            if self.value is None and self._changed_at < serial and not self._pending:
-                self.value = value
+        if not self.is_known and self.changed_at < serial and self.pending == 0:
+            self.number, self.is_known = value, True
 
-    def begin_change(self) -> None:
+    cpdef begin_change(self):
         """Record that a commit begins while the number is unknown. A concurrent scan may or may not see this commit."""
-        with self._lock:
-            self._pending += 1
+        self.pending += 1
 
-    def cancel_change(self) -> None:
+    cpdef cancel_change(self):
         """Record that a commit announced by `begin_change` has failed."""
-        with self._lock:
-            self._pending -= 1
+        self.pending -= 1
 
-    def end_change(self, difference: int, newest: int) -> None:
+    cpdef end_change(self, int64_t difference, int64_t newest):
         """Record that the commit announced by `begin_change` has succeeded and changed the number of documents by `difference`.
 
         Arguments:
             newest: the serial of the newest transaction, read after the commit. That transaction and older ones may have missed the
                 commit.
         """
-        with self._lock:
-            self._pending -= 1
-            self._changed_at = max(self._changed_at, newest)
-            if self.value is not None:
-                self.value += difference
+        self.pending -= 1
+        self.changed_at = max(self.changed_at, newest)
+        self.change(difference)
 
-    def change(self, difference: int) -> None:
+    cpdef change(self, int64_t difference):
         """Add `difference` after a commit that began when the number was known."""
-        with self._lock:
-            if self.value is not None:
-                self.value += difference
+        if self.is_known:
+            self.number += difference

@@ -6,6 +6,7 @@ An entry keeps what the command leaves behind. Everything that can be computed f
 
 cimport cython
 
+from secantus_server.bson import decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.errors import CommandError
@@ -69,7 +70,7 @@ cdef class CommandEntry:
         if call.is_concealed:
             self.decoded_body, self.decoded_statements = call.operation.body, NO_STATEMENTS
         elif raw is None or len(raw) > LONGEST_KEPT:
-            self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, message.sequences)
+            self.keep_decoded(body, message.sequences)
         else:
             self.raw = raw
         self.examined, self.stages, self.slow = none_examined, (), ()
@@ -108,7 +109,14 @@ cdef class CommandEntry:
         """Read the command document, its first documents or statements, and their total number, if the message is still encoded."""
         if self.decoded_statements is None:
             body, sequences = sections_of(self.raw)
-            self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, sequences)
+            self.keep_decoded(body, sequences)
+        return 0
+
+    cdef int keep_decoded(self, dict body, dict sequences) except -1:
+        """Keep a decoded message: the command document, the first documents or statements, and their total number."""
+        if self.name == "bulkWrite" and "nsInfo" in sequences:
+            body = {**body, "nsInfo": [decode(one) for one in sequences["nsInfo"][:KEPT_STATEMENTS]]}
+        self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, sequences)
         return 0
 
     cdef int note_reply(self, dict reply) except -1:
@@ -151,7 +159,7 @@ def express_entry(tuple values not None):
     entry.name, entry.target = name, target or 1
     if len(raw) > LONGEST_KEPT:
         body, sequences = sections_of(raw)
-        entry.decoded_body, entry.decoded_statements = body, statements_of(name, body, sequences)
+        entry.keep_decoded(body, sequences)
     else:
         entry.raw = raw
     keys, documents, returned, whole_scans = [new - old for new, old in zip(after, before)]

@@ -8,6 +8,10 @@ from typing import Final, Protocol
 
 import pytest
 
+from pytest_secantus.tracebacks import hidden_for
+
+__tracebackhide__ = hidden_for(pytest.UsageError)
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 #: The latest time that an ObjectId or a timestamp can represent: both store seconds in 32 bits.
 LAST: Final = EPOCH + timedelta(seconds=2**32 - 1)

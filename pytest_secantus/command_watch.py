@@ -17,7 +17,7 @@ from pytest_secantus.guard import guard_of
 
 if TYPE_CHECKING:
     from pytest_secantus.commands import Commands
-    from pytest_secantus.report import Report
+    from pytest_secantus.report_data import Report
     from pytest_secantus.shadow.findings import Findings
     from pytest_secantus.sources import Sources
     from pytest_secantus.worker import Worker
@@ -323,6 +323,8 @@ class CommandWatch:
             pytest.fail.Exception: a check reports a command.
         """
         if not self.is_on or item is not self._item or self._worker.death() is not None:
+            return
+        if not self._worker.options.fail_on and item.get_closest_marker(FAIL_MARKER) is None:
             return
         checks = self._checks(item)
         if not checks:

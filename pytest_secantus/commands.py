@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, overload
 
+from pytest_secantus.tracebacks import hidden_for
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 Read = Callable[[], "list[CommandRecord]"]
 Names = str | Iterable[str] | None
+__tracebackhide__ = hidden_for(ValueError)
+
 #: The number of commands that a failure message shows.
 SHOWN = 100
 

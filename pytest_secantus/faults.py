@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol, TypedDict
 
 import pytest
 
+from pytest_secantus.tracebacks import hidden_for
 from secantus_server.diagnostics.plurals import counted
 from secantus_server.errors import CommandError
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+__tracebackhide__ = hidden_for(pytest.UsageError)
 
 #: MongoDB's IngressRequestRateLimitExceeded, and the labels of an overloaded server.
 OVERLOAD_CODE: Final = 462

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_secantus.command_watch import ALLOW_MARKER
@@ -19,9 +18,8 @@ _SYSTEM = frozenset(["admin", "config", "local"])
 SHOWN_SOURCES = 3
 
 
-@dataclass
 class Finding:
-    """A group of commands with the same shape that a check reports.
+    """A group of commands with the same shape that a check reports. It is not a dataclass, which would take longer to import.
 
     Arguments:
         check: the check's name.
@@ -30,10 +28,11 @@ class Finding:
         remedy: how to fix the problem; may have several lines.
     """
 
-    check: str
-    what: str
-    records: list[CommandRecord]
-    remedy: str
+    def __init__(self, check: str, what: str, records: list[CommandRecord], remedy: str) -> None:
+        self.check = check
+        self.what = what
+        self.records = records
+        self.remedy = remedy
 
     def text(self) -> str:
         """Return the text of the finding for a report."""

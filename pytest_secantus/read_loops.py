@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
-_POSITION: Final = re.compile(r"(?:\.(?:skip|limit)\([?\d]+\))+$")
+# Not compiled here, because few test runs need it.
+_POSITION: Final = r"(?:\.(?:skip|limit)\([?\d]+\))+$"
 _RANGE: Final = frozenset(["$gt", "$gte", "$lt", "$lte"])
-_PAGE: Final = re.compile(r"\.limit\(|\$limit: ")
 
 
 class Loop(NamedTuple):
@@ -82,7 +82,8 @@ def _different(reads: list[CommandRecord]) -> int:
 
 def _reads_pages(reads: list[CommandRecord]) -> bool:
     """Return whether reads differ only in the beginning of a page, which is a range of a key with a limit."""
-    return _PAGE.search(reads[0].shape) is not None and bool(changing := _changing(reads)) and changing <= _RANGE
+    shape = reads[0].shape
+    return (".limit(" in shape or "$limit: " in shape) and bool(changing := _changing(reads)) and changing <= _RANGE
 
 
 def _changing(reads: list[CommandRecord]) -> set[str]:
@@ -149,7 +150,7 @@ def wanted_by(read: CommandRecord) -> list[re.Pattern[str]]:
 
 def constants_of(read: CommandRecord) -> list[tuple[str, str]]:
     """Return the constants in a read's query in mongosh syntax, each with the name of its field or operator or an empty name."""
-    shape, text = (_POSITION.sub("", one) for one in (read.shape, read.text))
+    shape, text = (re.sub(_POSITION, "", one) for one in (read.shape, read.text))
     pieces = shape.split("?")
     match = re.fullmatch("(.+?)".join(map(re.escape, pieces)), text, re.DOTALL)
     if match is None:

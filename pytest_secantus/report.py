@@ -1,17 +1,18 @@
 """The data of a report, which each process collects and one process merges and writes.
 
-All data are plain JSON values, because xdist workers send their data to the controller.
+All data are plain JSON values, because xdist workers send their data to the controller. `report_data` has their types.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from pytest_secantus.check_names import THRESHOLDS
 from pytest_secantus.plan_checks import Finding, find_problems, place_of
 
 if TYPE_CHECKING:
+    from pytest_secantus.report_data import Advice, CommandRow, Report, TestPage
     from secantus_server.work.command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
@@ -20,83 +21,6 @@ MOST_COMMANDS = 300
 MOST_CHARACTERS = 600
 #: How many source lines and tests are kept for a shape or a finding.
 MOST_PLACES = 5
-
-
-class CommandRow(TypedDict):
-    """The row of one command in the report of a test."""
-
-    text: str
-    namespace: str
-    plan: str
-    keys: int
-    docs: int
-    returned: int
-    ms: float
-    source: str
-    error: str
-
-
-class TestPage(TypedDict):
-    """The report data of one test: its id, outcome, duration, and commands, with the findings of the plan checks."""
-
-    id: str
-    outcome: str
-    seconds: float
-    commands: int
-    ms: float
-    keys: int
-    docs: int
-    rows: list[CommandRow]
-    findings: list[str]
-
-
-class Shape(TypedDict):
-    """The statistics of all commands that have the same shape, that is, differ only in their constants."""
-
-    namespace: str
-    shape: str
-    count: int
-    ms: float
-    max_ms: float
-    keys: int
-    docs: int
-    returned: int
-    plans: list[str]
-    places: list[str]
-
-
-class Advice(TypedDict):
-    """A finding of a plan check, merged over all tests."""
-
-    check: str
-    namespace: str
-    shape: str
-    remedy: str
-    count: int
-    docs: int
-    places: list[str]
-    tests: list[str]
-
-
-class IndexRow(TypedDict):
-    """An index, and how often query plans have read it."""
-
-    namespace: str
-    name: str
-    key: str
-    uses: int
-    serves_otherwise: bool
-
-
-class Report(TypedDict):
-    """The report data of one process or of the whole run. Entries with equal dictionary keys are merged when reports are combined."""
-
-    tests: dict[str, TestPage]
-    shapes: dict[str, Shape]
-    advice: dict[str, Advice]
-    indexes: dict[str, IndexRow]
-    other_commands: int
-    other_ms: float
 
 
 def new_report() -> Report:
@@ -117,15 +41,16 @@ def page_of(report: Report, test: str) -> TestPage:
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
     """Add the commands of a test to the report."""
     page = page_of(report, test)
+    rows = page["rows"]
     for record in records:
         place = place_of(record)
-        page["commands"] += 1
         page["ms"] += record.duration_ms
         page["keys"] += record.keys_examined
         page["docs"] += record.docs_examined
-        if len(page["rows"]) < MOST_COMMANDS:
-            page["rows"].append(_row(record, place))
+        if len(rows) < MOST_COMMANDS:
+            rows.append(_row(record, place))
         _add_to_shape(report, record, place)
+    page["commands"] += len(records)
     for finding in find_problems(records, THRESHOLDS):
         page["findings"].append(finding.text())
         _add_advice(report, test, finding)
@@ -142,14 +67,15 @@ def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
     """Add the usage of indexes, measured at the end of a test, to the report."""
     for usage in usages:
         key = f"{usage.namespace} {usage.name} {usage.key}"
-        new: IndexRow = {
-            "namespace": usage.namespace,
-            "name": usage.name,
-            "key": usage.key,
-            "uses": usage.uses,
-            "serves_otherwise": usage.serves_otherwise,
-        }
-        row = report["indexes"].setdefault(key, new)
+        row = report["indexes"].get(key)
+        if row is None:
+            row = report["indexes"][key] = {
+                "namespace": usage.namespace,
+                "name": usage.name,
+                "key": usage.key,
+                "uses": 0,
+                "serves_otherwise": usage.serves_otherwise,
+            }
         row["uses"] = max(row["uses"], usage.uses)
 
 
@@ -178,12 +104,13 @@ def _add_to_shape(report: Report, record: CommandRecord, place: str) -> None:
         }  # fmt: skip
     shape["count"] += 1
     shape["ms"] += record.duration_ms
-    shape["max_ms"] = max(shape["max_ms"], record.duration_ms)
+    if record.duration_ms > shape["max_ms"]:
+        shape["max_ms"] = record.duration_ms
     shape["keys"] += record.keys_examined
     shape["docs"] += record.docs_examined
     shape["returned"] += record.n_returned
-    _keep(shape["plans"], (record.plan_summary,))
-    _keep(shape["places"], (place,))
+    _keep(shape["plans"], record.plan_summary)
+    _keep(shape["places"], place)
 
 
 def _add_advice(report: Report, test: str, finding: Finding) -> None:
@@ -195,14 +122,19 @@ def _add_advice(report: Report, test: str, finding: Finding) -> None:
     advice = report["advice"].setdefault(f"{finding.check} {first.namespace} {first.shape}", empty)
     advice["count"] += len(finding.records)
     advice["docs"] += sum(record.docs_examined for record in finding.records)
-    _keep(advice["places"], map(place_of, finding.records))
-    _keep(advice["tests"], [test])
+    for record in finding.records:
+        _keep(advice["places"], place_of(record))
+    _keep(advice["tests"], test)
 
 
-def _keep(kept: list[str], more: Iterable[str]) -> None:
+def _keep(kept: list[str], one: str) -> None:
+    if one and one not in kept and len(kept) < MOST_PLACES:
+        kept.append(one)
+
+
+def _keep_all(kept: list[str], more: Iterable[str]) -> None:
     for one in more:
-        if one and one not in kept and len(kept) < MOST_PLACES:
-            kept.append(one)
+        _keep(kept, one)
 
 
 def merge(report: Report, part: Report) -> None:
@@ -214,13 +146,13 @@ def merge(report: Report, part: Report) -> None:
         if (mine := report["shapes"].setdefault(key, shape)) is not shape:
             _sum(mine, shape, ("count", "ms", "keys", "docs", "returned"))
             mine["max_ms"] = max(mine["max_ms"], shape["max_ms"])
-            _keep(mine["plans"], shape["plans"])
-            _keep(mine["places"], shape["places"])
+            _keep_all(mine["plans"], shape["plans"])
+            _keep_all(mine["places"], shape["places"])
     for key, advice in part["advice"].items():
         if (own := report["advice"].setdefault(key, advice)) is not advice:
             _sum(own, advice, ("count", "docs"))
-            _keep(own["places"], advice["places"])
-            _keep(own["tests"], advice["tests"])
+            _keep_all(own["places"], advice["places"])
+            _keep_all(own["tests"], advice["tests"])
     for key, row in part["indexes"].items():
         if (known := report["indexes"].setdefault(key, row)) is not row:
             known["uses"] = max(known["uses"], row["uses"])

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from pytest_secantus.parts import method_noticed, parts_noticed
+from pytest_secantus.tracebacks import hidden_for
 
 if TYPE_CHECKING:
     from pytest_secantus.store import SnapshotStore
     from pytest_secantus.worker import Worker
+
+__tracebackhide__ = hidden_for(pytest.UsageError)
 
 #: The kind of the explicit resets through the fixture `secantus_reset`.
 BY_HAND: Final = "by hand"

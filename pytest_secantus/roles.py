@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from pytest_secantus.tracebacks import hidden_for
 from pytest_secantus.users import User, create_users, make_user
 from pytest_secantus.worker import Worker
+
+__tracebackhide__ = hidden_for(pytest.UsageError)
 
 
 class ClientsAs:

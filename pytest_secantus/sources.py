@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pytest_secantus.driver import messages_noted
 from secantus_server.system._stack import Stacks, line_of, position_in
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
-LIBRARIES: Final = tuple(sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_PATHS: Final = sysconfig.get_paths()
+LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 7
 Place = tuple[CodeType, int]
@@ -65,6 +67,8 @@ class Sources:
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
+        # The task of the test's line that `_awaiting` found last.
+        self._awaiting_task: weakref.ref[Any] | None = None
         self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH)
 
     def begin(self, test_file: str) -> None:
@@ -100,16 +104,26 @@ class Sources:
         loop = None if asyncio is None else asyncio._get_running_loop()
         if asyncio is None or loop is None:
             return None
+        # asyncio.all_tasks takes a large part of the time of a logged command. In most tests one task awaits all others.
+        last = None if self._awaiting_task is None else self._awaiting_task()
+        if last is not None and last.get_loop() is loop and not last.done() and (place := self._awaited_in(last)) is not None:
+            return place
         for task in asyncio.all_tasks(loop):
-            coroutine, place = task.get_coro(), None
-            while coroutine is not None:
-                frame = getattr(coroutine, "cr_frame", None)
-                if frame is not None and frame.f_code.co_filename == self._test_file:
-                    place = frame.f_code, position_in(frame)
-                coroutine = getattr(coroutine, "cr_await", None)
+            place = self._awaited_in(task)
             if place is not None:
+                self._awaiting_task = weakref.ref(task)
                 return place
         return None
+
+    def _awaited_in(self, task: Any) -> Place | None:
+        """Return the innermost line of the test at which a task awaits a coroutine or future, or None."""
+        coroutine, place = task.get_coro(), None
+        while coroutine is not None:
+            frame = getattr(coroutine, "cr_frame", None)
+            if frame is not None and frame.f_code.co_filename == self._test_file:
+                place = frame.f_code, position_in(frame)
+            coroutine = getattr(coroutine, "cr_await", None)
+        return place
 
     def _shown(self, code: CodeType, position: int) -> str:
         shown = self._shown_files.get(code.co_filename)

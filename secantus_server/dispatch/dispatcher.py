@@ -120,8 +120,9 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
         # Collection names are not recorded, because a client that has not authenticated could invent any number of them.
         request.client.usage.counts[command.counter] += 1
     if outcome is not None and request.seconds > services.interceptors.threshold_s:
-        for after in services.interceptors.after:
-            after(request, outcome)
+        for threshold_s, after in services.interceptors.after:
+            if request.seconds > threshold_s:
+                after(request, outcome)
     if notes is not None and not operation.has_cursor:
         operation.drop_notes()
 

@@ -134,9 +134,9 @@ def _lane(active: list[Interceptor]) -> Lane:
 class Interceptors:
     """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
-    The attributes `before` and `after` contain the bound methods of the active interceptors. `threshold_s` is the lowest threshold of the
-    active interceptors. For a command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs
-    nothing. `lane` describes the active interceptors for the express lane (the fast path).
+    The attributes `before` and `after` contain the bound methods of the active interceptors, and `after` their thresholds as well. For a
+    command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing. `threshold_s` is the
+    lowest threshold. `lane` describes the active interceptors for the express lane (the fast path).
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.
@@ -146,7 +146,7 @@ class Interceptors:
         self._lock = Lock()
         self._installed: tuple[Interceptor, ...] = ()
         self.before: tuple[Callable[[Call], None], ...] = ()
-        self.after: tuple[Callable[[Call, Outcome], None], ...] = ()
+        self.after: tuple[tuple[float, Callable[[Call, Outcome], None]], ...] = ()
         self.threshold_s = math.inf
         self.lane = _lane([])
 
@@ -166,6 +166,6 @@ class Interceptors:
             active = [interceptor for interceptor in self._installed if interceptor.is_active]
             self.before = tuple(one.before for one in active if _is_overridden(one, "before"))
             late = [one for one in reversed(active) if _is_overridden(one, "after")]
-            self.after = tuple(one.after for one in late)
-            self.threshold_s = min((one.threshold_s for one in late), default=math.inf)
+            self.after = tuple((one.threshold_s, one.after) for one in late)
+            self.threshold_s = min((threshold_s for threshold_s, _ in self.after), default=math.inf)
             self.lane = _lane(active)

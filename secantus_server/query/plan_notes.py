@@ -190,6 +190,8 @@ class PlanNotes:
 
     def logged(self) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
         """Return `latest_result`, and the queries whose plans scanned a collection with a filter or sorted in memory."""
+        if self._further is None and type(self.first) is CollectionScan:
+            return _logged_scan(self.first, self.query)
         examined, stages = self.latest_result()
         if not (examined[2] or examined[4]):
             return examined, stages, ()
@@ -231,6 +233,25 @@ class PlanNotes:
             total = added(total, measure(plan))
             _note_stages(stages, plan)
         return total, tuple(stages.values())
+
+
+def _logged_scan(plan: Any, query: Any) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
+    """Return the result of `PlanNotes.logged` for a collection scan as the only plan.
+
+    Most queries that an index could serve are such scans. The general path would need several calls for them.
+    """
+    scan = plan.scan
+    if scan is None:
+        return NONE_EXAMINED, (), ()
+    match, docs = plan.match, scan.docs_examined
+    if match is None or (type(match) is And and not match.children):
+        return (0, docs, 0, 0, 0), WHOLE_SCAN, ()
+    examined = 0, docs, docs, docs - scan.advanced, 0
+    if query is None or not docs:
+        return examined, WHOLE_SCAN, ()
+    collection = plan.collection
+    slow = collection.name, query.filter, query.sort, bool(query.hint or query.natural), collection.indexes, True
+    return examined, WHOLE_SCAN, (slow,)
 
 
 def _slow(plan: Any, query: Any, scanned: bool) -> Slow:

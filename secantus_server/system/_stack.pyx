@@ -20,11 +20,63 @@ cdef extern from *:
     #define position_of(frame) PyFrame_GetLineNumber(frame)
     #define line_at(code, position) (position)
     #endif
+
+    /* The public functions create a frame object for each frame of the stack, which takes most of the walk's time. Python 3.11's own
+       structures are read instead, as Cython does for its tracebacks. They differ between Python versions, hence the public functions
+       for all others. */
+    #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000 && CYTHON_COMPILING_IN_CPYTHON
+    #ifndef Py_BUILD_CORE
+    #define Py_BUILD_CORE 1
+    #endif
+    #include "internal/pycore_frame.h"
+    typedef _PyInterpreterFrame Frame;
+
+    static inline Frame* begun(Frame* frame) {
+        while (frame != NULL && _PyFrame_IsIncomplete(frame)) frame = frame->previous;
+        return frame;
+    }
+    static inline Frame* caller_of(Frame* frame) { return begun(frame->previous); }
+    static inline Frame* frame_at(int depth) {
+        Frame* frame = begun(PyThreadState_Get()->cframe->current_frame);
+        for (; frame != NULL && depth > 0; depth--) frame = caller_of(frame);
+        return frame;
+    }
+    #define code_of(frame) ((PyObject*)(frame)->f_code)
+    #define place_of(frame) (_PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT))
+    #define drop_frame(frame) ((void)(frame))
+    #else
+    typedef PyFrameObject Frame;
+
+    /* One call that skips the driver's frames is cheaper than following each frame's link. */
+    static inline Frame* frame_at(int depth) {
+        PyObject* frame = PyObject_CallFunction(PySys_GetObject("_getframe"), "i", depth);
+        if (frame == NULL) PyErr_Clear();
+        return (Frame*)frame;
+    }
+    static inline Frame* caller_of(Frame* frame) {
+        Frame* back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+        return back;
+    }
+    /* The running frame keeps its code alive. */
+    static inline PyObject* code_of(Frame* frame) {
+        PyObject* code = (PyObject*)PyFrame_GetCode(frame);
+        Py_DECREF(code);
+        return code;
+    }
+    #define place_of(frame) position_of(frame)
+    #define drop_frame(frame) Py_XDECREF(frame)
+    #endif
     """
     ctypedef struct PyFrameObject:
         pass
-    PyFrameObject* PyFrame_GetBack(PyFrameObject* frame)  # a new reference, or NULL at the end of the stack
-    void* PyFrame_GetCode(PyFrameObject* frame)  # a new reference
+    ctypedef struct Frame:  # a frame of the running thread
+        pass
+    Frame* frame_at(int depth)  # NULL if the stack is shorter
+    Frame* caller_of(Frame* frame)  # drops the frame; NULL at the end of the stack
+    PyObject* code_of(Frame* frame)  # a borrowed reference
+    int place_of(Frame* frame)
+    void drop_frame(Frame* frame)
     int position_of(PyFrameObject* frame)
     int line_at(PyObject* code, int position)
     unsigned long PyThread_get_thread_ident()
@@ -45,7 +97,6 @@ cdef struct Slot:
     PyObject* code
     int kind
 
-cdef object get_frame = sys._getframe
 cdef dict modules = sys.modules
 
 
@@ -117,12 +168,7 @@ cdef class Stacks:
     cdef int note(self, bytes message) except -1:
         """Note the lines from which the current message is sent. The innermost frame of Python code is the driver's."""
         cdef const unsigned char* raw = <const unsigned char*>PyBytes_AS_STRING(message)
-        try:
-            # One call that skips the driver's frames is cheaper than following each frame's link.
-            frame = get_frame(self.driver_depth)
-        except ValueError:
-            frame = get_frame(0)
-        noted = self.lines_up_to(frame)
+        noted = self.lines()
         if len(noted) == FIXED:
             place = self.awaiting()
             if place is not None:
@@ -144,38 +190,32 @@ cdef class Stacks:
             decref(before)
         return kind
 
-    cdef tuple lines_up_to(self, frame):
-        """Return the message's entry for `found`, given the innermost frame to look at.
+    cdef tuple lines(self):
+        """Return the message's entry for `found`.
 
         The entry is one flat tuple, because each object that is kept makes the garbage collector run sooner.
         """
-        cdef PyFrameObject* current = <PyFrameObject*><PyObject*>frame
-        cdef PyFrameObject* back
+        cdef Frame* frame = frame_at(self.driver_depth)
         cdef PyObject* code
         # The frames of the running thread keep these code objects alive.
         cdef PyObject* codes[MAX_DEPTH]
         cdef int positions[MAX_DEPTH]
-        cdef int kind, depth, count = 0
+        cdef int kind, depth = 0, count = 0
         cdef bint is_ended = False
-        incref(current)
+        if frame == NULL:
+            frame = frame_at(0)
         try:
-            for depth in range(MAX_DEPTH):
-                code = <PyObject*>PyFrame_GetCode(current)
-                decref(code)
+            while frame != NULL and depth < MAX_DEPTH and not is_ended:
+                code = code_of(frame)
                 kind = self.kind_of(code)
                 if kind:
-                    codes[count], positions[count] = code, position_of(current)
+                    codes[count], positions[count] = code, place_of(frame)
                     count += 1
-                    if kind == self.last_kind:
-                        is_ended = True
-                        break
-                back = PyFrame_GetBack(current)
-                if back == NULL:
-                    break
-                decref(current)
-                current = back
+                    is_ended = kind == self.last_kind
+                frame = caller_of(frame)
+                depth += 1
         finally:
-            decref(current)
+            drop_frame(frame)
         if not is_ended and count > MAX_LINES:
             count = MAX_LINES
         return entry_of(codes, positions, count, is_ended)

@@ -2,7 +2,7 @@ from typing import Any
 
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.interceptors import Call, ExpressValues, Outcome
-from secantus_server.query.plan_notes import Examined, PlanNotes, ScanName, Wanted
+from secantus_server.query.plan_notes import Examined, ScanName, Wanted
 
 class CommandEntry:
     request_id: int
@@ -18,7 +18,6 @@ class CommandEntry:
     n_returned: int
     results: int
     reply_bytes: int
-    def __init__(self, call: Call, outcome: Outcome, notes: PlanNotes | None, opener: CommandEntry | None) -> None: ...
     @property
     def wanted(self) -> tuple[Wanted, ...]: ...
     @property

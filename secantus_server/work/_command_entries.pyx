@@ -6,6 +6,7 @@ An entry keeps what the command leaves behind. Everything that can be computed f
 
 cimport cython
 
+from secantus_server.bson import decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.errors import CommandError
@@ -34,12 +35,8 @@ cdef class CommandEntry:
     A short command is stored as an encoded message and decoded on access. A decoded body would cost more than the rest of the log,
     because the garbage collector would visit its values repeatedly.
 
-    Arguments:
-        notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to spare
-            the garbage collector.
-        opener: for a getMore, the entry of the command that opened the cursor.
-
     Attributes:
+        opener: for a getMore, the entry of the command that opened the cursor.
         target: the value of the command's first field, usually the name of its collection.
         examined: the numbers of keys and documents that this command examined, without other commands of its cursor.
         stages: the scans of the command's plans.
@@ -59,18 +56,21 @@ cdef class CommandEntry:
     cdef object decoded_body
     cdef tuple decoded_statements, slow
 
-    def __init__(self, call, outcome, notes, CommandEntry opener):
-        message = call.message
+    cdef int note(self, call, message, dict body, outcome, notes) except -1:
+        """Note a finished command of the general path, given its message and command document.
+
+        Arguments:
+            notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to
+                spare the garbage collector.
+        """
         cdef bytes raw = message.raw
         self.request_id = message.request_id
-        self.name, self.db, self.seconds = call.name, call.db, call.seconds
-        cdef dict body = call.body
+        self.db, self.seconds = call.db, call.seconds
         self.target = body.get(self.name)
-        self.opener = opener
         if call.is_concealed:
             self.decoded_body, self.decoded_statements = call.operation.body, NO_STATEMENTS
         elif raw is None or len(raw) > LONGEST_KEPT:
-            self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, message.sequences)
+            self.keep_decoded(body, message.sequences)
         else:
             self.raw = raw
         self.examined, self.stages, self.slow = none_examined, (), ()
@@ -80,6 +80,7 @@ cdef class CommandEntry:
             self.error = outcome.code_name
         else:
             self.note_reply(outcome)
+        return 0
 
     @property
     def wanted(self):
@@ -108,7 +109,14 @@ cdef class CommandEntry:
         """Read the command document, its first documents or statements, and their total number, if the message is still encoded."""
         if self.decoded_statements is None:
             body, sequences = sections_of(self.raw)
-            self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, sequences)
+            self.keep_decoded(body, sequences)
+        return 0
+
+    cdef int keep_decoded(self, dict body, dict sequences) except -1:
+        """Keep a decoded message: the command document, the first documents or statements, and their total number."""
+        if self.name == "bulkWrite" and "nsInfo" in sequences:
+            body = {**body, "nsInfo": [decode(one) for one in sequences["nsInfo"][:KEPT_STATEMENTS]]}
+        self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, sequences)
         return 0
 
     cdef int note_reply(self, dict reply) except -1:
@@ -151,7 +159,7 @@ def express_entry(tuple values not None):
     entry.name, entry.target = name, target or 1
     if len(raw) > LONGEST_KEPT:
         body, sequences = sections_of(raw)
-        entry.decoded_body, entry.decoded_statements = body, statements_of(name, body, sequences)
+        entry.keep_decoded(body, sequences)
     else:
         entry.raw = raw
     keys, documents, returned, whole_scans = [new - old for new, old in zip(after, before)]
@@ -220,25 +228,28 @@ cdef class Entries:
     def after(self, call, outcome):
         """Log a finished command, given its reply or error."""
         cdef str name = call.name
-        cdef CommandEntry opener = None
-        if name in OF_DRIVERS or (self.ignored and (call.body.get("comment") == self.ignored or self.is_own(call.client))):
+        cdef dict body = call.body
+        if name in OF_DRIVERS or (self.ignored and (body.get("comment") == self.ignored or self.is_own(call.client))):
             return
         cdef bint is_planned = name in PLANNED
+        cdef CommandEntry entry = CommandEntry.__new__(CommandEntry)
         notes = (<Operation>call.operation).notes if is_planned else None
         if name == "getMore":
-            opener = self.cursors.get(call.body["getMore"])
-            notes = None if opener is None else notes
-        cdef CommandEntry entry = CommandEntry(call, outcome, notes, opener)
+            entry.opener = self.cursors.get(body["getMore"])
+            notes = None if entry.opener is None else notes
+        message = call.message
+        entry.name = name
+        entry.note(call, message, body, outcome, notes)
         if name == "killCursors":
             if entry.error is None:
-                for cursor in call.body["cursors"]:
+                for cursor in body["cursors"]:
                     self.cursors.pop(cursor, None)
         elif is_planned and entry.unread:
             # A later getMore on the cursor refers to the entry of the command that opened the cursor.
-            self.cursors[outcome["cursor"]["id"]] = entry if opener is None else opener
-        elif opener is not None and entry.error is None:
-            self.cursors.pop(call.body["getMore"], None)
-        raw = call.message.raw
+            self.cursors[outcome["cursor"]["id"]] = entry if entry.opener is None else entry.opener
+        elif entry.opener is not None and entry.error is None:
+            self.cursors.pop(body["getMore"], None)
+        raw = message.raw
         self.add(entry, 0 if raw is None else len(<bytes>raw))
 
     def after_express(self, client, tuple values not None):

@@ -46,6 +46,8 @@ cdef str _text(str name, dict shown, list statements, Py_ssize_t count, text):
     if type(target) is str and name in _WRITES and statements:
         found = [plain(one) if type(one) is not bytes else decode(one) for one in statements[:MAX_STATEMENTS]]
         return _write(name, collection_text(target), found, count, text)
+    if name == "bulkWrite" and statements:
+        return _bulk_write(shown, statements, count, text)
     if type(target) is str and name == "createIndexes" and type(shown.get("indexes")) is list:
         return _create_indexes(target, shown["indexes"])
     return _run_command(name, shown, text)
@@ -133,6 +135,15 @@ cdef str _create_indexes(str target, list indexes):
         options = {key: value for key, value in index.items() if key not in ("key", "v")}
         made.append(f"{collection_text(target)}.createIndex({typed(index.get('key'))}, {typed(options)})")
     return "; ".join(made)
+
+
+cdef str _bulk_write(dict body, list operations, Py_ssize_t count, text):
+    more = f"/* {count - len(operations)} more */" if count > len(operations) else ""
+    ops = ", ".join([*map(text, operations), *[more] * bool(more)])
+    others = {key: value for key, value in body.items() if key not in ("bulkWrite", "ops", "nsInfo", "writeConcern")}
+    fields = ["bulkWrite: 1", f"ops: [{ops}]", f"nsInfo: {typed(body.get('nsInfo'))}"]
+    fields += [f"{field_name(key)}: {text(value)}" for key, value in others.items()]
+    return f"db.runCommand({{ {', '.join(fields)} }})"
 
 
 cdef str _run_command(str name, dict body, text):

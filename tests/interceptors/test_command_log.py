@@ -275,7 +275,17 @@ def test_a_bulk_write_of_several_kinds_is_several_commands(log: SecantusDBServer
     db.client.bulk_write(
         [InsertOne({"_id": 1}, namespace=f"{db.name}.c"), UpdateOne({"b": 1}, {"$set": {"c": 1}}, namespace=f"{db.name}.c")]
     )
-    assert (log.logged_commands()[-1].name, log.logged_commands()[-1].plan_summary) == ("bulkWrite", "COLLSCAN")
+    record = log.logged_commands()[-1]
+    assert (record.name, record.plan_summary, record.namespace) == ("bulkWrite", "COLLSCAN", "admin.$cmd.bulkWrite")
+    ops = "{ insert: 0, document: { _id: 1 } }, { update: 0, filter: { b: 1 }, updateMods: { $set: { c: 1 } }, multi: false }"
+    names = f'nsInfo: [{{ ns: "{db.name}.c" }}]'
+    assert record.text.startswith(f"db.runCommand({{ bulkWrite: 1, ops: [{ops}], {names}, ")
+    assert record.shape.startswith("db.runCommand({ bulkWrite: 1, ops: [{ insert: ?, document: ")
+
+
+def test_a_long_bulk_write_shows_its_first_operations(log: SecantusDBServer, db: Database) -> None:
+    db.client.bulk_write([InsertOne({"_id": n}, namespace=f"{db.name}.c") for n in range(30)])
+    assert "{ insert: 0, document: { _id: 4 } }, /* 25 more */], nsInfo: [" in only(log).text
 
 
 ADVICE = [

@@ -181,7 +181,7 @@ def test_slow_commands_are_logged() -> None:
             for seconds in (0.1, 0.2):
                 request = Request(name, "d", message, services, client, Operation(clock, 1, 7, "d", message.body, (), PlanNotes))
                 request.seconds = seconds
-                for after in services.interceptors.after:
+                for _threshold_s, after in services.interceptors.after:
                     after(request, {})
         assert [line for line in services.log.lines if "command" in line] == ["Slow command find on d.c: 200 ms (conn7)"]
 

@@ -204,6 +204,7 @@ def test_wrong_use(project: Project, call: str, reason: str) -> None:
     result = project.run()
     result.assert_outcomes(failed=1)
     assert "UsageError: secantus_clock." in result.stdout.str()
+    assert "clock.py:" not in result.stdout.str()
     assert reason in result.stdout.str()
 
 

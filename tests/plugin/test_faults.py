@@ -262,6 +262,7 @@ def test_wrong_use(project: Project, call: str, reason: str) -> None:
     result = project.run()
     result.assert_outcomes(failed=1)
     assert f"UsageError: {reason}" in result.stdout.str()
+    assert "faults.py:" not in result.stdout.str()
 
 
 def test_an_external_server(project: Project) -> None:

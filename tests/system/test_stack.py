@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
+
+import pytest
 
 from secantus_server.system._stack import Stacks, line_of, position_in
 
@@ -41,6 +45,46 @@ def test_the_lines_are_those_of_the_stack() -> None:
         call(send)
         assert places_of(stacks) == seen.pop()[: len(places_of(stacks))]
         assert [code.co_name for code, _line in places_of(stacks)][:2] == ["call", "test_the_lines_are_those_of_the_stack"]
+
+
+def generated(send: Any) -> Iterator[Any]:
+    yield call(send)
+
+
+async def awaited(send: Any) -> Any:
+    return call(send)
+
+
+class Called:
+    def __init__(self, send: Any) -> None:
+        call(send)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda send: sorted([1, 2], key=lambda _item: call(send)),
+        lambda send: list(generated(send)),
+        lambda send: asyncio.run(awaited(send)),
+        lambda send: Called(send),
+        lambda send: exec("call(send)", {"call": call, "send": send}),
+        lambda send: [call(send) for _ in range(2)],
+        lambda send: type("Body", (), {"sent": property(lambda _self: call(send))})().sent,
+    ],
+    ids=["called_from_c", "generator", "coroutine", "constructor", "exec", "comprehension", "property"],
+)
+def test_the_lines_of_each_kind_of_frame(start: Callable[[Any], Any]) -> None:
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
+    seen: list[list[tuple[CodeType, int]]] = []
+    start(stacks.noting(lambda _connection, _message: seen.append(expected(sys._getframe(1))) or 0))
+    assert places_of(stacks) == seen[-1]
+    assert seen[-1][-1][0].co_name == "test_the_lines_of_each_kind_of_frame"
+
+
+def test_the_driver_s_frames_are_skipped() -> None:
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 1)
+    call(stacks.noting(lambda _connection, _message: None))
+    assert [code.co_name for code, _line in places_of(stacks)] == ["test_the_driver_s_frames_are_skipped"]
 
 
 def test_the_walk_ends_at_the_test_and_kinds_can_change() -> None:

@@ -2,11 +2,10 @@
 """Setting one field of a document without decoding the others."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t
-from libc.string cimport memcmp
+from libc.stdint cimport uint8_t, uint32_t
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.bson._raw cimport Element, document_length, find_field, first_element
 
 # Sentinel for the document that `set_found` points to.
 cdef object FOUND = object()
@@ -55,18 +54,21 @@ cdef class FieldSetter:
         cdef const char* text = PyBytes_AS_STRING(name)
         cdef size_t length = <size_t>PyBytes_GET_SIZE(name)
         cdef Element element
-        cdef const uint8_t* cursor
-        cdef bint found = False
+        cdef const uint8_t* start
+        cdef const uint8_t* end
         cdef size_t mark = self.out.open()
-        if doc != NULL:
-            cursor = first_element(doc)
-            while next_element(&cursor, &element):
-                if not found and element.name_len == length and memcmp(element.name, text, length) == 0:
-                    found = True
-                    self.put_field(text, length, &element, index, value)
-                else:
-                    self.out.put_raw_element(&element)
-        if not found:
+        if doc == NULL:
+            self.put_field(text, length, NULL, index, value)
+            return self.out.close(mark)
+        # The other fields are copied at once: those before the field, and those after it.
+        start, end = first_element(doc), doc + document_length(doc) - 1
+        if find_field(doc, text, <uint32_t>length, &element):
+            self.out.put_bytes(start, element.start - start)
+            self.put_field(text, length, &element, index, value)
+            start = element.value + element.value_len
+            self.out.put_bytes(start, end - start)
+        else:
+            self.out.put_bytes(start, end - start)
             self.put_field(text, length, NULL, index, value)
         return self.out.close(mark)
 

@@ -8,12 +8,13 @@ strings.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint64_t
+from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport decode_element
-from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 from secantus_server.mql.accumulators._states cimport Meter, State, size_of
-from secantus_server.mql.expressions._nodes cimport Expression
+from secantus_server.mql.expressions._nodes cimport Constant, Expression
 from secantus_server.pipeline.stages._unwind cimport Unwinder
 
 from bson.decimal128 import Decimal128
@@ -22,6 +23,7 @@ from bson.int64 import Int64
 from secantus_server.bson import decode, encode, key_string
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
+from secantus_server.mql.expressions._nodes import FieldPath
 
 cdef object NO_VALUE = MISSING
 cdef object LONG = Int64
@@ -39,6 +41,10 @@ cdef enum:
     # The memory of a group's place in the table, its tuple and its key, and of one state, in addition to what `memory` returns.
     GROUP_COST = 400
     STATE_COST = 120
+    # The number of places for recent groups, its logarithm, and the size of the longest key that is stored in one.
+    RECENT = 256
+    RECENT_BITS = 8
+    RECENT_BYTES = 24
 
 cdef Py_ssize_t NO_LIMIT = (<size_t>-1) >> 1
 
@@ -115,6 +121,57 @@ cdef class GroupMemory:
         return 0
 
 
+cdef struct RawKey:
+    # The bytes of a BSON value, with zeros behind them, and its type and size.
+    uint64_t words[3]
+    uint32_t kind
+
+
+cdef inline void read_key(RawKey* out, const Element* element) noexcept nogil:
+    """Copy the value of an element, which has at most RECENT_BYTES."""
+    out.words[0] = out.words[1] = out.words[2] = 0
+    memcpy(out.words, element.value, element.value_len)
+    out.kind = (<uint32_t>element.type << 8) | element.value_len
+
+
+cdef inline Py_ssize_t place_of(const RawKey* key) noexcept nogil:
+    cdef uint64_t mixed = (key.words[0] ^ key.kind) * <uint64_t>0x9E3779B97F4A7C15
+    mixed = (mixed ^ (mixed >> 32) ^ key.words[1]) * <uint64_t>0x9E3779B97F4A7C15
+    mixed = (mixed ^ (mixed >> 32) ^ key.words[2]) * <uint64_t>0x9E3779B97F4A7C15
+    return <Py_ssize_t>(mixed >> (64 - RECENT_BITS))
+
+
+@cython.final
+cdef class RecentGroups:
+    """The states of recent groups by the bytes of their keys, so that the key of most documents is neither decoded nor hashed.
+
+    Equal bytes of equal type are equal values, with any collation. The reverse does not hold, so a group can have several places.
+    """
+
+    cdef RawKey[RECENT] keys
+    cdef list states
+
+    def __init__(self):
+        self.states = [None] * RECENT
+
+    cdef list find(self, const RawKey* key):
+        """Return the states of the group that has a key, or None if the group is not one of the recent ones."""
+        cdef Py_ssize_t place = place_of(key)
+        cdef const RawKey* known = &self.keys[place]
+        if known.kind != key.kind or known.words[0] != key.words[0]:
+            return None
+        if known.words[1] != key.words[1] or known.words[2] != key.words[2]:
+            return None
+        return <list>self.states[place]
+
+    cdef int keep(self, const RawKey* key, list states) except -1:
+        """Store the states of the group that has a key."""
+        cdef Py_ssize_t place = place_of(key)
+        self.keys[place] = key[0]
+        self.states[place] = states
+        return 0
+
+
 @cython.final
 cdef class Grouper:
     """The groups of one run.
@@ -133,10 +190,12 @@ cdef class Grouper:
     cdef object collation
     cdef readonly dict groups
     cdef GroupMemory memory
-    # For `consume_elements` and `consume_values`: for each part of the group key, and each accumulator's argument, the position of its
-    # value in the list of known values, or -1 if it must be evaluated.
+    # For each part of the group key, and each accumulator's argument: the position of its value in the list of known values, -1 if it
+    # must be evaluated, or -2 if it is a constant. None if no values are known.
     cdef tuple key_takes
     cdef tuple state_takes
+    # Recent groups, or None if the group key is not the value of an element of a document.
+    cdef RecentGroups recent
     # The memory limit if the disk may be used, and the approximate memory that the groups use.
     cdef Py_ssize_t max_bytes
     cdef Meter meter
@@ -195,14 +254,36 @@ cdef class Grouper:
         found.saver, found.level = self.saver, self.level + 1
         return found
 
-    def consume(self, source):
-        """Assign all documents to their groups."""
+    def consume(self, source, tuple state_takes):
+        """Assign all documents to their groups.
+
+        Arguments:
+            state_takes: -2 for each accumulator whose argument is a constant, and -1 for the others; or None if the documents must be added
+                to the accumulators, and not values.
+        """
         cdef bytes doc
+        cdef list known = None if state_takes is None else []
+        self.state_takes = state_takes
+        if self.names is not None:
+            for doc in source:
+                self.add_object(doc, known)
+        elif type(self.expressions[0]) is FieldPath and "." not in self.expressions[0].path:
+            self.recent = RecentGroups()
+            self.consume_fields(source, self.expressions[0].path.encode("utf-8", "surrogateescape"), known)
+        else:
+            for doc in source:
+                self.add_bare(doc, known)
+
+    cdef int consume_fields(self, source, bytes name, list known) except -1:
+        """Assign documents to the groups whose keys are the values of one of their fields."""
+        cdef bytes doc
+        cdef Element field
         for doc in source:
-            if self.names is None:
-                self.add_bare(doc)
+            if find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &field):
+                self.add_element(doc, &field, known, False)
             else:
-                self.add_object(doc)
+                self.feed(None, None, doc, known)
+        return 0
 
     def consume_elements(self, source, Unwinder unwinder not None, tuple key_takes not None, tuple state_takes not None, check):
         """Assign the documents to which `$unwind` would unwind documents, without building them.
@@ -210,35 +291,68 @@ cdef class Grouper:
         Arguments:
             source: the documents before `$unwind`.
             unwinder: the kernel of a `$unwind` that adds no index and drops documents without elements.
-            key_takes: for each part of the group key, 0 if it is the array's element, or -1 if it does not read the array.
-            state_takes: the same for the argument of each accumulator.
+            key_takes: for each part of the group key, 0 if it is the array's element, or less if it does not read the array.
+            state_takes: the same for the argument of each accumulator, with -2 for a constant.
             check: raises an error to interrupt the operation.
         """
         cdef bytes doc
         cdef Element array
+        # Nothing keeps this list, so the elements share it.
+        cdef list known = [None]
+        cdef bint taken = 0 in state_takes
         self.key_takes = key_takes
         self.state_takes = state_takes
+        if self.names is None and key_takes[0] == 0:
+            self.recent = RecentGroups()
         for doc in source:
             if not unwinder.find(<const uint8_t*>PyBytes_AS_STRING(doc), &array) or array.type == 10 or array.type == 6:
                 continue
             if array.type == 4:
-                self.add_elements(doc, array.value, check)
+                self.add_elements(doc, array.value, known, taken, check)
             else:
                 self.add_values(doc, [decode_element(&array)])
 
-    cdef int add_elements(self, bytes doc, const uint8_t* array, check) except -1:
+    cdef int add_elements(self, bytes doc, const uint8_t* array, list known, bint taken, check) except -1:
         cdef Element element
         cdef const uint8_t* cursor = first_element(array)
         cdef int due = CHECK_EVERY
-        # Nothing keeps this list, so the elements share it.
-        cdef list known = [None]
         while next_element(&cursor, &element):
-            known[0] = decode_element(&element)
-            self.add_values(doc, known)
+            if self.recent is not None:
+                self.add_element(doc, &element, known, taken)
+            else:
+                known[0] = decode_element(&element)
+                self.add_values(doc, known)
             due -= 1
             if due == 0:
                 check()
                 due = CHECK_EVERY
+        return 0
+
+    cdef int add_element(self, bytes doc, const Element* element, list known, bint taken) except -1:
+        """Assign a document to the group whose key is the value of an element.
+
+        Arguments:
+            known: the known values. If there are any, the first one becomes the value of the element.
+            taken: whether an accumulator takes this value.
+        """
+        cdef RawKey raw
+        cdef list states
+        cdef bint is_short = element.value_len <= RECENT_BYTES
+        if is_short:
+            read_key(&raw, element)
+            states = self.recent.find(&raw)
+            if states is not None:
+                if taken:
+                    known[0] = decode_element(element)
+                return self.give(states, None, doc, known)
+        value = decode_element(element)
+        if known:
+            known[0] = value
+        key = key_of(value, self.collation)
+        self.feed(key, value, doc, known)
+        group = <tuple>self.groups.get(key)
+        if is_short and group is not None:
+            self.recent.keep(&raw, <list>group[1])
         return 0
 
     def consume_values(self, source, tuple expressions not None, tuple key_takes not None, tuple state_takes not None):
@@ -247,7 +361,7 @@ cdef class Grouper:
         Arguments:
             source: the documents before `$project`.
             expressions: the expressions of the computed fields.
-            key_takes: for each part of the group key, the position of its expression, or -1 if it is a constant.
+            key_takes: for each part of the group key, the position of its expression, or -2 if it is a constant.
             state_takes: the same for the argument of each accumulator.
         """
         cdef bytes doc
@@ -309,26 +423,30 @@ cdef class Grouper:
         else:
             self.feed(tuple([key_of(value, self.collation) for value in values]), values, doc, known)
 
-    cdef int add_bare(self, bytes doc) except -1:
+    cdef int add_bare(self, bytes doc, list known) except -1:
         value = (<Expression>self.expressions[0]).evaluate(doc)
         if value is NO_VALUE:
             value = None
-        return self.feed(key_of(value, self.collation), value, doc, None)
+        return self.feed(key_of(value, self.collation), value, doc, known)
 
-    cdef int add_object(self, bytes doc) except -1:
+    cdef int add_object(self, bytes doc, list known) except -1:
         cdef list values = []
         cdef list keys = []
         for expression in self.expressions:
             value = (<Expression>expression).evaluate(doc)
             values.append(value)
             keys.append(key_of(value, self.collation))
-        return self.feed(tuple(keys), values, doc, None)
+        return self.feed(tuple(keys), values, doc, known)
 
     cdef int feed(self, object key, object value, bytes doc, list known) except -1:
         """Add a document to its group, given the values of some expressions or None."""
         cdef list states = self.states_of(key, value)
         if states is None:
             return self.put_document_aside(key, value, doc, known)
+        return self.give(states, value, doc, known)
+
+    cdef int give(self, list states, object value, bytes doc, list known) except -1:
+        """Add a document to the states of its group. `value` is the group key, which is only needed if the group is new."""
         if self.memory is not None:
             return self.memory.feed(states, doc)
         if self.growing is not None:
@@ -359,16 +477,20 @@ cdef class Grouper:
 
     cdef int add_known(self, list states, bytes doc, list known) except -1:
         cdef Py_ssize_t i, at
+        cdef State state
         if known is None:
             for state in states:
                 (<State>state).add(doc)
             return 0
         for i in range(len(states)):
             at = self.state_takes[i]
+            state = <State>states[i]
             if at >= 0:
-                (<State>states[i]).take(known[at])
+                state.take(known[at])
+            elif at == -2:
+                state.take((<Constant>state.expression).value)
             else:
-                (<State>states[i]).add(doc)
+                state.add(doc)
         return 0
 
     cdef list states_of(self, object key, object value):
@@ -460,6 +582,8 @@ cdef class Grouper:
             else:
                 kept[key] = group
         self.groups, self.meter.used = kept, left
+        if self.recent is not None:
+            self.recent = RecentGroups()
         return 0
 
     cdef object group_value(self, object value):

@@ -41,6 +41,10 @@ _GROWING = frozenset(
     ]
 )
 
+# What the kernel is told about an argument that is none of the known values.
+_EVALUATED = -1
+_CONSTANT = -2
+
 
 @stage("$group")
 class Group(Stage):
@@ -106,7 +110,7 @@ class Group(Stage):
         """
         grouper = self._grouper()
         if not self._consume_unbuilt(grouper, source):
-            grouper.consume(source)
+            grouper.consume(source, self._constants())
         if grouper.partitions is not None:
             assert self.spill is not None, "only groups that may use the disk are in files"
             spilled_results = import_late("secantus_server.pipeline.stages.group_spill").spilled_results
@@ -145,10 +149,18 @@ class Group(Stage):
         unwind = source.unwind
         if unwind.preserve or unwind.index_path is not None or not all(_takes_or_ignores(one, unwind.path) for one in read):
             return False
-        takes = [0 if is_path(one, unwind.path) else -1 for one in read]
+        takes = [0 if is_path(one, unwind.path) else _EVALUATED if type(one) is not Constant else _CONSTANT for one in read]
         documents = Checked(source.source, unwind.check)
         grouper.consume_elements(documents, unwind.unwinder, *_divided(takes, len(keys)), unwind.check)
         return True
+
+    def _constants(self) -> tuple[int, ...] | None:
+        """Return which accumulators' arguments are constants, or None if an accumulator does not take values or if none is constant."""
+        accumulators = list(self.fields.values())
+        if self.max_bytes is not None or not all(accumulator.name in TAKES_VALUE for accumulator in accumulators):
+            return None
+        found = tuple(_CONSTANT if type(one.expressions[0]) is Constant else _EVALUATED for one in accumulators)
+        return found if _CONSTANT in found else None
 
     def hand_over(self) -> None:
         """Enable the type conversion of results (see `handed_over`), because other stages follow."""
@@ -189,9 +201,9 @@ def _takes_or_ignores(expression: Expression, path: str) -> bool:
 
 
 def _position(expression: Expression, names: list[str]) -> int | None:
-    """Return the position of the field that an expression is, -1 for a constant, or None for another expression."""
+    """Return the position of the field that an expression is, `_CONSTANT`, or None for another expression."""
     if type(expression) is Constant:
-        return -1
+        return _CONSTANT
     return next((position for position, name in enumerate(names) if is_path(expression, name)), None)
 
 

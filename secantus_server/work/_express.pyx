@@ -221,7 +221,8 @@ cdef class Express(SessionStatements):
 
     cdef int count(self, str db, str name, int kind, double seconds) except -1:
         """Count the finished command, like `Usage.record`, and call that for the first command of its kind on a collection."""
-        cdef tuple key = (db, name, NAMES[kind])
+        # A command without a collection shares one row, like in `usage.row_key`.
+        cdef tuple key = (db if name else "", name, NAMES[kind])
         cdef list row = self.usage.rows.get(key)
         if row is None:
             self.usage.record(key, COUNTERS[kind], seconds, self.statements)

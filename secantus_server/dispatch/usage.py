@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 # The maximum number of rows of a connection, because clients can invent any number of names. Beyond it, the oldest rows are added to the
-# rows of their commands without a collection.
+# rows of their commands without a collection: this many at once, because each removal copies the keys of all rows.
 MAX_ROWS = 10_000
+_REMOVED = 1000
 
 _READS = frozenset(["find", "getMore", "aggregate", "count", "distinct"])
 _WRITES = frozenset(["insert", "update", "delete", "findAndModify"])
@@ -62,7 +63,7 @@ class Usage:
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = [0, 0.0]
-            while len(self.rows) > MAX_ROWS:
+            if len(self.rows) > MAX_ROWS:
                 self._remove_oldest()
         row[0] += 1
         row[1] += seconds
@@ -103,9 +104,11 @@ class Usage:
                 self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
 
     def _remove_oldest(self) -> None:
-        """Add the oldest row of a collection to the row of its command without a collection."""
-        oldest = next(key for key in list(self.rows) if key[1])
-        self._merge(("", "", oldest[2]), self.rows.pop(oldest, (0, 0.0)))
+        """Add the oldest rows of collections to the rows of their commands without a collection."""
+        for key in list(self.rows)[:_REMOVED]:
+            if key[1]:
+                # Another connection may have dropped the collection in the meantime.
+                self._merge(("", "", key[2]), self.rows.pop(key, (0, 0.0)))
 
     def _merge(self, key: Key, row: Sequence[float]) -> None:
         """Add a count and a time to the row with the given key."""

@@ -20,7 +20,7 @@ from secantus_server.system._stack import Stacks, line_of, position_in
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 _PATHS: Final = sysconfig.get_paths()
-LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts"))
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 7
 Place = tuple[CodeType, int]

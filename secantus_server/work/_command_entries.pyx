@@ -115,7 +115,7 @@ cdef class CommandEntry:
     cdef int keep_decoded(self, dict body, dict sequences) except -1:
         """Keep a decoded message: the command document, the first documents or statements, and their total number."""
         if self.name == "bulkWrite" and "nsInfo" in sequences:
-            body = {**body, "nsInfo": [decode(one) for one in sequences["nsInfo"][:KEPT_STATEMENTS]]}
+            body = {**body, "nsInfo": [decode(one) for one in sequences["nsInfo"]]}
         self.decoded_body, self.decoded_statements = body, statements_of(self.name, body, sequences)
         return 0
 

@@ -141,7 +141,9 @@ cdef str _bulk_write(dict body, list operations, Py_ssize_t count, text):
     more = f"/* {count - len(operations)} more */" if count > len(operations) else ""
     ops = ", ".join([*map(text, operations), *[more] * bool(more)])
     others = {key: value for key, value in body.items() if key not in ("bulkWrite", "ops", "nsInfo", "writeConcern")}
-    fields = ["bulkWrite: 1", f"ops: [{ops}]", f"nsInfo: {typed(body.get('nsInfo'))}"]
+    fields = ["bulkWrite: 1", f"ops: [{ops}]"]
+    if "nsInfo" in body:
+        fields.append(f"nsInfo: {typed(body['nsInfo'])}")
     fields += [f"{field_name(key)}: {text(value)}" for key, value in others.items()]
     return f"db.runCommand({{ {', '.join(fields)} }})"
 

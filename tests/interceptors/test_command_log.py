@@ -288,6 +288,17 @@ def test_a_long_bulk_write_shows_its_first_operations(log: SecantusDBServer, db:
     assert "{ insert: 0, document: { _id: 4 } }, /* 25 more */], nsInfo: [" in only(log).text
 
 
+def test_a_bulk_write_shows_how_many_namespaces_it_has(log: SecantusDBServer, db: Database) -> None:
+    db.client.bulk_write([InsertOne({"_id": 1}, namespace=f"{db.name}.c{number}") for number in range(30)])
+    assert f'{{ ns: "{db.name}.c19" }}, /* 10 more */]' in only(log).text
+
+
+def test_a_bulk_write_without_namespaces_shows_none(log: SecantusDBServer, db: Database) -> None:
+    with pytest.raises(OperationFailure):
+        db.client.admin.command({"bulkWrite": 1, "ops": [{"insert": 0, "document": {}}]})
+    assert "nsInfo" not in only(log).text
+
+
 ADVICE = [
     (lambda db: list(db.c.find({"a": 1, "b": {"$gt": 1}}).sort("c", -1)), ["{ a: 1, c: -1, b: 1 }"]),
     (lambda db: list(db.c.find({"a": {"$in": [1, 2]}, "b": {"$ne": 1}})), ["{ a: 1, b: 1 }"]),

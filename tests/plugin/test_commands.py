@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 import pytest
 
 from pytest_secantus.commands import Commands, bounds
+from pytest_secantus.sources import is_own
 from tests.nightly import nightly
 from tests.plugin.project import Project
 
@@ -312,3 +316,8 @@ def test_a_namespace_names_its_database(namespace: object) -> None:
 def test_no_name_is_no_command() -> None:
     with pytest.raises(ValueError, match="name lists no command"):
         Commands(list).expect(0, name=[])
+
+
+def test_the_command_that_starts_pytest_is_no_line_of_the_project() -> None:
+    assert not is_own(str(Path(sysconfig.get_path("scripts")) / "pytest"))
+    assert is_own(__file__)

@@ -21,7 +21,7 @@ from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 
 from secantus_server.bson import decode, encode, key_string
-from secantus_server.bson.values import MISSING
+from secantus_server.bson.values import MISSING, Symbol
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import FieldPath
 
@@ -62,6 +62,8 @@ cdef object key_of(object value, object collation):
     if kind is DECIMAL:
         value = value.to_decimal()
         return NOT_A_NUMBER if value.is_nan() else value
+    if kind is Symbol:
+        return key_of(value.value, collation)
     return key_string(value, collation)
 
 

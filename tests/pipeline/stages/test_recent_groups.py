@@ -81,3 +81,11 @@ def test_groups_by_an_element_equal_groups_by_a_computed_key(random: Random, acc
     unwound = [{"$unwind": "$v"}]
     by_element = grouped({"_id": "$v", **accumulators}, unwound, documents, collation)
     assert by_element == grouped({"_id": COMPUTED, **accumulators}, [*unwound, {"$project": {"missing": 0}}], documents, collation)
+
+
+@pytest.mark.parametrize("collation", [None, ENGLISH])
+@pytest.mark.parametrize("key", ["$v", COMPUTED, {"part": "$v"}])
+def test_a_symbol_is_in_the_group_of_its_string(key: Any, collation: Any) -> None:
+    documents = [encode({"_id": number, "v": value}) for number, value in enumerate(["x", Symbol("x"), "y"])]
+    groups = grouped({"_id": key, "n": {"$sum": 1}}, [], documents, collation)
+    assert [group.endswith("'n': 2}") for group in groups] == [True, False]

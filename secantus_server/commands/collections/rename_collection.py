@@ -103,6 +103,9 @@ def rename_collection(request: Request, args: dict[str, Any]) -> Reply:
 
     namespaces = [(source.db, source.name), (target.db, target.name)]
     request.work.change_catalog(body, request.operation.check, exclusive=True, namespaces=namespaces)
+    # Like after a drop, a collection that gets one of the names begins without usage statistics.
+    for db, name in namespaces:
+        services.connections.forget(db, name)
     return {}
 
 

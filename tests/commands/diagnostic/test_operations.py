@@ -92,6 +92,15 @@ def test_latencies(db: Database) -> None:
     assert stats["writes"]["latency"] > 0
 
 
+def test_a_rename_resets_top(db: Database, admin: Database) -> None:
+    db.c.insert_one({})
+    db.d.insert_one({})
+    db.c.rename("d", dropTarget=True)
+    assert f"{db.name}.d" not in admin.command("top")["totals"]
+    db.create_collection("c")
+    assert admin.command("top")["totals"][f"{db.name}.c"]["insert"]["count"] == 0
+
+
 def test_the_rows_of_top_are_bounded() -> None:
     usage = Usage()
     for number in range(MAX_ROWS + 5):

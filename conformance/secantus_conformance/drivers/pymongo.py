@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tarfile
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from xml.etree import ElementTree
 
 from pymongo.uri_parser import parse_uri
 
+from secantus_conformance.archives import open_archive
 from secantus_conformance.drivers.alone import NOWHERE
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.checkout import refuse_source
@@ -98,9 +98,9 @@ class PymongoSuite:
 def _unpack(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     prefix = f"pymongo-{PYMONGO_VERSION}/"
-    with tarfile.open(archive_path()) as archive:
+    with open_archive(archive_path()) as archive:
         for member in archive.getmembers():
             name = member.name.removeprefix(prefix)
             if member.isfile() and name.startswith(_KEPT) and ".." not in Path(name).parts:
                 member.name = name
-                archive.extract(member, folder, filter="data")
+                archive.extract(member, folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tarfile
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from pymongo.uri_parser import parse_uri
 
+from secantus_conformance.archives import open_archive
 from secantus_conformance.drivers.base import Environmental
 from secantus_conformance.drivers.process import call
 from secantus_conformance.drivers.recorded import pytest_suite, write_junit_of_record
@@ -89,8 +89,8 @@ def unpack_sdist(name: str, version: str, folder: Path, target: Path) -> None:
     archives = sorted((folder / "sdist").glob("*.tar.gz"))
     if not archives:
         raise UsageError(f"There is no source distribution of {name} {version}.")
-    with tarfile.open(archives[0]) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
+    with open_archive(archives[0]) as archive:
+        archive.extractall(folder / "unpacked")
     next((folder / "unpacked").iterdir()).rename(target)
 
 

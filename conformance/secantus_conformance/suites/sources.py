@@ -9,11 +9,11 @@ import hashlib
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from secantus_conformance.archives import open_archive
 from secantus_conformance.failures import UsageError
 
 PYMONGO_VERSION = "4.20.1"
@@ -88,13 +88,13 @@ def unpack(archive: Path, root: Path, wanted: tuple[str, ...] = ("",)) -> None:
     """Unpack those files from the archive's top folder whose names start with a wanted prefix. Afterwards either all or none of them
     exist.
     """
-    with tempfile.TemporaryDirectory(dir=root.parent) as scratch, tarfile.open(archive) as tar:
+    with tempfile.TemporaryDirectory(dir=root.parent) as scratch, open_archive(archive) as tar:
         whole = Path(scratch, root.name)
         for member in tar.getmembers():
             _, _, name = member.name.partition("/")
             if member.isfile() and name.startswith(wanted) and ".." not in Path(name).parts:
                 member.name = name
-                tar.extract(member, whole, filter="data")
+                tar.extract(member, whole)
         try:
             whole.rename(root)
         except OSError:

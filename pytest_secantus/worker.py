@@ -102,10 +102,13 @@ class Worker:
         """
         if self._server is not None:
             return
+        from pytest_secantus.imports import collections_held
+
         if not self.for_suite:
             check_driver()
         try:
-            self._start()
+            with collections_held():
+                self._start()
         except seed_error() as error:
             raise CannotStart(str(error)) from error
         except start_errors() as error:
@@ -123,22 +126,20 @@ class Worker:
             ExternalServer(self.options.uri).check()
 
     def _start(self) -> None:
-        from pytest_secantus.imports import collections_held
         from pytest_secantus.xdist import sweep_if_there
 
         sweep_if_there(self._base())
-        with collections_held():
-            server = self._make_server()
-            try:
-                self._cleanup.callback(self._stop_server)
-                self._server = server
-                server.start()
-                self._connect_directly()
-                self._fill()
-                self._tell_started()
-            except BaseException:
-                self._cleanup.close()
-                raise
+        server = self._make_server()
+        try:
+            self._cleanup.callback(self._stop_server)
+            self._server = server
+            server.start()
+            self._connect_directly()
+            self._fill()
+            self._tell_started()
+        except BaseException:
+            self._cleanup.close()
+            raise
 
     def _connect_directly(self) -> None:
         """Connect the clients of this process to the server without sockets, if it runs in this process and the options allow it."""

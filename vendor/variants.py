@@ -87,7 +87,7 @@ VARIANTS = {
         ("-fsanitize=address,undefined",),
     ),
 }
-# The checks of both in one build, which takes half the time of two.
+# The checks of both in one build, which takes less time than two.
 VARIANTS["both"] = VARIANTS["sanitized"]._replace(name="both", directives=VARIANTS["checked"].directives)
 
 

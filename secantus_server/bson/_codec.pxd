@@ -29,6 +29,7 @@ cdef class Writer:
     cdef int put_int32(self, int32_t n) except -1
     cdef int put_int64(self, int64_t n) except -1
     cdef int put_name(self, uint8_t type, const char* name, size_t name_len) except -1
+    cdef int put_string(self, const char* name, size_t name_len, const char* text, size_t text_len) except -1
     cdef int put_raw_element(self, const Element* element) except -1
     cdef int put_value(self, const char* name, size_t name_len, object value, int depth) except -1
     cdef int put_document(self, dict document, int depth) except -1

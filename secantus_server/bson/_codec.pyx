@@ -325,6 +325,13 @@ cdef class Writer:
         self.size += name_len + 2
         return 0
 
+    cdef int put_string(self, const char* name, size_t name_len, const char* text, size_t text_len) except -1:
+        """Write a string element of UTF-8 text."""
+        self.put_name(2, name, name_len)
+        self.put_int32(<int32_t>text_len + 1)
+        self.put_bytes(text, text_len)
+        return self.put_byte(0)
+
     cdef int put_raw_element(self, const Element* element) except -1:
         """Append an unchanged copy of an element of another document."""
         return self.put_bytes(element.start, element.value + element.value_len - element.start)

@@ -95,10 +95,9 @@ cdef class CursorRegistry:
         If a command is using the cursor, make that command fail. The cursor is then closed when the command checks it in.
         """
         cursor = self._cursors.pop(cursor_id, None)
-        in_use = cursor is not None and cursor.in_use
         if cursor is None:
             return False
-        if in_use:
+        if cursor.in_use:
             cursor.kill()
         else:
             cursor.close()

@@ -52,6 +52,15 @@ BARS = (
 )
 
 
+def environment_of_runs(scratch: Path) -> dict[str, str]:
+    """Return the environment variables of runs of pytest that load only named plugins, and that share their bytecode.
+
+    An installed package includes its bytecode, so it is kept between the runs, whatever the caller's environment says.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
+
+
 @dataclass(frozen=True)
 class Subject:
     """A library or build that runs the generated suites.
@@ -87,11 +96,8 @@ class Cell:
     def run(self, subject: Subject, scratch: Path) -> None:
         """Run the suite once."""
         times = scratch / "seconds"
-        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TIMES": str(times)}
+        environment = environment_of_runs(scratch) | {"TIMES": str(times)}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scratch), os.environ.get("PYTHONPATH", "")]))
-        # An installed package includes its bytecode, so keep the bytecode between the runs.
-        environment["PYTHONPYCACHEPREFIX"] = str(scratch / "bytecode")
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         arguments = [*subject.arguments]
         if self.is_async:
             arguments += ["-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=auto"]

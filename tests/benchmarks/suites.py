@@ -15,7 +15,6 @@ pytest-asyncio and pytest-xdist in both environments.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -82,11 +81,7 @@ class Suite:
     def seconds(self) -> float:
         """Run the suite, and return its processor time in seconds."""
         times = self._scratch / "seconds"
-        # The first run compiles the modules, and all others find them compiled, wherever the package is installed and whatever the caller's
-        # environment says.
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment |= {"PYTHONPYCACHEPREFIX": str(self._scratch / "compiled"), "PYTHONPATH": str(self._scratch), "TIMES": str(times)}
-        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        environment = felt.environment_of_runs(self._scratch) | {"PYTHONPATH": str(self._scratch), "TIMES": str(times)}
         done = subprocess.run(self._line, cwd=self._place, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return float(times.read_text(encoding="utf-8"))

@@ -272,9 +272,9 @@ cdef bint put_kind(
     cdef const char* dot = <const char*>memchr(namespace, c".", length)
     out.put_name(DOCUMENT, b"_id", 3)
     inner = out.open()
-    put_string(out, b"_data", 5, <const char*>token.buffer, token.size)
+    out.put_string(b"_data", 5, <const char*>token.buffer, token.size)
     out.close(inner)
-    put_string(out, b"operationType", 13, kind, kind_len)
+    out.put_string(b"operationType", 13, kind, kind_len)
     out.put_name(TIMESTAMP, b"clusterTime", 11)
     out.put_int64(<int64_t>stamp)
     out.put_name(DATE, b"wallTime", 8)
@@ -284,8 +284,8 @@ cdef bint put_kind(
         out.put_bytes(o, document_length(o))
     out.put_name(DOCUMENT, b"ns", 2)
     inner = out.open()
-    put_string(out, b"db", 2, namespace, <size_t>(dot - namespace))
-    put_string(out, b"coll", 4, dot + 1, length - <size_t>(dot - namespace) - 1)
+    out.put_string(b"db", 2, namespace, <size_t>(dot - namespace))
+    out.put_string(b"coll", 4, dot + 1, length - <size_t>(dot - namespace) - 1)
     out.close(inner)
     out.put_name(DOCUMENT, b"documentKey", 11)
     inner = out.open()
@@ -293,10 +293,3 @@ cdef bint put_kind(
     out.close(inner)
     out.close(mark)
     return True
-
-
-cdef int put_string(Writer out, const char* name, size_t name_length, const char* text, size_t length) except -1:
-    out.put_name(STRING, name, name_length)
-    out.put_int32(<int>length + 1)
-    out.put_bytes(text, length)
-    return out.put_byte(0)

@@ -11,14 +11,14 @@ neither until `woken` is released.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport read_int64
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, STRING, Parts, text_of
+from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, Parts, text_of
 from secantus_server.work.change_streams._simple_events cimport put_event
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
@@ -30,13 +30,6 @@ from secantus_server.wire.message import Unfinished
 cdef enum:
     # The maximum size of the events that are sent without being read.
     MOST_BYTES = 4194304
-
-
-cdef int put_text(Writer out, const char* name, size_t name_len, const char* text, Py_ssize_t length) except -1:
-    out.put_name(STRING, name, name_len)
-    out.put_int32(<int32_t>length + 1)
-    out.put_bytes(text, length)
-    return out.put_byte(0)
 
 
 cdef class StreamWait:
@@ -108,10 +101,10 @@ cdef class StreamWait:
         out.close(self.batch_at)
         out.put_name(INT64, b"id", 2)
         out.put_int64(self.cursor_id)
-        put_text(out, b"ns", 2, PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace))
+        out.put_string(b"ns", 2, PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace))
         out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
         inner = out.open()
-        put_text(out, b"_data", 5, token, length)
+        out.put_string(b"_data", 5, token, length)
         out.close(inner)
         out.close(self.cursor_at)
         reply.end()

@@ -61,7 +61,7 @@ def optimise(stages: list[Stage]) -> list[Stage]:
     projection. A sort before a limit retains only as many documents as the limit needs.
     """
     found = filters_of_buckets(stages) if stages and isinstance(stages[0], UnpackBucket) else list(stages)
-    for index in range(len(found)):
+    for index in range(1, len(found)):
         _move_match_forward(found, index)
         _move_window_forward(found, index)
     for index, stage in enumerate(found):

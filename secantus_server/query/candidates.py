@@ -127,10 +127,9 @@ def cannot_help(indexes: list[Index], query: CanonicalQuery) -> bool:
         if type(condition) not in _ON_ONE_PATH:
             return False
         paths.add(condition.path)
-    return all(
-        index.generator is not None and not index.sparse and not index.kind.has_wildcard and index.parts[0][0] not in paths
-        for index in indexes
-    )
+    return not [
+        index for index in indexes if index.generator is None or index.sparse or index.kind.has_wildcard or index.parts[0][0] in paths
+    ]
 
 
 def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Candidate | None:

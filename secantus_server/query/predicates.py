@@ -65,9 +65,11 @@ def conjuncts(match: Any) -> list[Any]:
     """Return the conjuncts of a match expression, or an empty list for None."""
     if match is None:
         return []
-    if type(match) is And:
+    if type(match) is not And:
+        return [match]
+    if And in map(type, match.children):
         return [node for child in match.children for node in conjuncts(child)]
-    return [match]
+    return list(match.children)
 
 
 def has_index_component(path: str) -> bool:

@@ -40,6 +40,7 @@ _GROWING = frozenset(
         *("$firstN", "$lastN", "$minN", "$maxN", "$top", "$topN", "$bottom", "$bottomN"),
     ]
 )
+_MEASURED = _STEADY | _GROWING
 
 # What the kernel is told about an argument that is none of the known values.
 _EVALUATED = -1
@@ -156,10 +157,10 @@ class Group(Stage):
 
     def _constants(self) -> tuple[int, ...] | None:
         """Return which accumulators' arguments are constants, or None if an accumulator does not take values or if none is constant."""
-        accumulators = list(self.fields.values())
-        if self.max_bytes is not None or not all(accumulator.name in TAKES_VALUE for accumulator in accumulators):
+        accumulators = self.fields.values()
+        if self.max_bytes is not None or not TAKES_VALUE.issuperset([accumulator.name for accumulator in accumulators]):
             return None
-        found = tuple(_CONSTANT if type(one.expressions[0]) is Constant else _EVALUATED for one in accumulators)
+        found = tuple([_CONSTANT if type(one.expressions[0]) is Constant else _EVALUATED for one in accumulators])
         return found if _CONSTANT in found else None
 
     def hand_over(self) -> None:
@@ -181,8 +182,8 @@ class Group(Stage):
             grouper = Grouper([self.id], None, starts, self.collation, memory)
         if self.spill is not None:
             names = [accumulator.name for accumulator in self.fields.values()]
-            growing = tuple(position for position, name in enumerate(names) if name in _GROWING)
-            replaces = not all(name in _GROWING or name in _STEADY for name in names)
+            growing = tuple([position for position, name in enumerate(names) if name in _GROWING])
+            replaces = not _MEASURED.issuperset(names)
             metadata = self.metadata if self.metadata is not None and self.metadata.wanted else None
             grouper.use_disk(self.spill.max_bytes, growing or None, replaces, partial(_make_saver, self.spill), metadata)
         return grouper

@@ -86,5 +86,5 @@ def _refuse_operators(spec: Any) -> None:
                 )
             if name == "$where":
                 raise CommandError(2, "$where is not allowed in this context")
-            if name not in ("$expr", "$eq", "$in", "$nin", "$ne"):
+            if (type(value) is dict or type(value) is list) and name not in ("$expr", "$eq", "$in", "$nin", "$ne"):
                 _refuse_operators(value)

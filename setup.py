@@ -124,6 +124,8 @@ class BuildModules(build_ext):
             force=True,
             quiet=True,
             language_level=3,
+            # Only the modules that say so are pickled. The methods for that would be a seventh of the generated code.
+            compiler_directives={"auto_pickle": False},
             shared_utility_qualified_name=shared,
         )
         sources = {module.name: module.sources for module in done}

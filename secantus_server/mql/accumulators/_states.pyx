@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False, wraparound=False, auto_pickle=True
 """The states of the most common accumulators. Each accumulator has one state per group, which is updated with each document.
 
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator

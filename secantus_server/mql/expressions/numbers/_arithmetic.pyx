@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, auto_pickle=True
 """The four basic arithmetic operations and sums, with MongoDB's result types.
 
 On overflow, an int32 result widens to long, and a long to double. If an operand is a double, the result is a double; if an operand is a

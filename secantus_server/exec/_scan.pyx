@@ -60,22 +60,6 @@ cdef class ScopeCheck:
 cdef class Scan:
     """The base class of both scans, with the scan's position, the counters for explain, and the code that pauses a scan."""
 
-    cdef public object filter
-    cdef MatchExpression matcher
-    cdef readonly int64_t record_id
-    cdef public long keys_examined
-    cdef public long docs_examined
-    cdef public long advanced
-    cdef readonly bint reverse
-    cdef readonly bint finished
-    cdef public object collection
-    cdef object check
-    cdef RecoveryUnit unit
-    cdef Cursor cursor
-    cdef bytes position
-    # Determines how often the scan reads the clock: more often if the consumer of the documents is slow.
-    cdef Pace pace
-
     def __init__(self, filter, check, bint reverse):
         self.filter = filter
         self.matcher = filter
@@ -119,12 +103,6 @@ cdef class RecordScan(Scan):
         tailing: whether the scan stays open at the last document and continues when more documents exist.
         capped: whether the collection is capped, so that the document at the scan's position may be removed.
     """
-
-    cdef bytes prefix
-    cdef bytes upper
-    cdef int64_t examined_id
-    cdef readonly bint tailing
-    cdef bint capped
 
     def __init__(self, int ident, MatchExpression filter, check, bint reverse=False, bint tailing=False, bint capped=False):
         Scan.__init__(self, filter, check, reverse)

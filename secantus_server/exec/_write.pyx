@@ -23,6 +23,11 @@ from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
 
+
+cdef inline const uint8_t* start_of(bytes data):
+    return <const uint8_t*>PyBytes_AS_STRING(data)
+
+
 cdef class CollectionWriter:
     """Writes documents of a collection in the transaction of one recovery unit.
 
@@ -96,7 +101,7 @@ cdef class CollectionWriter:
         cdef Index index
         for i in range(len(self.others)):
             index = self.others[i]
-            self.found[i] = index.only_entry(doc, rid, self.keys[i], self.values[i])
+            self.found[i] = index.only_entry(start_of(doc), start_of(rid), self.keys[i], self.values[i])
             if self.found[i] == SOME_ENTRIES:
                 self.generations[i] = index.entries_of(doc)
                 try:
@@ -313,8 +318,8 @@ cdef class CollectionWriter:
         cdef Index index = self.others[i]
         cdef Writer key = self.keys[i]
         cdef Writer value = self.values[i]
-        cdef Entries before = index.only_entry(old, rid, self.key_buffer, self.value_buffer)
-        if before == SOME_ENTRIES or index.only_entry(new, rid, key, value) != before:
+        cdef Entries before = index.only_entry(start_of(old), start_of(rid), self.key_buffer, self.value_buffer)
+        if before == SOME_ENTRIES or index.only_entry(start_of(new), start_of(rid), key, value) != before:
             return False
         return before == NO_ENTRY or (same_bytes(key, self.key_buffer) and same_bytes(value, self.value_buffer))
 
@@ -343,7 +348,7 @@ cdef class CollectionWriter:
         cdef Entries found
         for i in range(len(self.others)):
             index = self.others[i]
-            found = index.only_entry(doc, rid, self.key_buffer, self.value_buffer)
+            found = index.only_entry(start_of(doc), start_of(rid), self.key_buffer, self.value_buffer)
             if found == ONE_ENTRY:
                 self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
             elif found == SOME_ENTRIES:
@@ -358,7 +363,7 @@ cdef class CollectionWriter:
             CommandError: if the document cannot be indexed.
         """
         cdef bytes rid = record_id_bytes(record_id)
-        cdef Entries found = index.only_entry(doc, rid, self.key_buffer, self.value_buffer)
+        cdef Entries found = index.only_entry(start_of(doc), start_of(rid), self.key_buffer, self.value_buffer)
         if found == SOME_ENTRIES:
             self.add_some(index, index.entries_of(doc), doc, rid)
         elif found == ONE_ENTRY and not self.add_one(index, self.key_buffer, self.value_buffer):

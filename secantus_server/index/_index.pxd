@@ -55,7 +55,7 @@ cdef class Index:
 
     cdef Generation entries_of(self, bytes doc)
     cdef Generation extracted(self, bytes doc)
-    cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *
+    cdef Entries only_entry(self, const uint8_t* doc, const uint8_t* record_id, Writer key, Writer value) except *
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1
     cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1

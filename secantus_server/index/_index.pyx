@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer, decode_document
 from secantus_server.mql._keys cimport Generation, KeyGenerator, Slot, generate, look_up_all, put_slots, put_values
+from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.index.errors import DuplicateKey
@@ -138,18 +139,20 @@ cdef class Index:
         entries.multikey = self.kind.is_multikey(entries.keys, entries.marks)
         return entries
 
-    cdef Entries only_entry(self, bytes doc, bytes record_id, Writer key, Writer value) except *:
+    cdef Entries only_entry(self, const uint8_t* doc, const uint8_t* record_id, Writer key, Writer value) except *:
         """If a document has only one entry, write the entry's key and value into buffers, without creating Python objects.
 
         Return how many entries the document has.
+
+        Arguments:
+            record_id: the eight bytes of the RecordId in a key.
         """
         cdef Slot[32] slots
-        cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
         if self.generator is None or self.guards_elements or "prepareUnique" in self.spec:
             return SOME_ENTRIES
-        if self.partial_filter is not None and not self.partial_filter.matches(doc):
+        if self.partial_filter is not None and not (<MatchExpression>self.partial_filter).matches_raw(doc):
             return NO_ENTRY
-        if not look_up_all(self.generator, data, slots):
+        if not look_up_all(self.generator, doc, slots):
             return SOME_ENTRIES
         key.clear()
         value.clear()
@@ -157,9 +160,9 @@ cdef class Index:
         if put_slots(self.generator, slots, key) and self.sparse:
             return NO_ENTRY
         if self.unique:
-            value.put_bytes(PyBytes_AS_STRING(record_id), 8)
+            value.put_bytes(record_id, 8)
         else:
-            key.put_bytes(PyBytes_AS_STRING(record_id), 8)
+            key.put_bytes(record_id, 8)
         put_values(self.generator, slots, value)
         return ONE_ENTRY
 

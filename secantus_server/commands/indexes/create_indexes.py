@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bson.binary import Binary
@@ -19,6 +20,7 @@ from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
+from secantus_server.exec._index_build import fill_indexes
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
@@ -308,18 +310,8 @@ def _fill(writer: CollectionWriter, collection: Collection, built: list[Index], 
         CommandError: 11000 for the smallest duplicate key of the first index with a duplicate, or the error of a document that cannot be
             indexed.
     """
-    duplicates: dict[str, DuplicateKey] = {}
     paths = measured_paths(built) if collection.holds_buckets else []
-    for document in scan:
-        if paths:
-            check_bounds(document, paths)
-        for index in built:
-            try:
-                writer.add_to_index(index, document, scan.record_id)
-            except DuplicateKey as error:
-                least = duplicates.setdefault(index.name, error)
-                if error.key < least.key:
-                    duplicates[index.name] = error
-    for index in built:
-        if index.name in duplicates:
-            raise duplicates[index.name].as_command_error(collection.namespace) from None
+    try:
+        fill_indexes(writer, built, scan, partial(check_bounds, paths=paths) if paths else None)
+    except DuplicateKey as error:
+        raise error.as_command_error(collection.namespace) from None

@@ -18,7 +18,7 @@ from secantus_server.dispatch.unit_of_work import ReadTransaction
 from secantus_server.errors import CommandError
 from secantus_server.javascript import Function
 from secantus_server.mql.scripts import source_of
-from secantus_server.pipeline.stages._group import group_key
+from secantus_server.pipeline.stages._group_keys import group_key
 from secantus_server.query.explain import Runner
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE
 from secantus_server.work.explain_pipeline import explain_pipeline

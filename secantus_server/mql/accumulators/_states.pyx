@@ -4,8 +4,9 @@
 https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#accumulator-operator
 """
 
+from secantus_server.bson._codec cimport Writer
 from secantus_server.mql.expressions.numbers._arithmetic cimport Sum
-from secantus_server.mql.expressions._nodes cimport Expression, is_plain_number
+from secantus_server.mql.expressions._nodes cimport Computed, Expression, is_plain_number, value_of
 
 from secantus_server.bson import compare_values, key_string
 from secantus_server.bson.values import MISSING, UNDEFINED
@@ -78,6 +79,10 @@ cdef class State:
         self.take_value(value)
         return 0
 
+    cdef int take_computed(self, const Computed* value, Writer text) except -1:
+        """Add an argument that `Expression.compute` has computed."""
+        return self.take(value_of(value, text))
+
     def take_value(self, value):
         """Add an evaluated argument."""
         self.take(value)
@@ -104,6 +109,10 @@ cdef class SumState(State):
         self.sum.add(value)
         return 0
 
+    cdef int take_computed(self, const Computed* value, Writer text) except -1:
+        self.sum.add_computed(value)
+        return 0
+
     cpdef object result(self):
         return self.sum.total()
 
@@ -119,6 +128,10 @@ cdef class AvgState(State):
 
     cdef int take(self, object value) except -1:
         self.sum.add(value)
+        return 0
+
+    cdef int take_computed(self, const Computed* value, Writer text) except -1:
+        self.sum.add_computed(value)
         return 0
 
     cpdef object result(self):
@@ -180,6 +193,9 @@ cdef class FirstState(State):
             self.found = None if value is NO_VALUE else value
             self.filled = True
         return 0
+
+    cdef int take_computed(self, const Computed* value, Writer text) except -1:
+        return 0 if self.filled else self.take(value_of(value, text))
 
     cpdef object result(self):
         return self.found

@@ -1,13 +1,38 @@
 # cython: language_level=3
 """The nodes of an expression tree, for other compiled modules."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
+
+from secantus_server.bson._codec cimport Writer
+
+
+cdef enum:
+    # The BSON types of the values that `compute` can return. BSON_MISSING is that of a missing value.
+    BSON_MISSING = 0
+    BSON_DOUBLE = 1
+    BSON_STRING = 2
+    BSON_NULL = 10
+    BSON_INT = 16
+    BSON_LONG = 18
+
+
+cdef struct Computed:
+    # A value without Python objects.
+    uint8_t type
+    # The value of an int or a long, and that of a double.
+    int64_t whole
+    double real
+    # The position of a string in the buffer of texts, and its length in bytes. The string is valid UTF-8.
+    size_t start
+    size_t length
 
 
 cdef class Expression:
     cdef readonly bint is_constant
     cpdef object evaluate(self, bytes doc)
     cpdef tuple children(self)
+    cdef bint can_compute(self)
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1
 
 
 cdef class Operation(Expression):
@@ -25,3 +50,10 @@ cdef class Constant(Expression):
 cdef bint is_true(object value)
 cdef bint is_plain_number(object value)
 cdef object value_at(object value, tuple names, Py_ssize_t index)
+cdef bint all_can_compute(tuple expressions)
+cdef object value_of(const Computed* computed, Writer text)
+
+
+cdef inline bint is_nothing(const Computed* computed) noexcept nogil:
+    """Return whether a value is null or missing."""
+    return computed.type == BSON_NULL or computed.type == BSON_MISSING

@@ -6,10 +6,20 @@ shared.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
+from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint32_t
 
-from secantus_server.bson._codec cimport decode_document, decode_element
-from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._codec cimport Writer, decode_document, decode_element
+from secantus_server.bson._raw cimport (
+    Element,
+    find_field,
+    first_element,
+    next_element,
+    read_double,
+    read_int32,
+    read_int64,
+)
+from secantus_server.bson._utf8 cimport is_utf8
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
@@ -72,6 +82,47 @@ def get_path(object value, tuple names):
     return value_at(value, names, 0)
 
 
+cdef bint all_can_compute(tuple expressions):
+    """Return whether `can_compute` is true for all expressions."""
+    for expression in expressions:
+        if not (<Expression>expression).can_compute():
+            return False
+    return True
+
+
+cdef object value_of(const Computed* computed, Writer text):
+    """Return a computed value as a Python object. The value of the type BSON_MISSING is MISSING."""
+    if computed.type == BSON_STRING:
+        return PyUnicode_DecodeUTF8(<const char*>text.buffer + computed.start, computed.length, NULL) if computed.length else ""
+    if computed.type == BSON_INT:
+        return computed.whole
+    if computed.type == BSON_LONG:
+        return LONG(computed.whole)
+    if computed.type == BSON_DOUBLE:
+        return computed.real
+    return None if computed.type == BSON_NULL else NO_VALUE
+
+
+cdef int compute_element(const Element* element, Writer text, Computed* out) except -1:
+    """Read the value of an element. Return 0 if the type is none that `compute` can return, or if a string is not valid UTF-8."""
+    out.type = element.type
+    if element.type == BSON_INT:
+        out.whole = read_int32(element.value)
+    elif element.type == BSON_DOUBLE:
+        out.real = read_double(element.value)
+    elif element.type == BSON_LONG:
+        out.whole = read_int64(element.value)
+    elif element.type == BSON_STRING:
+        out.start = text.size
+        out.length = element.value_len - 5
+        if not is_utf8(element.value + 4, out.length):
+            return 0
+        text.put_bytes(element.value + 4, out.length)
+    elif element.type != BSON_NULL:
+        return 0
+    return 1
+
+
 cdef class Expression:
     """A node of an expression tree.
 
@@ -87,6 +138,21 @@ cdef class Expression:
     cpdef tuple children(self):
         """Return the expressions that this node evaluates."""
         return ()
+
+    cdef bint can_compute(self):
+        """Return whether `compute` returns the values of this expression for most documents."""
+        return False
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        """Compute the value for a document without creating Python objects.
+
+        Return 0 if that is impossible, because of the type of a value or because of an error. `evaluate` then returns the value or raises
+        the error. Otherwise the value equals that of `evaluate`.
+
+        Arguments:
+            text: a string is appended to this buffer. Nothing else is left in it unless the result is 0.
+        """
+        return 0
 
 
 cdef class Operation(Expression):
@@ -119,6 +185,35 @@ cdef class Constant(Expression):
 
     cpdef object evaluate(self, bytes doc):
         return self.value
+
+    cdef bint can_compute(self):
+        cdef object kind = type(self.value)
+        cdef Py_UCS4 character
+        if kind is int:
+            return INT32_MIN <= self.value <= INT32_MAX
+        if kind is str:
+            # A string that was not valid UTF-8 contains surrogates.
+            for character in <str>self.value:
+                if 0xD800 <= character <= 0xDFFF:
+                    return False
+            return True
+        return kind is float or kind is LONG or self.value is None
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef object kind = type(self.value)
+        cdef Py_ssize_t length
+        cdef const char* data
+        if kind is str:
+            data = PyUnicode_AsUTF8AndSize(self.value, &length)
+            out.type, out.start, out.length = BSON_STRING, text.size, length
+            text.put_bytes(data, length)
+        elif kind is float:
+            out.type, out.real = BSON_DOUBLE, self.value
+        elif self.value is None:
+            out.type = BSON_NULL
+        else:
+            out.type, out.whole = BSON_INT if kind is int else BSON_LONG, self.value
+        return 1
 
 
 cdef class Root(Expression):
@@ -157,6 +252,28 @@ cdef class FieldPath(Expression):
                 return self.collect(element.value, index)
             if element.type != 3:
                 return NO_VALUE
+            doc = element.value
+
+    cdef bint can_compute(self):
+        return True
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef Element element
+        cdef bytes name
+        cdef Py_ssize_t index = 0
+        while True:
+            name = <bytes>self.names[index]
+            if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
+                out.type = BSON_MISSING
+                return 1
+            if index == self.last:
+                return compute_element(&element, text, out)
+            if element.type == 4:
+                return 0
+            if element.type != 3:
+                out.type = BSON_MISSING
+                return 1
+            index += 1
             doc = element.value
 
     cdef list collect(self, const uint8_t* array, Py_ssize_t index):

@@ -15,12 +15,12 @@ from secantus_server.mql.expressions._nodes import (
     ObjectNode,
 )
 from secantus_server.mql.expressions.numbers._arithmetic import Add, Divide, Multiply, Subtract
-from secantus_server.mql.expressions.strings._text import Concat, Substring, Upper
+from secantus_server.mql.expressions.strings._text import Case, Concat, Substring
 
 # The nodes that read a document only through their children. Other nodes may also read the whole document or a variable.
 _INNER = frozenset(
     [
-        *(Add, Subtract, Multiply, Divide, Concat, Upper, Substring),
+        *(Add, Subtract, Multiply, Divide, Case, Concat, Substring),
         *(Constant, ObjectNode, ArrayNode, Function0, Function1, Function2, Function3, FunctionN),
     ]
 )

@@ -6,12 +6,20 @@ A projection is a tree. A `Branch` represents one level of the paths, and the ot
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer, write_decimal
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
-from secantus_server.mql.expressions._nodes cimport Expression
+from secantus_server.mql.expressions._nodes cimport (
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_LONG,
+    BSON_MISSING,
+    BSON_STRING,
+    Computed as ComputedValue,
+    Expression,
+)
 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
@@ -60,16 +68,24 @@ cdef class Evaluated(Computed):
 
     cdef readonly Expression expression
     cdef bytes source
+    # The buffer for texts if the expression can be computed without Python objects, or None.
+    cdef Writer text
 
     def __init__(self, Expression expression not None):
         self.expression = expression
         self.source = None
+        self.text = Writer() if expression.can_compute() else None
         if type(expression) is FieldPath and "." not in expression.path:
             self.source = expression.path.encode("utf-8", "surrogateescape")
 
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
         cdef Element element
+        cdef ComputedValue computed
         if self.source is None:
+            if self.text is not None:
+                self.text.clear()
+                if self.expression.compute(<const uint8_t*>PyBytes_AS_STRING(root), self.text, &computed):
+                    return put_computed(name, name_len, &computed, self.text, out)
             value = self.expression.evaluate(root)
             if value is NO_VALUE:
                 return 0
@@ -82,6 +98,23 @@ cdef class Evaluated(Computed):
         out.put_name(element.type, name, name_len)
         out.put_bytes(element.value, element.value_len)
         return 1
+
+
+cdef int put_computed(const char* name, size_t name_len, const ComputedValue* value, Writer text, Writer out) except -1:
+    """Write a field with a computed value. Return 0 if there is no value."""
+    if value.type == BSON_MISSING:
+        return 0
+    if value.type == BSON_STRING:
+        out.put_string(name, name_len, <const char*>text.buffer + value.start, value.length)
+        return 1
+    out.put_name(value.type, name, name_len)
+    if value.type == BSON_INT:
+        out.put_int32(<int32_t>value.whole)
+    elif value.type == BSON_LONG:
+        out.put_int64(value.whole)
+    elif value.type == BSON_DOUBLE:
+        out.put_bytes(&value.real, 8)
+    return 1
 
 
 cdef class FirstMatch(Computed):

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 from secantus_server.mql.accumulators import State
@@ -6,7 +6,8 @@ from secantus_server.mql.expressions import Expression
 from secantus_server.mql.metadata import Metadata
 from secantus_server.pipeline.stages._unwind import Unwinder
 
-def group_key(value: Any, collation: Any = None) -> Hashable: ...
+EVALUATED: int
+CONSTANT: int
 
 class GroupMemory:
     def __init__(self, max_bytes: int) -> None: ...

@@ -1,34 +1,26 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """`$group`'s kernel. It evaluates the group key of each document, finds the group, and adds the document to the group's accumulators.
 
-Groups are stored in a dict. Two of its keys are equal exactly if the values are equal in MongoDB's order, regardless of their types.
-Strings and numbers are used directly as keys, because Python compares int, float and Decimal exactly. Other values are used as key
-strings.
+Groups are stored in a dict by the keys of `_group_keys`.
 """
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from secantus_server.bson._codec cimport decode_element
+from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 from secantus_server.mql.accumulators._states cimport Meter, State, size_of
-from secantus_server.mql.expressions._nodes cimport Constant, Expression
+from secantus_server.mql.expressions._nodes cimport Computed, Constant, Expression, all_can_compute, value_of
+from secantus_server.pipeline.stages._group_keys cimport RawKey, RecentGroups, compute_key, key_of, read_key, stored
 from secantus_server.pipeline.stages._unwind cimport Unwinder
 
-from bson.decimal128 import Decimal128
-from bson.int64 import Int64
-
-from secantus_server.bson import decode, encode, key_string
-from secantus_server.bson.values import MISSING, Symbol
+from secantus_server.bson import decode, encode
+from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions._nodes import FieldPath
 
 cdef object NO_VALUE = MISSING
-cdef object LONG = Int64
-cdef object DECIMAL = Decimal128
-cdef str NOT_A_NUMBER = "\0NaN"
 
 cdef enum:
     # The number of an array's elements between two interruption checks.
@@ -41,50 +33,19 @@ cdef enum:
     # The memory of a group's place in the table, its tuple and its key, and of one state, in addition to what `memory` returns.
     GROUP_COST = 400
     STATE_COST = 120
-    # The number of places for recent groups, its logarithm, and the size of the longest key that is stored in one.
-    RECENT = 256
-    RECENT_BITS = 8
-    RECENT_BYTES = 24
+    # The maximum number of fields that are computed without Python objects.
+    MAX_COMPUTED = 16
+
+cpdef enum:
+    # Where the value of a part of the group key, or of an accumulator's argument, comes from if it is not one of the known values.
+    EVALUATED = -1
+    CONSTANT = -2
 
 cdef Py_ssize_t NO_LIMIT = (<size_t>-1) >> 1
 
 
-cdef object key_of(object value, object collation):
-    cdef object kind = type(value)
-    if value is None:
-        return None
-    if kind is str and collation is None:
-        return (value,) if <str>value == NOT_A_NUMBER else value
-    if kind is int or kind is LONG:
-        return value
-    if kind is float:
-        return value if value == value else NOT_A_NUMBER
-    if kind is DECIMAL:
-        value = value.to_decimal()
-        return NOT_A_NUMBER if value.is_nan() else value
-    if kind is Symbol:
-        return key_of(value.value, collation)
-    return key_string(value, collation)
-
-
-cdef object stored(object value):
-    """Return a computed value as a later stage reads it from the document in which it is stored."""
-    cdef object kind = type(value)
-    if kind is str or kind is float or kind is bool or kind is LONG or value is None or value is NO_VALUE:
-        return value
-    if kind is int and INT32_MIN <= value <= INT32_MAX:
-        return value
-    return decode(encode({"": value}))[""]
-
-
-def group_key(object value, object collation=None):
-    """Return a hashable key; two keys are equal if the values are equal in MongoDB's order.
-
-    Arguments:
-        value: any value, MISSING included.
-        collation: the collation of strings.
-    """
-    return key_of(value, collation)
+cdef list evaluate_all(tuple expressions, bytes doc):
+    return [stored((<Expression>expression).evaluate(doc)) for expression in expressions]
 
 
 cdef class GroupMemory:
@@ -123,57 +84,6 @@ cdef class GroupMemory:
         return 0
 
 
-cdef struct RawKey:
-    # The bytes of a BSON value, with zeros behind them, and its type and size.
-    uint64_t words[3]
-    uint32_t kind
-
-
-cdef inline void read_key(RawKey* out, const Element* element) noexcept nogil:
-    """Copy the value of an element, which has at most RECENT_BYTES."""
-    out.words[0] = out.words[1] = out.words[2] = 0
-    memcpy(out.words, element.value, element.value_len)
-    out.kind = (<uint32_t>element.type << 8) | element.value_len
-
-
-cdef inline Py_ssize_t place_of(const RawKey* key) noexcept nogil:
-    cdef uint64_t mixed = (key.words[0] ^ key.kind) * <uint64_t>0x9E3779B97F4A7C15
-    mixed = (mixed ^ (mixed >> 32) ^ key.words[1]) * <uint64_t>0x9E3779B97F4A7C15
-    mixed = (mixed ^ (mixed >> 32) ^ key.words[2]) * <uint64_t>0x9E3779B97F4A7C15
-    return <Py_ssize_t>(mixed >> (64 - RECENT_BITS))
-
-
-@cython.final
-cdef class RecentGroups:
-    """The states of recent groups by the bytes of their keys, so that the key of most documents is neither decoded nor hashed.
-
-    Equal bytes of equal type are equal values, with any collation. The reverse does not hold, so a group can have several places.
-    """
-
-    cdef RawKey[RECENT] keys
-    cdef list states
-
-    def __init__(self):
-        self.states = [None] * RECENT
-
-    cdef list find(self, const RawKey* key):
-        """Return the states of the group that has a key, or None if the group is not one of the recent ones."""
-        cdef Py_ssize_t place = place_of(key)
-        cdef const RawKey* known = &self.keys[place]
-        if known.kind != key.kind or known.words[0] != key.words[0]:
-            return None
-        if known.words[1] != key.words[1] or known.words[2] != key.words[2]:
-            return None
-        return <list>self.states[place]
-
-    cdef int keep(self, const RawKey* key, list states) except -1:
-        """Store the states of the group that has a key."""
-        cdef Py_ssize_t place = place_of(key)
-        self.keys[place] = key[0]
-        self.states[place] = states
-        return 0
-
-
 @cython.final
 cdef class Grouper:
     """The groups of one run.
@@ -192,8 +102,8 @@ cdef class Grouper:
     cdef object collation
     cdef readonly dict groups
     cdef GroupMemory memory
-    # For each part of the group key, and each accumulator's argument: the position of its value in the list of known values, -1 if it
-    # must be evaluated, or -2 if it is a constant. None if no values are known.
+    # For each part of the group key, and each accumulator's argument: the position of its value in the list of known values, EVALUATED
+    # or CONSTANT. None if no values are known.
     cdef tuple key_takes
     cdef tuple state_takes
     # Recent groups, or None if the group key is not the value of an element of a document.
@@ -260,8 +170,8 @@ cdef class Grouper:
         """Assign all documents to their groups.
 
         Arguments:
-            state_takes: -2 for each accumulator whose argument is a constant, and -1 for the others; or None if the documents must be added
-                to the accumulators, and not values.
+            state_takes: CONSTANT or EVALUATED for the argument of each accumulator; or None if the documents must be added to the
+                accumulators, and not values.
         """
         cdef bytes doc
         cdef list known = None if state_takes is None else []
@@ -293,8 +203,8 @@ cdef class Grouper:
         Arguments:
             source: the documents before `$unwind`.
             unwinder: the kernel of a `$unwind` that adds no index and drops documents without elements.
-            key_takes: for each part of the group key, 0 if it is the array's element, or less if it does not read the array.
-            state_takes: the same for the argument of each accumulator, with -2 for a constant.
+            key_takes: for each part of the group key, 0 if it is the array's element, or EVALUATED or CONSTANT.
+            state_takes: the same for the argument of each accumulator.
             check: raises an error to interrupt the operation.
         """
         cdef bytes doc
@@ -339,9 +249,8 @@ cdef class Grouper:
         """
         cdef RawKey raw
         cdef list states
-        cdef bint is_short = element.value_len <= RECENT_BYTES
+        cdef bint is_short = read_key(&raw, element)
         if is_short:
-            read_key(&raw, element)
             states = self.recent.find(&raw)
             if states is not None:
                 if taken:
@@ -363,14 +272,61 @@ cdef class Grouper:
         Arguments:
             source: the documents before `$project`.
             expressions: the expressions of the computed fields.
-            key_takes: for each part of the group key, the position of its expression, or -2 if it is a constant.
+            key_takes: for each part of the group key, the position of its expression, or CONSTANT.
             state_takes: the same for the argument of each accumulator.
         """
         cdef bytes doc
         self.key_takes = key_takes
         self.state_takes = state_takes
+        if self.names is None and self.growing is None and len(expressions) <= MAX_COMPUTED and all_can_compute(expressions):
+            self.recent = RecentGroups()
+            self.compute_values(source, expressions)
+            return
         for doc in source:
-            self.add_values(doc, [stored((<Expression>expression).evaluate(doc)) for expression in expressions])
+            self.add_values(doc, evaluate_all(expressions, doc))
+
+    cdef int compute_values(self, source, tuple expressions) except -1:
+        """Assign documents to their groups, given expressions that can be computed without Python objects for most documents."""
+        cdef bytes doc
+        cdef Computed[MAX_COMPUTED] values
+        cdef Writer text = Writer.__new__(Writer)
+        cdef Py_ssize_t i, count = len(expressions)
+        for doc in source:
+            text.clear()
+            for i in range(count):
+                if not (<Expression>expressions[i]).compute(<const uint8_t*>PyBytes_AS_STRING(doc), text, &values[i]):
+                    self.add_values(doc, evaluate_all(expressions, doc))
+                    break
+            else:
+                self.add_computed(doc, values, count, text)
+        return 0
+
+    cdef int add_computed(self, bytes doc, const Computed* values, Py_ssize_t count, Writer text) except -1:
+        """Assign a document to a group, given all values."""
+        cdef RawKey raw
+        cdef Py_ssize_t i, at = self.key_takes[0]
+        cdef State state
+        cdef list known, states = None
+        cdef bint is_short = compute_key(&raw, &values[at] if at >= 0 else NULL, text)
+        if is_short:
+            states = self.recent.find(&raw)
+        if states is None:
+            known = [value_of(&values[i], text) for i in range(count)]
+            self.add_values(doc, known)
+            return self.keep_recent(&raw, self.key_part(0, doc, known)) if is_short else 0
+        for i in range(len(states)):
+            at = self.state_takes[i]
+            state = <State>states[i]
+            if at >= 0:
+                state.take_computed(&values[at], text)
+            else:
+                state.take((<Constant>state.expression).value)
+        return self.settle(states, None, doc)
+
+    cdef int keep_recent(self, const RawKey* raw, object value) except -1:
+        """Note the group of a value of the group key, unless its partition is in a file."""
+        group = <tuple>self.groups.get(key_of(None if value is NO_VALUE else value, self.collation))
+        return 0 if group is None else self.recent.keep(raw, <list>group[1])
 
     cdef int add_values(self, bytes doc, list known) except -1:
         """Assign a document to a group, given the values of some expressions."""
@@ -458,6 +414,10 @@ cdef class Grouper:
                 (<State>state).add(doc)
         else:
             self.add_known(states, doc, known)
+        return self.settle(states, value, doc)
+
+    cdef int settle(self, list states, object value, bytes doc) except -1:
+        """Count the memory of a document that was added to the states of its group."""
         if self.is_new:
             # What the states have added to the meter themselves is counted twice for the first document, which is little.
             self.is_new = False
@@ -489,7 +449,7 @@ cdef class Grouper:
             state = <State>states[i]
             if at >= 0:
                 state.take(known[at])
-            elif at == -2:
+            elif at == CONSTANT:
                 state.take((<Constant>state.expression).value)
             else:
                 state.add(doc)

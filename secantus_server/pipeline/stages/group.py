@@ -26,7 +26,7 @@ from secantus_server.pipeline.context import PipelineContext
 from secantus_server.pipeline.handed_over import BUILDING, handed_over
 from secantus_server.pipeline.registry import stage
 from secantus_server.pipeline.stage import Stage
-from secantus_server.pipeline.stages._group import Grouper, GroupMemory
+from secantus_server.pipeline.stages._group import CONSTANT, EVALUATED, Grouper, GroupMemory
 from secantus_server.pipeline.stages.project import Projected
 from secantus_server.pipeline.stages.unwind import Unwound
 
@@ -41,10 +41,6 @@ _GROWING = frozenset(
     ]
 )
 _MEASURED = _STEADY | _GROWING
-
-# What the kernel is told about an argument that is none of the known values.
-_EVALUATED = -1
-_CONSTANT = -2
 
 
 @stage("$group")
@@ -150,7 +146,7 @@ class Group(Stage):
         unwind = source.unwind
         if unwind.preserve or unwind.index_path is not None or not all(_takes_or_ignores(one, unwind.path) for one in read):
             return False
-        takes = [0 if is_path(one, unwind.path) else _EVALUATED if type(one) is not Constant else _CONSTANT for one in read]
+        takes = [0 if is_path(one, unwind.path) else EVALUATED if type(one) is not Constant else CONSTANT for one in read]
         documents = Checked(source.source, unwind.check)
         grouper.consume_elements(documents, unwind.unwinder, *_divided(takes, len(keys)), unwind.check)
         return True
@@ -160,8 +156,8 @@ class Group(Stage):
         accumulators = self.fields.values()
         if self.max_bytes is not None or not TAKES_VALUE.issuperset([accumulator.name for accumulator in accumulators]):
             return None
-        found = tuple([_CONSTANT if type(one.expressions[0]) is Constant else _EVALUATED for one in accumulators])
-        return found if _CONSTANT in found else None
+        found = tuple([CONSTANT if type(one.expressions[0]) is Constant else EVALUATED for one in accumulators])
+        return found if CONSTANT in found else None
 
     def hand_over(self) -> None:
         """Enable the type conversion of results (see `handed_over`), because other stages follow."""
@@ -202,9 +198,9 @@ def _takes_or_ignores(expression: Expression, path: str) -> bool:
 
 
 def _position(expression: Expression, names: list[str]) -> int | None:
-    """Return the position of the field that an expression is, `_CONSTANT`, or None for another expression."""
+    """Return the position of the field that an expression is, `CONSTANT`, or None for another expression."""
     if type(expression) is Constant:
-        return _CONSTANT
+        return CONSTANT
     return next((position for position, name in enumerate(names) if is_path(expression, name)), None)
 
 

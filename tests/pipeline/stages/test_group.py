@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, JavaScript
-from secantus_server.pipeline.stages._group import group_key
+from secantus_server.pipeline.stages._group_keys import group_key
 from tests.pipeline.memory import error, run
 
 OID = ObjectId("0123456789abcdef01234567")

@@ -3,6 +3,8 @@
 
 from libc.stdint cimport int64_t
 
+from secantus_server.mql.expressions._nodes cimport Computed
+
 
 cdef class Sum:
     cdef int64_t whole
@@ -16,6 +18,7 @@ cdef class Sum:
     cdef double as_double(self)
     cdef object as_decimal(self)
     cpdef bint add(self, object value) except -1
+    cdef bint add_computed(self, const Computed* value) except -1
     cpdef bint add_to_mean(self, object value) except -1
     cpdef object total(self)
     cpdef object average(self)

@@ -10,9 +10,22 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/add/
 import decimal as decimal_module
 
 from libc.math cimport INFINITY, isfinite, llround
-from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t
+from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t, uint8_t
 
-from secantus_server.mql.expressions._nodes cimport BinaryOperation, Expression, Operation
+from secantus_server.bson._codec cimport Writer
+from secantus_server.mql.expressions._nodes cimport (
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_LONG,
+    BSON_NULL,
+    BSON_STRING,
+    BinaryOperation,
+    Computed,
+    Expression,
+    Operation,
+    all_can_compute,
+    is_nothing,
+)
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
@@ -130,6 +143,74 @@ cdef object multiply_numbers(object a, object b):
     return whole_number(result, width)
 
 
+cdef inline double real_of(const Computed* number) noexcept nogil:
+    return number.real if number.type == BSON_DOUBLE else <double>number.whole
+
+
+cdef inline void set_real(Computed* out, double number) noexcept nogil:
+    out.type = BSON_DOUBLE
+    out.real = number
+
+
+cdef inline void set_whole(Computed* out, int64_t number, bint both_ints) noexcept nogil:
+    """Set a result as `whole_number` returns it."""
+    out.type = BSON_INT if both_ints and INT32_MIN <= number <= INT32_MAX else BSON_LONG
+    out.whole = number
+
+
+cdef inline void apply_to_computed(char operation, const Computed* a, const Computed* b, Computed* out) noexcept nogil:
+    """Add, subtract or multiply two numbers, none of which is a decimal. `out` may be one of them."""
+    cdef int64_t result
+    cdef bint both_ints = a.type == BSON_INT and b.type == BSON_INT
+    cdef bint is_double = a.type == BSON_DOUBLE or b.type == BSON_DOUBLE
+    if operation == b"+":
+        if is_double or checked_add(a.whole, b.whole, &result):
+            set_real(out, real_of(a) + real_of(b))
+            return
+    elif operation == b"-":
+        if is_double or checked_subtract(a.whole, b.whole, &result):
+            set_real(out, real_of(a) - real_of(b))
+            return
+    elif is_double or checked_multiply(a.whole, b.whole, &result):
+        set_real(out, real_of(a) * real_of(b))
+        return
+    set_whole(out, result, both_ints)
+
+
+cdef int compute_all(char operation, tuple operands, const uint8_t* doc, Writer text, Computed* out) except -1:
+    """Compute the sum or product of all operands. Return 0 if one of them is none of the numbers that `compute` returns."""
+    cdef Computed value
+    # -0.0 is a sum of one operand, which is 0.0 after an addition to 0.
+    cdef bint is_first_term = operation == b"+"
+    set_whole(out, 0 if is_first_term else 1, True)
+    for operand in operands:
+        if not (<Expression>operand).compute(doc, text, &value):
+            return 0
+        if is_nothing(&value):
+            out.type = BSON_NULL
+            return 1
+        if value.type == BSON_STRING:
+            return 0
+        if is_first_term:
+            out[0] = value
+            is_first_term = False
+        else:
+            apply_to_computed(operation, out, &value, out)
+    return 1
+
+
+cdef int compute_both(BinaryOperation node, const uint8_t* doc, Writer text, Computed* a, Computed* b) except -1:
+    """Compute both operands. Return 0 unless both are numbers or one of them is null; `a` is null then."""
+    cdef size_t start = text.size
+    if not node.first.compute(doc, text, a) or not node.second.compute(doc, text, b):
+        return 0
+    if is_nothing(a) or is_nothing(b):
+        text.size = start
+        a.type = BSON_NULL
+        return 1
+    return a.type != BSON_STRING and b.type != BSON_STRING
+
+
 def add(a, b):
     """Return the sum of two numbers, with MongoDB's result type."""
     return add_numbers(a, b)
@@ -161,6 +242,12 @@ cdef class Add(Operation):
             return date if total is None else date_plus(date, total)
         return 0 if total is None else total
 
+    cdef bint can_compute(self):
+        return all_can_compute(self.operands)
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        return compute_all(b"+", self.operands, doc, text, out)
+
 
 cdef class Subtract(BinaryOperation):
     """`$subtract`: number - number, date - number, or date - date."""
@@ -178,6 +265,17 @@ cdef class Subtract(BinaryOperation):
             if width_of(b):
                 return date_minus(a.ms, b)
         raise CommandError(14, f"can't $subtract {type_name(b)} from {type_name(a)}")
+
+    cdef bint can_compute(self):
+        return self.first.can_compute() and self.second.can_compute()
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef Computed other
+        if not compute_both(self, doc, text, out, &other):
+            return 0
+        if out.type != BSON_NULL:
+            apply_to_computed(b"-", out, &other, out)
+        return 1
 
 
 cdef object int_difference(object a, object b):
@@ -213,6 +311,12 @@ cdef class Multiply(Operation):
             product = multiply_numbers(product, value)
         return product
 
+    cdef bint can_compute(self):
+        return all_can_compute(self.operands)
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        return compute_all(b"*", self.operands, doc, text, out)
+
 
 cdef class Divide(BinaryOperation):
     """`$divide`: the quotient of two numbers, which is a double unless one of them is a decimal."""
@@ -230,6 +334,19 @@ cdef class Divide(BinaryOperation):
         if is_nullish(a) or is_nullish(b):
             return None
         raise CommandError(14, f"$divide only supports numeric types, not {type_name(a)} and {type_name(b)}")
+
+    cdef bint can_compute(self):
+        return self.first.can_compute() and self.second.can_compute()
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef Computed divisor
+        if not compute_both(self, doc, text, out, &divisor):
+            return 0
+        if out.type != BSON_NULL:
+            if real_of(&divisor) == 0:
+                return 0
+            set_real(out, real_of(out) / real_of(&divisor))
+        return 1
 
 
 cdef object divide_decimals(object a, object b):
@@ -269,6 +386,20 @@ cdef class Sum:
         elif checked_add(self.whole, <int64_t>value, &self.whole):
             # The sum has wrapped around by 2**64. `big` accumulates such differences.
             self.big = (self.big or 0) + (2**64 if value > 0 else -(2**64))
+        return True
+
+    cdef bint add_computed(self, const Computed* value) except -1:
+        """Add a computed value if it is a number. Otherwise return False."""
+        cdef int width = INT if value.type == BSON_INT else LONG if value.type == BSON_LONG else DOUBLE
+        if is_nothing(value) or value.type == BSON_STRING:
+            return False
+        if width > self.width:
+            self.width = width
+        self.count += 1
+        if width == DOUBLE:
+            self.add_double(value.real)
+        elif checked_add(self.whole, value.whole, &self.whole):
+            self.big = (self.big or 0) + (2**64 if value.whole > 0 else -(2**64))
         return True
 
     cpdef bint add_to_mean(self, object value) except -1:

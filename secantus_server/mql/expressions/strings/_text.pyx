@@ -9,14 +9,28 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/substrCP/
 
 import string
 
-from secantus_server.mql.expressions._nodes cimport Expression, Operation
+from libc.stdint cimport uint8_t
+from libc.string cimport memmove
+
+from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._utf8 cimport skip_code_points
+from secantus_server.mql.expressions._nodes cimport (
+    BSON_INT,
+    BSON_NULL,
+    BSON_STRING,
+    Computed,
+    Expression,
+    Operation,
+    all_can_compute,
+    is_nothing,
+)
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError
 from secantus_server.mql.expressions.numbers.integers import to_int32
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.parser import fold, parse_arguments
-from secantus_server.mql.expressions.registry import operator, operator_parser
+from secantus_server.mql.expressions.registry import operator_parser
 from secantus_server.mql.expressions.string_limit import checked_string
 from secantus_server.mql.expressions.strings.coercion import to_text
 from secantus_server.mql.expressions.value_text import value_text
@@ -24,6 +38,19 @@ from secantus_server.mql.expressions.value_text import value_text
 # `$toUpper` and `$toLower` change the case of ASCII letters only.
 UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+cdef enum:
+    # A shorter string is not too long, whatever its characters are.
+    ALWAYS_ALLOWED = 4194304
+
+
+cdef int compute_text(Expression operand, const uint8_t* doc, Writer text, Computed* out) except -1:
+    """Compute an operand that must be a string. Null is the empty string. Return 0 if another operand must be converted."""
+    if not operand.compute(doc, text, out):
+        return 0
+    if is_nothing(out):
+        out.type, out.start, out.length = BSON_STRING, text.size, 0
+    return out.type == BSON_STRING
 
 
 cdef class Concat(Operation):
@@ -34,6 +61,26 @@ cdef class Concat(Operation):
         for operand in self.operands:
             values.append((<Expression>operand).evaluate(doc))
         return concatenated(values)
+
+    cdef bint can_compute(self):
+        return all_can_compute(self.operands)
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef size_t start = text.size
+        cdef bint is_null = False
+        for operand in self.operands:
+            if not (<Expression>operand).compute(doc, text, out):
+                return 0
+            if is_nothing(out):
+                is_null = True
+            elif out.type != BSON_STRING and not is_null:
+                return 0
+        if is_null:
+            out.type = BSON_NULL
+            text.size = start
+            return 1
+        out.type, out.start, out.length = BSON_STRING, start, text.size - start
+        return out.length < ALWAYS_ALLOWED
 
 
 @operator_parser("$concat")
@@ -56,32 +103,57 @@ cdef object concatenated(list values):
         raise CommandError(16702, f"$concat only supports strings, not {type_name(value)}")
     cdef str text = "".join(values)
     # checked_string() is called only for long strings, because the call costs more than the comparison.
-    return text if len(text) < 4194304 else checked_string(text)
+    return text if len(text) < ALWAYS_ALLOWED else checked_string(text)
 
 
 cdef str text_of(object value):
     return value if type(value) is str else to_text(value)
 
 
-cdef class Upper(Expression):
-    """`$toUpper`."""
+cdef class Case(Expression):
+    """`$toUpper` and `$toLower`."""
 
     cdef Expression operand
+    cdef bint is_upper
 
-    def __init__(self, Expression operand not None):
+    def __init__(self, Expression operand not None, bint is_upper):
         self.operand = operand
+        self.is_upper = is_upper
 
     cpdef object evaluate(self, bytes doc):
-        return to_upper(self.operand.evaluate(doc))
+        value = self.operand.evaluate(doc)
+        return to_upper(value) if self.is_upper else to_lower(value)
 
     cpdef tuple children(self):
         return (self.operand,)
+
+    cdef bint can_compute(self):
+        return self.operand.can_compute()
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef uint8_t* data
+        cdef size_t i
+        # The letter a or A, from which the letters of the other case differ in one bit.
+        cdef uint8_t first = 97 if self.is_upper else 65
+        if not compute_text(self.operand, doc, text, out):
+            return 0
+        data = text.buffer + out.start
+        for i in range(out.length):
+            if first <= data[i] < first + 26:
+                data[i] ^= 32
+        return 1
 
 
 @operator_parser("$toUpper")
 def parse_to_upper(argument, ctx):
     """Parse `$toUpper`."""
-    return fold(Upper(*parse_arguments("$toUpper", argument, ctx, 1, 1)))
+    return fold(Case(*parse_arguments("$toUpper", argument, ctx, 1, 1), True))
+
+
+@operator_parser("$toLower")
+def parse_to_lower(argument, ctx):
+    """Parse `$toLower`."""
+    return fold(Case(*parse_arguments("$toLower", argument, ctx, 1, 1), False))
 
 
 cpdef to_upper(value):
@@ -90,8 +162,7 @@ cpdef to_upper(value):
     return text.upper() if text.isascii() else text.translate(UPPER)
 
 
-@operator("$toLower", arguments=1)
-def to_lower(value):
+cdef to_lower(value):
     """Return the string with ASCII letters in lower case."""
     cdef str text = text_of(value)
     return text.lower() if text.isascii() else text.translate(LOWER)
@@ -114,6 +185,27 @@ cdef class Substring(Expression):
 
     cpdef tuple children(self):
         return (self.operand, self.start, self.length)
+
+    cdef bint can_compute(self):
+        return all_can_compute(self.children())
+
+    cdef int compute(self, const uint8_t* doc, Writer text, Computed* out) except -1:
+        cdef Computed start, length
+        cdef const uint8_t* data
+        cdef size_t skipped
+        if not compute_text(self.operand, doc, text, out):
+            return 0
+        if not self.start.compute(doc, text, &start) or start.type != BSON_INT or start.whole < 0:
+            return 0
+        if not self.length.compute(doc, text, &length) or length.type != BSON_INT or length.whole < 0:
+            return 0
+        data = text.buffer + out.start
+        skipped = skip_code_points(data, out.length, start.whole)
+        out.length = skip_code_points(data + skipped, out.length - skipped, length.whole)
+        if skipped:
+            memmove(text.buffer + out.start, data + skipped, out.length)
+        text.size = out.start + out.length
+        return 1
 
 
 @operator_parser("$substrCP")

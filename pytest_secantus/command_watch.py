@@ -113,20 +113,25 @@ class CommandWatch:
             item: the test that ran the commands, or None for no test. Commands of fixtures that outlive the test are not attributed to
                 it.
         """
-        if self._worker.options.report is not None and self._worker.death() is None:
-            from pytest_secantus.report import add_commands, add_others
-
-            own: list[CommandRecord] = []
-            others: list[CommandRecord] = []
-            for record in self._attributed(self.server.logged_commands(self._begin)):
-                (own if item is not None and self._is_own(record) else others).append(record)
-            if item is not None:
-                add_commands(self.report, item.nodeid, own)
-            add_others(self.report, others)
         if self._worker.death() is None:
-            self.server.clear_command_log()
-            self._begin = self.server.command_log_position()
+            server = self.server
+            # No command runs between most tests.
+            if server.command_log_position() != self._begin:
+                if self._worker.options.report is not None:
+                    self._report_on(item, server.logged_commands(self._begin))
+                server.clear_command_log()
+                self._begin = server.command_log_position()
         self._foreign, self._parts, self._call_end = [], [], None
+
+    def _report_on(self, item: pytest.Item | None, records: list[CommandRecord]) -> None:
+        """Add commands to the report. See `_harvest` for the argument `item`."""
+        from pytest_secantus.report import add_commands, add_others
+
+        own = [] if item is None else [record for record in records if self._is_own(record)]
+        if item is not None:
+            add_commands(self.report, item.nodeid, self._attributed(own))
+        if len(own) < len(records):
+            add_others(self.report, [record for record in records if item is None or not self._is_own(record)])
 
     @property
     def report(self) -> Report:
@@ -250,14 +255,16 @@ class CommandWatch:
         """Return whether a command belongs to the running test."""
         if self._call_end is not None and record.number >= self._call_end:
             return False
-        return not any(first <= record.number < end for first, end in self._foreign)
+        return not self._foreign or not any(first <= record.number < end for first, end in self._foreign)
 
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
         """Add the source lines and the part of the test to each record, and return the records."""
         assert self._sources is not None, "the log is on"
+        parts = self._parts
         for record in records:
             record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
-            record.part = bisect_right(self._parts, record.number)
+            if parts:
+                record.part = bisect_right(parts, record.number)
         return records
 
     def check_markers(self, items: list[pytest.Item]) -> None:
@@ -290,8 +297,10 @@ class CommandWatch:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")
 
     def call(self, item: pytest.Item) -> AbstractContextManager[None] | None:
-        """Return a context manager that records where examples and subtests begin in the test function, or None if no log is needed."""
-        if not self.is_wanted:
+        """Return a context manager that records where examples and subtests begin in the test function, or None if no log is needed or
+        the test has no such parts.
+        """
+        if not self.is_wanted or not may_have_parts(item):
             return None
         from pytest_secantus.parts import parts_noticed
 
@@ -347,6 +356,15 @@ class CommandWatch:
 def wants_log(item: pytest.Item) -> bool:
     """Return whether a test requests the log through a fixture or a marker."""
     return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
+
+
+def may_have_parts(item: pytest.Item) -> bool:
+    """Return whether `parts_noticed` could notice a part of a test. Its module imports unittest, which most suites do not need."""
+    return (
+        "subtests" in getattr(item, "funcargs", ())
+        or hasattr(getattr(item, "instance", None), "subTest")
+        or hasattr(getattr(item, "obj", None), "hypothesis")
+    )
 
 
 WATCH = pytest.StashKey[CommandWatch]()

@@ -12,7 +12,8 @@ from secantus_server.diagnostics.plurals import counted
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
-_READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
+#: The commands that a loop may consist of.
+READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
 # Not compiled here, because few test runs need it.
 _POSITION: Final = r"(?:\.(?:skip|limit)\([?\d]+\))+$"
@@ -63,7 +64,7 @@ def find_loops(records: list[CommandRecord], threshold: int) -> Iterator[Loop]:
     # over these belongs to the test, not to the application.
     groups: dict[tuple[tuple[str, ...], str, str], dict[tuple[int, int], list[CommandRecord]]] = {}
     for record in records:
-        if record.name in _READS and record.stack:
+        if record.name in READS and record.stack:
             of_line = groups.setdefault((record.stack, record.namespace, record.shape), {})
             of_line.setdefault((record.thread, record.part), []).append(record)
     writes = _Writes(records)

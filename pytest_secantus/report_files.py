@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_secantus.report_data import TestPage
 
 TEMPLATE = Path(__file__).with_name("report_page.html")
 PLACE = "/*DATA*/null"
@@ -23,7 +27,27 @@ def write_report(summary: dict[str, Any], page: Path) -> None:
     Raises:
         OSError: a file cannot be written.
     """
-    # Not indented: with indentation, Python's json uses its slow encoder.
-    data = json.dumps(summary)
+    data = data_text(summary)
     page.write_text(page_text(data), encoding="utf-8")
     page.with_suffix(".json").write_text(data + "\n", encoding="utf-8")
+
+
+def data_text(summary: dict[str, Any]) -> str:
+    """Return the data of a report as JSON. The rows of its tests are JSON already."""
+    # Not indented: with indentation, Python's json uses its slow encoder.
+    parts = [f"{json.dumps(name)}: {tests_text(value) if name == 'tests' else json.dumps(value)}" for name, value in summary.items()]
+    return f"{{{', '.join(parts)}}}"
+
+
+def tests_text(tests: list[TestPage]) -> str:
+    """Return the pages of tests as a JSON array."""
+    return f"[{', '.join(map(test_text, tests))}]"
+
+
+def test_text(test: TestPage) -> str:
+    """Return the page of a test as JSON."""
+    return (
+        f'{{"id": {quoted(test["id"])}, "outcome": {quoted(test["outcome"])}, "seconds": {test["seconds"]}, '
+        f'"commands": {test["commands"]}, "ms": {test["ms"]}, "keys": {test["keys"]}, "docs": {test["docs"]}, '
+        f'"rows": [{", ".join(test["rows"])}], "findings": {json.dumps(test["findings"])}}}'
+    )

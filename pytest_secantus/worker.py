@@ -104,15 +104,15 @@ class Worker:
             return
         from pytest_secantus.imports import collections_held
 
-        if not self.for_suite:
-            check_driver()
-        try:
-            with collections_held():
+        with collections_held():
+            if not self.for_suite:
+                check_driver()
+            try:
                 self._start()
-        except seed_error() as error:
-            raise CannotStart(str(error)) from error
-        except start_errors() as error:
-            raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
+            except seed_error() as error:
+                raise CannotStart(str(error)) from error
+            except start_errors() as error:
+                raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def check_external(self) -> None:
         """Check that an external server responds. `start` does not check this, because the check imports the driver (see `imports`).

@@ -89,6 +89,23 @@ def test_collections_are_delayed_and_resume() -> None:
     assert gc.isenabled()
 
 
+def test_later_collections_of_younger_objects_skip_those_of_the_block() -> None:
+    with collections_held():
+        made: list[object] = [[]]
+    assert any(one is made for one in gc.get_objects(generation=2))
+
+
+def test_frozen_objects_stay_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with collections_held():
+            pass
+        assert gc.get_freeze_count() == frozen
+    finally:
+        gc.unfreeze()
+
+
 def test_disabled_collections_stay_disabled() -> None:
     gc.disable()
     try:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_secantus.report import merge, new_report, summary_of
-from pytest_secantus.report_files import page_text
+from pytest_secantus.report import merge, new_report, page_of, summary_of
+from pytest_secantus.report_files import data_text, page_text
 from tests.plugin.project import Project
 
 pytest_plugins = ["pytester"]
@@ -177,6 +177,19 @@ def test_parts_are_merged() -> None:
     }  # fmt: skip
     assert summary["unused_indexes"] == []
     assert (summary["totals"]["commands"], summary["totals"]["database_ms"]) == (2, 1.0)
+
+
+def test_the_json_of_a_test() -> None:
+    """It is the same as the JSON of the page with decoded rows."""
+    report = new_report()
+    page = page_of(report, 'test_it.py::test_quotes["\u00e9"]')
+    page["seconds"], page["ms"], page["outcome"] = 0.25, 1e-05, "failed"
+    page["findings"].append('collscan: "\n')
+    page["rows"] += [json.dumps({"text": 'db.c.find({ a: "</script>" })'}), json.dumps({"text": ""})]
+    decoded = dict(page) | {"rows": [json.loads(row) for row in page["rows"]]}
+    summary = summary_of(report)
+    assert json.loads(data_text(summary)) == summary | {"tests": [decoded]}
+    assert list(json.loads(data_text(summary))["tests"][0]) == list(page)
 
 
 class _Links(HTMLParser):

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.unit_of_work import HeldStates, SessionWork, UnitOfWork
     from secantus_server.oplog._write_signal import WriteSignal
     from secantus_server.oplog.oplog import Oplog
+    from secantus_server.sessions._registries import SessionTransaction
     from secantus_server.sessions.registry import SessionRegistry
-    from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
     from secantus_server.wire.message import Unfinished
 

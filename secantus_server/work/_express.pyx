@@ -22,6 +22,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
 from secantus_server.dispatch._operation cimport Operation, operation_of
+from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_transactions cimport SessionStatements
 from secantus_server.work._plain_message cimport COMMIT, COUNT, FIND, GET_MORE, INSERT, text_of
@@ -256,10 +257,11 @@ cdef class Express(SessionStatements):
 
     cdef object begin_retryable(self, bytes session):
         """Begin a retryable write with a new number, and return it with its lock held."""
-        newest = self.retries.of(session)
-        if newest is not None and (self.message.parts.number_value <= newest.number or newest.lock.locked()):
+        cdef RetryableWrite write = self.retries.of(session)
+        cdef bint is_new = False
+        if write is not None and (self.message.parts.number_value <= write.number or write.lock.locked()):
             raise Unusual()
-        write, is_new = self.retries.begin(session, self.message.parts.number_value)
+        write = self.retries.register(session, self.message.parts.number_value, False, &is_new)
         if not is_new or not write.lock.acquire(False):
             raise Unusual()
         return write

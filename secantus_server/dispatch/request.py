@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
-    from secantus_server.sessions.retryable import RetryableWrite
-    from secantus_server.sessions.transactions import SessionTransaction
+    from secantus_server.sessions._registries import RetryableWrite, SessionTransaction
 
 #: The parameter that makes each query fail that needs a collection scan.
 NO_TABLE_SCAN: Final = "notablescan"

@@ -34,23 +34,26 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
     from secantus_server.dispatch.topology import Topology
     from secantus_server.dispatch.unit_of_work import HeldStates, SessionWork, UnitOfWork
-    from secantus_server.oplog._write_signal import Claims, WriteSignal
+    from secantus_server.oplog._write_signal import WriteSignal
     from secantus_server.oplog.oplog import Oplog
+    from secantus_server.sessions._registries import SessionTransaction
     from secantus_server.sessions.registry import SessionRegistry
-    from secantus_server.sessions.transactions import SessionTransaction
     from secantus_server.storage import Engine, StorageError
     from secantus_server.wire.message import Unfinished
 
     Run = Callable[[Command, Request, dict[str, Any]], Reply]
 
 
-class LaneWait(Protocol):
-    """A getMore in the express lane that waits for data."""
+class LaneTransport(Protocol):
+    """The part of a connection's transport that the express lane uses; see `net.transport.Transport`."""
 
-    def wait(self) -> bytes | None:
-        """Wait for the reply, which another thread may send. Return the bytes that are still to be sent; None if the general path must
-        continue the command.
-        """
+    push: Callable[[bytes], int] | None
+
+    def receive(self) -> bytes:
+        """Wait for at least one byte, then return all available bytes. At the end of the stream, return an empty value."""
+
+    def send(self, data: bytes) -> None:
+        """Send all bytes."""
 
 
 class ExpressLane(Protocol):
@@ -62,19 +65,29 @@ class ExpressLane(Protocol):
 
     unfinished: Unfinished | None
 
-    @property
-    def claims(self) -> Claims:
-        """Return the claims of the last command's commit."""
+    def answer_all(
+        self, transport: LaneTransport, request_ids: Iterator[int], failed: Callable[[bytes, Exception], bytes]
+    ) -> tuple[bytes, bool]:
+        """Receive and answer messages as long as each arrives as a whole and the lane runs its command.
 
-    def send_event(self) -> None:
-        """Answer the waiting readers that remain in `claims` after an error. The caller of `answer` must call this method."""
+        Returns:
+            the bytes that the caller must continue with, and whether they are a message that the lane has left to the general path.
+        """
 
-    def answer(self, raw: bytes, request_ids: Iterator[int], push: Callable[[bytes], int] | None = None) -> bytes | LaneWait | None:
-        """Run the command of a message and return the reply. Return None if the general path must run the command.
+    def answer_one(
+        self,
+        raw: bytes,
+        transport: LaneTransport,
+        request_ids: Iterator[int],
+        push: Callable[[bytes], int] | None,
+        failed: Callable[[bytes, Exception], bytes],
+    ) -> bool:
+        """Run the command of a message and send the reply. Return False if the general path must run the command.
 
         Arguments:
             request_ids: the message ids for the connection's replies.
             push: the transport's `push`; None if the command must not wait for data.
+            failed: logs an unexpected error of the message's command, and returns the encoded reply.
         """
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.differences import TRANSACTION_LIMIT
+from secantus_server.dispatch._transaction_steps import begin_transaction, continue_transaction
 from secantus_server.dispatch.arguments import wrong_type
 from secantus_server.dispatch.cluster_time import reach
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
@@ -19,14 +20,17 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.transaction_numbers import too_old
 from secantus_server.errors import CommandError
 from secantus_server.reserved_names import INTERNAL_DATABASES
-from secantus_server.sessions.transactions import SessionTransaction, State, aborted_error, committed_transaction
+from secantus_server.sessions._registries import SessionTransaction, State
+from secantus_server.sessions.transactions import committed_transaction
 from secantus_server.storage import WriteConflict
 
 INVALID_OPTIONS = 72
 NOT_IN_TRANSACTION = 263
 NO_SUCH_TRANSACTION = 251
-TRANSACTION_COMMITTED = 256
 RESOURCE_EXHAUSTED = 402
+
+#: The parameter with the maximum lifetime of a transaction.
+LIFETIME_LIMIT = "transactionLifetimeLimitSeconds"
 
 # The error codes, in addition to `TRANSIENT_CODES`, with which a statement makes its whole write command fail in a transaction.
 _FATAL_CODES = frozenset([263, 313])
@@ -163,30 +167,13 @@ def _start(request: Request) -> SessionTransaction:
     if unfinished is not None and unfinished.transaction is not None:
         begun: SessionTransaction = unfinished.transaction
         return begun
-    return begin_transaction(request.services, session, request.body["txnNumber"])
+    services = request.services
+    check_limit(services, session)
+    return begin_transaction(services, session, request.body["txnNumber"], parameter_value(services, LIFETIME_LIMIT))
 
 
-def begin_transaction(services: Services, session: bytes, number: int) -> SessionTransaction:
-    """Begin a transaction of a session. If the session has an open transaction with an older number, abort it first.
-
-    Raises:
-        CommandError: 225 TransactionTooOld, 117 ConflictingOperationInProgress. Since MongoDB 9.0 also an error if too many transactions
-            are open.
-    """
-    _check_limit(services, session)
-    newest, is_new = services.sessions.retries.begin(session, number, is_transaction=True)
-    if not is_new:
-        if number < newest.number:
-            raise too_old(session, number, newest.number)
-        raise CommandError(117, "Only servers in a sharded cluster can start a new transaction at the active transaction number")
-    limit_s = parameter_value(services, "transactionLifetimeLimitSeconds")
-    transaction = SessionTransaction(session, number, services.clock.elapsed() + limit_s)
-    _record(services, transaction)
-    return transaction
-
-
-def _check_limit(services: Services, session: bytes) -> None:
-    """Raise an error if too many transactions are open.
+def check_limit(services: Services, session: bytes) -> None:
+    """Raise an error if too many transactions are open, since MongoDB 9.0.
 
     The session's own open transaction is not counted, because the new transaction replaces it.
     """
@@ -197,27 +184,6 @@ def _check_limit(services: Services, session: bytes) -> None:
     if transactions.open - (own is not None and own.state is State.IN_PROGRESS) >= limit:
         text = f"{limit} multi-document transactions are open, as many as {MAX_TRANSACTIONS} allows"
         raise CommandError(RESOURCE_EXHAUSTED, text, info={"codeName": "TooManyOpenTransactions"})
-
-
-def _record(services: Services, transaction: SessionTransaction) -> None:
-    """Register a new transaction. If the session has an open transaction with an older number, abort that transaction first.
-
-    Raises:
-        CommandError: 225 TransactionTooOld if the session has begun a newer transaction or retryable write in the meantime. If the
-            operation is interrupted while a statement of the older transaction runs, the operation's error.
-    """
-    sessions, acquire = services.sessions, services.engine.acquire_lock
-    session, number = transaction.session, transaction.number
-    while (other := sessions.transactions.begin(transaction)) is not None:
-        if other.number > number:
-            raise too_old(session, number, other.number)
-        sessions.transactions.abort_when_idle(other, acquire)
-    newest = sessions.retries.newest_number(session) or number
-    if newest > number:
-        # The newer statement could not abort this transaction: it looked for open transactions before this one was registered.
-        error = too_old(session, number, newest)
-        sessions.transactions.abort(transaction, error)
-        raise error
 
 
 def find_transaction(request: Request) -> SessionTransaction:
@@ -258,42 +224,6 @@ def enter_transaction(transaction: SessionTransaction, request: Request) -> None
     if at is not None:
         reach(request.services, at, "atClusterTime")
         transaction.work.read_at(at)
-
-
-def continue_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Continue a transaction, or open it for its first statement. The caller must hold the transaction's lock.
-
-    Raises:
-        CommandError: 251 NoSuchTransaction if the transaction was aborted, 256 TransactionCommitted if it was committed.
-    """
-    number = transaction.number
-    if transaction.state is not State.IN_PROGRESS:
-        if transaction.state is State.ABORTED:
-            raise aborted_error(number)
-        raise CommandError(TRANSACTION_COMMITTED, f"Transaction with {{ txnNumber: {number} }} has been committed.")
-    if transaction.work is None:
-        transaction.work = services.open_transaction(transaction)
-        return
-    try:
-        transaction.work.enter()
-    except WriteConflict:
-        # A snapshot restore has rolled it back.
-        services.sessions.transactions.abort_held(transaction)
-        raise aborted_error(number) from None
-
-
-def commit_transaction(transaction: SessionTransaction, services: Services) -> None:
-    """Commit a transaction, or abort it if an error occurs. The caller must have called `continue_transaction` and hold its lock.
-
-    Raises:
-        CommandError: 112 WriteConflict, or another error of the store.
-    """
-    state = State.ABORTED
-    try:
-        transaction.work.commit()
-        state = State.COMMITTED
-    finally:
-        services.sessions.transactions.finish(transaction, state)
 
 
 def abort_transaction(request: Request, transaction: SessionTransaction) -> None:

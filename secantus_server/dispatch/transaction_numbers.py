@@ -15,8 +15,9 @@ from secantus_server.dispatch.failing_writes import FAIL_POINT, run_failing
 from secantus_server.dispatch.registry import Command, Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.sessions._registries import RetryableWrite
+from secantus_server.sessions.executed import Executed
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_uuid
-from secantus_server.sessions.retryable import Executed, RetryableWrite
 
 INVALID_OPTIONS = 72
 _INVALID_LENGTH = 16

@@ -15,8 +15,9 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
+from secantus_server.sessions._registries import RetryableWrite
+from secantus_server.sessions.executed import ExecutedFields
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.sessions.retryable import ExecutedFields, RetryableWrite
 from secantus_server.sessions.transactions import OpenWork
 from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
 

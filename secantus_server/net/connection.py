@@ -47,15 +47,12 @@ class Connection:
 
     def serve(self) -> None:
         """Answer messages until the connection ends."""
-        # Only a server with access control limits the length of messages; other servers use the receiver without that check,
-        # which is faster.
-        receive = self._receive if self._services.access is None else self._receive_checked
-        push = self._transport.push
+        # Only a server with access control limits the length of messages, and it has no express lane.
+        receive = self._answer_express if self._services.access is None else self._receive_checked
         try:
             while (received := receive()) is not None:
                 header, raw = received
-                if not self.answer_express(raw, push):
-                    self.answer(parse_message(header, raw), header.length)
+                self.answer(parse_message(header, raw), header.length)
         except ENDING as error:
             self.note_end(error)
         finally:
@@ -110,13 +107,35 @@ class Connection:
         """Release a forked child's copy of the transport. The connection continues in the parent process."""
         self._transport.close()
 
+    def _answer_express(self) -> tuple[Header, bytes] | None:
+        """Answer messages on the express lane, and return the first message whose command the general path must run.
+
+        Return None at the end of the connection.
+        """
+        express, transport = self._express, self._transport
+        while True:
+            if not self._left_over:
+                data, is_refused = express.answer_all(transport, self._request_ids, self._failed_express)
+                if is_refused:
+                    return parse_header(data), data
+                self._left_over = data
+            received = self._complete(self._left_over)
+            if received is None or not self.answer_express(received[1], transport.push):
+                return received
+
     def _receive(self) -> tuple[Header, bytes] | None:
         """Wait for a complete message and return it. Return None at the end of the connection.
 
         Raises:
             EOFError: the connection ended within a message.
         """
-        data = self._left_over or self._transport.receive()
+        return self._complete(self._left_over or self._transport.receive())
+
+    def _complete(self, data: bytes) -> tuple[Header, bytes] | None:
+        """Return the first message of received bytes, after receiving the rest of it, and keep further bytes in `_left_over`.
+
+        Return None if there are no bytes.
+        """
         if not data:
             return None
         if len(data) < HEADER_SIZE:
@@ -157,29 +176,12 @@ class Connection:
         Raises:
             OSError: the connection is broken.
         """
-        express = self._express
-        try:
-            try:
-                data = express.answer(raw, self._request_ids, push)
-                if data is not None and not isinstance(data, bytes):
-                    data = data.wait()
-            except Exception as error:  # noqa: BLE001 - as in _run.
-                message = parse_message(parse_header(raw), raw)
-                data = build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
-            if data is None:
-                return False
-            client = self.client
-            client.bytes_in += len(raw)
-            client.requests += 1
-            # Empty if another thread has sent the reply of a waiting command.
-            if data:
-                self._transport.send(data)
-                client.bytes_out += len(data)
-        finally:
-            # A signal handler has raised an error after the commit. Nothing else would wake these clients' commands.
-            if express.claims.waiters:
-                express.send_event()
-        return True
+        return self._express.answer_one(raw, self._transport, self._request_ids, push, self._failed_express)
+
+    def _failed_express(self, raw: bytes, error: Exception) -> bytes:
+        """Log an unexpected exception of a command on the express lane, and return the encoded error reply."""
+        message = parse_message(parse_header(raw), raw)
+        return build_reply(message, self._internal_error(message, error), next(self._request_ids) & 0x7FFFFFFF)
 
     def answer(self, message: Message, size: int) -> None:
         """Run a message's command and send the reply, or all replies of an exhaust command.

@@ -16,6 +16,8 @@ cdef class Commits(NewestTimes):
     cdef public uint64_t undone_to
     # The number of bytes written since the last trim.
     cdef public Py_ssize_t _untrimmed_bytes
+    # The number of small writes that the express lanes of all connections have begun.
+    cdef unsigned int small_writes
 
     cdef int commit_logged(self, RecoveryUnit unit, list entries, writes, Chain chain, Py_ssize_t count) except -1
     # Like `commit`, for at least one change of one collection's documents, without calls of Python functions. Return the timestamp of the

@@ -135,7 +135,8 @@ cdef class Commits(NewestTimes):
         if not encoded:
             unit.commit()
             return
-        with self._lock:
+        take_lock(self._lock)
+        try:
             now_ms = self._clock.now_ms()
             stamp = self.next_stamp(self._clock.system_ms())
             written = append_transaction(unit, encoded, stamp, now_ms)
@@ -143,3 +144,5 @@ cdef class Commits(NewestTimes):
             self.signal.publish(entries, writes)
             self._untrimmed_bytes += written
             self.publish_stamp(stamp + len(encoded) - 1)
+        finally:
+            give_lock(self._lock)

@@ -8,11 +8,12 @@ https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
+from secantus_server.sessions._registries import NamespaceUses
 from secantus_server.system._clock import monotonic
-from secantus_server.system._threads import Condition, get_ident
+from secantus_server.system._threads import get_ident
 
 #: A database and a collection's name.
 Namespace = tuple[str, str]
@@ -22,7 +23,7 @@ Check = Callable[[], None]
 _PAUSE_S = 0.05
 
 
-class NamespaceLocks:
+class NamespaceLocks(NamespaceUses):
     """The namespaces that open transactions use, and the namespaces that are being changed.
 
     `waiting` contains the ids of the threads that wait for a namespace lock.
@@ -32,37 +33,14 @@ class NamespaceLocks:
     """
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        super().__init__()
         self.waiting: set[int] = set()
-        self._users: dict[Namespace, set[Hashable]] = {}
-        # The number of waiting or running changes of each namespace.
-        self._claims: dict[Namespace, int] = {}
         # The id of the thread that changes each namespace.
         self._owners: dict[Namespace, int] = {}
 
-    def use(self, user: Hashable, namespace: Namespace, timeout_s: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs, then record that a transaction uses the namespace.
-
-        Arguments:
-            user: the transaction.
-            timeout_s: the maximum time to wait.
-            check: raises an error if the waiting operation was killed or timed out.
-
-        Returns:
-            False if the timeout expired; the use is then not recorded.
-        """
-        with self._changed:
-            if namespace in self._claims and not self._await_changes(namespace, monotonic() + timeout_s, check):
-                return False
-            self._users.setdefault(namespace, set()).add(user)
-        return True
-
-    def is_claimed(self, namespace: Namespace) -> bool:
-        """Return whether a change of a namespace waits or runs, so that `use` would wait."""
-        return namespace in self._claims
-
-    def _await_changes(self, namespace: Namespace, deadline: float, check: Check) -> bool:
-        """Wait until no change of a namespace waits or runs. Return False if the deadline passes first. The caller must hold `_changed`."""
+    def _await_changes(self, namespace: Namespace, timeout_s: float, check: Check) -> bool:
+        """Wait until no change of a namespace waits or runs. Return False if the timeout expires first. The caller must hold `_changed`."""
+        deadline = monotonic() + timeout_s
         while namespace in self._claims:
             check()
             left = deadline - monotonic()
@@ -70,17 +48,6 @@ class NamespaceLocks:
                 return False
             self._wait(min(left, _PAUSE_S))
         return True
-
-    def release(self, user: Hashable, namespaces: Iterable[Namespace]) -> None:
-        """Remove the record that a transaction uses namespaces, and wake the changes that wait for them."""
-        with self._changed:
-            for namespace in namespaces:
-                users = self._users.get(namespace)
-                if users is not None:
-                    users.discard(user)
-                    if not users:
-                        del self._users[namespace]
-            self._changed.notify_all()
 
     def try_change(self, namespaces: Collection[Namespace]) -> bool:
         """Begin a change of namespaces, which the caller ends with `end_change`.

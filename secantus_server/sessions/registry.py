@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from secantus_server.clock import Clock
-from secantus_server.errors import CommandError
-from secantus_server.sessions.ids import session_uuid
-from secantus_server.sessions.retryable import RetryableWrite, RetryLog
+from secantus_server.sessions._registries import RetryableWrite, SessionUses
+from secantus_server.sessions.retryable import RetryLog
 from secantus_server.sessions.transactions import Transactions
 
 TIMEOUT_MINUTES = 30
@@ -18,34 +17,16 @@ TIMEOUT_MINUTES = 30
 MAX_SESSIONS = 1_000_000
 
 
-class SessionRegistry:
+class SessionRegistry(SessionUses):
     """The registered sessions, with the time of their last use.
 
     Threads: each method uses single dict operations, which are atomic, or works on a copy. The `retries` object has its own lock.
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last_used_ms: dict[bytes, int] = {}
-        self.max_sessions = MAX_SESSIONS
+        super().__init__(clock, MAX_SESSIONS)
         self.retries = RetryLog()
         self.transactions = Transactions()
-
-    def use(self, session: bytes) -> None:
-        """Record the use of a session, and register the session if it is new.
-
-        Arguments:
-            session: the bytes of the session's UUID, followed by the digest of its user if the session has a user.
-
-        Raises:
-            CommandError: 261 TooManyLogicalSessions.
-        """
-        used = self._last_used_ms
-        if len(used) >= self.max_sessions and session not in used:
-            raise CommandError(
-                261, f"Unable to add session ID {session_uuid(session)} into the cache because the number of active sessions is too high"
-            )
-        used[session] = self._clock.now_ms()
 
     def resume(self, writes: dict[bytes, RetryableWrite]) -> None:
         """Register the sessions of an earlier process that have stored retryable writes.

@@ -10,8 +10,9 @@ from bson.timestamp import Timestamp
 
 from secantus_server.bson import decode, encode
 from secantus_server.bson.values import Date
+from secantus_server.sessions._registries import RetryableWrite
+from secantus_server.sessions.executed import ExecutedFields
 from secantus_server.sessions.ids import UUID_BYTES
-from secantus_server.sessions.retryable import ExecutedFields, RetryableWrite
 from secantus_server.storage import META, Engine, RecoveryUnit
 
 # The key prefixes of sessions without and with a user. They must differ, because the keys of both kinds continue with the session's UUID.

@@ -10,120 +10,20 @@ https://github.com/mongodb/specifications/blob/master/source/retryable-writes/re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
-from bson.timestamp import Timestamp
-
-from secantus_server.sessions.ids import encoded_session
-from secantus_server.system._threads import Lock
+from secantus_server.sessions._registries import RetryableWrite, WriteRegistry
 
 
-class Executed(NamedTuple):
-    """A group of executed statements of a retryable write.
-
-    Arguments:
-        kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
-        first: the id of the first statement.
-        last: the id of the last statement. Only inserts and updates have groups of several statements.
-        result: the part of the reply of each statement, as BSON values.
-    """
-
-    kind: str
-    first: int
-    last: int
-    result: Any = None
-
-
-#: The fields of an `Executed`. The log keeps plain tuples, because they are cheaper to create and most writes are never retried.
-ExecutedFields = tuple[str, int, int, Any]
-
-
-class RetryableWrite:
-    """A retryable write or a transaction. A session numbers both in the same sequence.
-
-    Arguments:
-        session: the bytes of the session's UUID.
-        number: the `txnNumber`.
-        is_transaction: whether this is a multi-document transaction.
-        earlier: the session's previous write, or None.
-
-    `lsid` is the session's id in the oplog's form. `last_time` and `last_ms` are the cluster time and the wall clock time of the write's
-    newest commit. `stored` contains the ids of the statements that have a row in the store, for this write and the session's earlier
-    writes.
-
-    Threads: all writes of a session share `lock`, which guards all other attributes. A command holds the lock while it executes a write
-    of the session.
-    """
-
-    __slots__ = (
-        "_has_ranges", "executed", "is_transaction", "last_ms", "last_time", "lock", "lsid", "number", "session", "stored",
-    )  # fmt: skip
-
-    def __init__(self, session: bytes, number: int, is_transaction: bool = False, earlier: RetryableWrite | None = None) -> None:
-        self.session = session
-        self.number = number
-        self.is_transaction = is_transaction
-        # The executed groups by the id of the first statement. None instead of an empty dict, which would take memory for each write.
-        self.executed: dict[int, ExecutedFields] | None = None
-        self._has_ranges = False
-        self.last_time: Timestamp | None = None
-        self.last_ms = 0
-        if earlier is None:
-            self.lock = Lock()
-            self.lsid = encoded_session(session)
-            self.stored: set[int] = set()
-        else:
-            self.lock = earlier.lock
-            self.lsid = earlier.lsid
-            self.stored = earlier.stored
-
-    def find(self, statement: int) -> Executed | None:
-        """Return the record of a statement, or None if it was not executed."""
-        if self.executed is None:
-            return None
-        found = self.executed.get(statement)
-        if found is None and self._has_ranges:
-            found = next((one for one in self.executed.values() if one[1] <= statement <= one[2]), None)
-        return None if found is None else Executed(*found)
-
-    def note(self, executed: ExecutedFields) -> None:
-        """Record executed statements."""
-        _, first, last, _ = executed
-        if self.executed is None:
-            self.executed = {first: executed}
-        else:
-            self.executed[first] = executed
-        if last > first:
-            self._has_ranges = True
-
-
-class RetryLog:
+class RetryLog(WriteRegistry):
     """The newest retryable write of each session.
 
     Threads: `_lock` guards `_newest` and `_forgotten`.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._newest: dict[bytes, RetryableWrite] = {}
+        super().__init__()
         # The sessions whose stored rows are to be removed.
         self._forgotten: set[bytes] = set()
-
-    def begin(self, session: bytes, number: int, *, is_transaction: bool = False) -> tuple[RetryableWrite, bool]:
-        """Register a write as its session's newest write, if its number is higher than the numbers of all earlier writes.
-
-        Arguments:
-            session: the bytes of the session's UUID.
-
-        Returns:
-            the session's newest write, whose number is `number` or higher, and whether this call registered it.
-        """
-        with self._lock:
-            newest = self._newest.get(session)
-            if newest is not None and number <= newest.number:
-                return newest, False
-            write = self._newest[session] = RetryableWrite(session, number, is_transaction, newest)
-        return write, True
 
     def newest_number(self, session: bytes) -> int | None:
         """Return the `txnNumber` of a session's newest write, or None if absent."""
@@ -134,10 +34,6 @@ class RetryLog:
         """Return whether the session's newest write has this number and is a committed transaction."""
         newest = self._newest.get(session)
         return newest is not None and newest.number == number and newest.is_transaction and bool(newest.executed)
-
-    def of(self, session: bytes) -> RetryableWrite | None:
-        """Return the newest write of a session, or None if absent."""
-        return self._newest.get(session)
 
     def forget(self, session: bytes) -> None:
         """Remove the write of a session from the log."""

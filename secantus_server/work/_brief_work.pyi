@@ -4,7 +4,7 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.services import Services
 from secantus_server.oplog.oplog import Change
-from secantus_server.sessions.transactions import SessionTransaction
+from secantus_server.sessions._registries import SessionTransaction
 from secantus_server.storage import RecoveryUnit
 from secantus_server.work.session_work import SessionWork
 

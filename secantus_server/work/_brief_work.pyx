@@ -5,14 +5,20 @@ Most transactions are short and have only such statements, so this class keeps l
 continues the transaction, or another collection takes part, `SessionWork` replaces it.
 """
 
+from secantus_server.catalog._document_count cimport DocumentCount
+from secantus_server.oplog._commits cimport Commits
+from secantus_server.sessions._registries cimport NamespaceUses, RetryableWrite, SessionTransaction, WriteRegistry
 from secantus_server.storage._unit cimport RecoveryUnit
 
 from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.storage import WriteConflict
-from secantus_server.work.retried import note_retried, store_retried
+from secantus_server.work.retried import store_retried
 from secantus_server.work.session_work import FEW_CHANGES, Opened, SessionWork
 from secantus_server.work.writers.plain import PlainWriter
+
+# The record of a transaction as a retryable write, see `sessions.executed.Executed`.
+cdef tuple EXECUTED = ("transaction", 0, 0, None)
 
 
 cdef class BriefWork:
@@ -64,12 +70,13 @@ cdef class BriefWork:
         Raises:
             CommandError: 112 WriteConflict; nothing was written in that case.
         """
-        write = self.services.sessions.retries.of(self.transaction.session)
-        retried = None
-        if self.changes and write is not None and write.number == self.transaction.number:
-            retried = write, ("transaction", 0, 0, None)
-        count = self.collection.document_count
-        cdef bint is_uncounted = count.value is None
+        cdef WriteRegistry retries = self.services.sessions.retries
+        cdef RetryableWrite retried = retries.of(self.transaction.session) if self.changes else None
+        cdef DocumentCount count = self.collection.document_count
+        cdef bint is_uncounted = not count.is_known
+        cdef Commits oplog = self.services.oplog
+        if retried is not None and retried.number != self.transaction.number:
+            retried = None
         try:
             self.write(retried, count, is_uncounted)
         except WriteConflict:
@@ -83,23 +90,25 @@ cdef class BriefWork:
         if self.difference < 0:
             self.services.engine.note_removal()
         if retried is not None:
-            note_retried(self.services, retried)
+            is_stored = not self.services.engine.in_memory
+            retried.note_commit(EXECUTED, oplog.time_of(oplog.newest_stamp), self.services.clock.now_ms(), is_stored)
 
-    cdef int write(self, retried, count, bint is_uncounted) except -1:
+    cdef int write(self, RetryableWrite retried, DocumentCount count, bint is_uncounted) except -1:
         """Write the oplog entry and commit.
 
         Raises:
             WriteConflict: nothing was written.
         """
-        services, transaction = self.services, self.transaction
+        services = self.services
+        cdef SessionTransaction transaction = self.transaction
         if is_uncounted:
             count.begin_change()
         try:
             if retried is not None and not services.engine.in_memory:
-                store_retried(services, self.unit, retried)
-            lsid = encoded_session(transaction.session) if retried is None else retried[0].lsid
+                store_retried(services, self.unit, (retried, EXECUTED))
+            lsid = encoded_session(transaction.session) if retried is None else retried.lsid
             writes = [(self.collection.identity, self.changes)] if self.changes else []
-            services.oplog.commit_transaction(self.unit, [], writes, lsid, transaction.number)
+            (<Commits>services.oplog).commit_transaction(self.unit, [], writes, lsid, transaction.number)
         except BaseException:
             if is_uncounted:
                 count.cancel_change()
@@ -114,11 +123,11 @@ cdef class BriefWork:
         """Release the recovery unit, which rolls back an open transaction, and unlock the collection."""
         services = self.services
         services.engine.release(self.unit)
-        services.sessions.transactions.namespaces.release(self.transaction, (self.namespace,))
+        (<NamespaceUses>services.sessions.transactions.namespaces).release(self.transaction, (self.namespace,))
         return 0
 
 
-def open_brief(services, transaction, str db, str name, check):
+cpdef open_brief(services, SessionTransaction transaction, str db, str name, check):
     """Open a transaction on a collection; its first statement is running.
 
     Arguments:
@@ -129,7 +138,7 @@ def open_brief(services, transaction, str db, str name, check):
     """
     cdef BriefWork work = BriefWork.__new__(BriefWork)
     cdef bint is_used = False
-    namespaces = services.sessions.transactions.namespaces
+    cdef NamespaceUses namespaces = services.sessions.transactions.namespaces
     work.services, work.transaction, work.namespace, work.changes = services, transaction, (db, name), []
     work.unit = services.engine.acquire()
     try:
@@ -138,7 +147,7 @@ def open_brief(services, transaction, str db, str name, check):
         if collection is not None and is_plain(collection) and namespaces.use(transaction, work.namespace, 0, check):
             is_used = True
             # A change of the collection may have been committed after the transaction's begin.
-            if services.catalog.find(db, name) is collection:
+            if services.catalog.view is work.view or services.catalog.find(db, name) is collection:
                 return work
     except BaseException:
         services.engine.release(work.unit)
@@ -151,6 +160,6 @@ def open_brief(services, transaction, str db, str name, check):
     return None
 
 
-def is_plain(collection):
+cpdef bint is_plain(collection) except -1:
     """Return whether a collection's documents have nothing to observe but its indexes."""
     return not collection.options and not collection.search_indexes and bool(collection.indexes)

@@ -15,12 +15,14 @@ lane's replies are equal to those of the general path; tests compare the two.
 the steps of a command share the state of the running command, which are fields of one C structure.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
+from libc.stdint cimport uint8_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
 from secantus_server.dispatch._operation cimport Operation, operation_of
+from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_transactions cimport SessionStatements
 from secantus_server.work._plain_message cimport COMMIT, COUNT, FIND, GET_MORE, INSERT, text_of
@@ -39,8 +41,9 @@ cdef enum:
     # One in this number of messages with writes of at most so many bytes checks whether the store is crowded.
     CHECKED = 16
     SMALL_BYTES = 4096
+    # The size of a message's header, which begins with the length of the message.
+    HEADER_BYTES = 16
 
-cdef unsigned int small_writes = 0
 cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
 cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
 
@@ -54,6 +57,12 @@ cdef str kept_text(const Element* element, str last):
     return text_of(element)
 
 
+cdef bint is_message(bytes data) except -1:
+    """Return whether the received bytes are exactly one message."""
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
+    return size >= HEADER_BYTES and read_int32(<const uint8_t*>PyBytes_AS_STRING(data)) == size
+
+
 cdef class Express(SessionStatements):
     """The express lane of one connection. One thread at a time uses it.
 
@@ -62,7 +71,64 @@ cdef class Express(SessionStatements):
         client: the connection's state.
     """
 
-    def answer(self, bytes raw not None, request_ids, push=None):
+    def answer_all(self, transport, request_ids, failed):
+        """Receive and answer messages as long as each arrives as a whole and the lane runs its command.
+
+        The loop is part of the lane, because a core without the caches of the client's core spends more time on the frames around a short
+        command than on the command.
+
+        Arguments:
+            transport, request_ids, failed: see `answer_one`.
+
+        Returns:
+            the bytes that the caller must continue with, and whether they are a message that the lane has left to the general path. If
+            they are not, they may be a part of a message, several messages, or empty at the end of the connection.
+
+        Raises:
+            OSError, EOFError, ProtocolError: the connection is broken.
+        """
+        cdef bytes data
+        while True:
+            data = transport.receive()
+            if not is_message(data):
+                return data, False
+            if not self.answer_one(data, transport, request_ids, transport.push, failed):
+                return data, True
+
+    cpdef bint answer_one(self, bytes raw, transport, request_ids, push, failed) except -1:
+        """Run the command of a message and send the reply; return False if the general path must run the command.
+
+        Arguments:
+            transport: the connection's transport.
+            request_ids, push: see `answer`.
+            failed: logs an unexpected error of the message's command, and returns the reply.
+
+        Raises:
+            OSError: the connection is broken.
+        """
+        client = self.client
+        try:
+            try:
+                data = self.answer(raw, request_ids, push)
+                if data is not None and type(data) is not bytes:
+                    data = data.wait()
+            except Exception as error:  # Like in `net.connection`, a bug must not end the server.
+                data = failed(raw, error)
+            if data is None:
+                return False
+            client.bytes_in += len(raw)
+            client.requests += 1
+            # Empty if another thread has sent the reply of a waiting command.
+            if data:
+                transport.send(data)
+                client.bytes_out += len(data)
+        finally:
+            # A signal handler has raised an error after the commit. Nothing else would wake these clients' commands.
+            if self.claims.waiters:
+                send_event(self.claims, self.reply, self.key)
+        return True
+
+    cpdef answer(self, bytes raw, request_ids, push=None):
         """Run the command of a message; return the reply, or None if the general path must run the command.
 
         A getMore has no reply yet. Its result is a `StreamWait`, whose method `wait` returns the reply.
@@ -112,13 +178,8 @@ cdef class Express(SessionStatements):
 
     cdef bint is_crowded(self, Py_ssize_t size) except -1:
         """Return whether the store is crowded. Not every small write asks, because the answer takes as long as a part of the write."""
-        global small_writes
-        small_writes += 1
-        return (size > SMALL_BYTES or small_writes % CHECKED == 0) and self.engine.is_crowded()
-
-    def send_event(self):
-        """Send the event of the last command's change to the readers that remain in `claims.waiters` after an error."""
-        send_event(self.claims, self.reply, self.key)
+        self.oplog.small_writes += 1
+        return (size > SMALL_BYTES or self.oplog.small_writes % CHECKED == 0) and self.engine.is_crowded()
 
     cdef object begin_wait(self, bytes raw, request_ids, push):
         cdef StreamWait wait = begin_wait(
@@ -196,10 +257,11 @@ cdef class Express(SessionStatements):
 
     cdef object begin_retryable(self, bytes session):
         """Begin a retryable write with a new number, and return it with its lock held."""
-        newest = self.retries.of(session)
-        if newest is not None and (self.message.parts.number_value <= newest.number or newest.lock.locked()):
+        cdef RetryableWrite write = self.retries.of(session)
+        cdef bint is_new = False
+        if write is not None and (self.message.parts.number_value <= write.number or write.lock.locked()):
             raise Unusual()
-        write, is_new = self.retries.begin(session, self.message.parts.number_value)
+        write = self.retries.register(session, self.message.parts.number_value, False, &is_new)
         if not is_new or not write.lock.acquire(False):
             raise Unusual()
         return write

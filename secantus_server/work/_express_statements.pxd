@@ -8,6 +8,7 @@ from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.oplog._commits cimport Commits
 from secantus_server.oplog._write_signal cimport Claims
+from secantus_server.sessions._registries cimport NamespaceUses, RetryableWrite, SessionTransaction, SessionUses, TransactionRegistry, WriteRegistry
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport PlainMessage
@@ -21,14 +22,22 @@ cdef class Statements:
     cdef object catalog
     cdef Commits oplog
     cdef object operations
-    cdef object sessions
-    cdef object retries
-    cdef object transactions
+    cdef SessionUses sessions
+    cdef WriteRegistry retries
+    cdef TransactionRegistry transactions
+    cdef NamespaceUses namespaces
     cdef object interceptors
     cdef object make_id
     # The settings at the last command, and whether the lane can run commands with them.
     cdef object settings
     cdef bint is_suited
+    # What the limits of transactions depend on, as of the last transaction, and the limits: their maximum lifetime in seconds, and whether
+    # their number is limited.
+    cdef object parameters
+    cdef object release
+    cdef object limited_by
+    cdef double lifetime_s
+    cdef bint is_limited
     cdef dict running
     # The database and the collection of the last command that had both.
     cdef str db
@@ -50,7 +59,7 @@ cdef class Statements:
     # The commit time of the running command's retryable write.
     cdef object own_time
     # The session's transaction that the running command has begun.
-    cdef object begun
+    cdef SessionTransaction begun
     # The running statement of a session's transaction, and the transaction's unit of work.
     cdef object statement
     cdef object work

@@ -14,7 +14,7 @@ from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.oplog._rows cimport Chain
 from secantus_server.storage._unit cimport RecoveryUnit
-from secantus_server.work._brief_work cimport BriefWork
+from secantus_server.work._brief_work cimport BriefWork, is_plain
 from secantus_server.work._express_find cimport find_by_index, scan_collection
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
@@ -22,7 +22,6 @@ from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
 from secantus_server.oplog._write_signal import Claims
-from secantus_server.work._brief_work import is_plain
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
@@ -62,6 +61,7 @@ cdef class Statements:
         self.sessions = services.sessions
         self.retries = services.sessions.retries
         self.transactions = services.sessions.transactions
+        self.namespaces = services.sessions.transactions.namespaces
         self.interceptors = services.interceptors
         self.make_id = services.clock.object_id
         self.db = self.name = ""

@@ -14,8 +14,8 @@ from bson.timestamp import Timestamp
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
+from secantus_server.sessions._registries import SessionTransaction
 from secantus_server.sessions.ids import session_document
-from secantus_server.sessions.transactions import SessionTransaction
 
 # The users of a connection, as pairs of name and database.
 Users = tuple[tuple[str, str], ...]

@@ -50,8 +50,5 @@ def note_retried(services: Services, retried: Retried, time: Timestamp | None = 
         time: the timestamp of the commit's last oplog entry; None means the newest timestamp.
     """
     write, executed = retried
-    write.note(executed)
-    if not services.engine.in_memory:
-        write.stored.add(executed[1])
-    write.last_time = services.oplog.newest if time is None else time
-    write.last_ms = services.clock.now_ms()
+    time = services.oplog.newest if time is None else time
+    write.note_commit(executed, time, services.clock.now_ms(), not services.engine.in_memory)

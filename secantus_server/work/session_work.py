@@ -34,7 +34,7 @@ from secantus_server.work.session_catalog import SessionCatalog
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import StagedWrites
-    from secantus_server.sessions.transactions import SessionTransaction
+    from secantus_server.sessions._registries import SessionTransaction
 
 T = TypeVar("T")
 

@@ -69,6 +69,23 @@ def test_pipelined_messages_are_answered_in_order(client: RawClient) -> None:
     assert [client.receive()[1] for _ in range(50)] == list(range(50))
 
 
+def test_both_paths_answer_messages_in_any_pieces(client: RawClient) -> None:
+    client.run({"insert": "pieces", "documents": [{"_id": number} for number in range(8)], "$db": "test"})
+    bodies = [
+        {"find": "pieces", "filter": {"_id": number // 2}, "$db": "test"} if number % 2 else {"ping": 1, "number": number}
+        for number in range(16)
+    ]
+    data = b"".join(command(body, request_id=number) for number, body in enumerate(bodies))
+    for size in (len(data), 1, 15, 16, 100, 101, 163):
+        for start in range(0, len(data), size):
+            client.send(data[start : start + size])
+        for number in range(16):
+            _, response_to, reply = client.receive()
+            assert response_to == number
+            if number % 2:
+                assert reply["cursor"]["firstBatch"] == [{"_id": number // 2}]
+
+
 def test_a_message_sent_byte_by_byte(client: RawClient) -> None:
     for byte in command({"ping": 1}):
         client.send(bytes([byte]))

@@ -15,9 +15,9 @@ from secantus_server.clock import SettableClock
 from secantus_server.dispatch.dispatcher import _checked_uuid
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
+from secantus_server.sessions.executed import Executed
 from secantus_server.sessions.ids import NOBODY
 from secantus_server.sessions.registry import TIMEOUT_MINUTES, SessionRegistry
-from secantus_server.sessions.retryable import Executed
 
 
 def test_a_session_lives_from_its_use_to_its_end() -> None:

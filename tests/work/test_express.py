@@ -44,7 +44,7 @@ class Side:
     """A server and one connection's state, which may use the express lane."""
 
     def __init__(self, server: SecantusDBServer, is_express: bool) -> None:
-        self.services = server.services
+        self.server, self.services = server, server.services
         self.client = ClientInfo(1, ("127.0.0.1", 1))
         self.lane = Express(self.services, self.client) if is_express else None
         self.ids = itertools.count(1)
@@ -477,3 +477,15 @@ def test_flags_checksums_and_damage_take_the_general_path(sides: tuple[Side, Sid
     for length in range(26, len(whole)):
         cut = struct.pack("<i", length) + whole[4:length]
         assert lane.answer(cut, sides[0].ids) is None
+
+
+def test_connections_count_small_writes_together(sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = sides[0]
+    asked: list[None] = []
+    second = Side(sides[0].server, True)
+    monkeypatch.setattr(first.services.engine, "is_crowded", lambda: asked.append(None))
+    for number in range(100, 140):
+        for side in (first, second):
+            side.run(insert({"_id": number if side is first else -number, "sku": f"{side is first}{number}"}))
+            assert side.answered
+    assert len(asked) == 5, "one in 16 of 80 writes"

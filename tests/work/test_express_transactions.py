@@ -12,7 +12,10 @@ import bson
 import pytest
 from bson import Binary, Int64
 
+from secantus_server.dispatch.parameters import MAX_TRANSACTIONS
+from secantus_server.dispatch.session_statements import RESOURCE_EXHAUSTED
 from secantus_server.errors import CloseConnection, CommandError
+from secantus_server.version import RELEASES
 from tests.work.test_express import LSID, Document, Side, batch, insert, message, plain, sides
 
 __all__ = ["sides"]
@@ -380,3 +383,31 @@ def test_a_transaction_rolled_back_while_it_waits_for_a_collection_unlocks_it(si
     waiting.join()
     assert replies[0]["code"] == 112
     assert locks.try_change([("shop", "c")])
+
+
+def test_each_transaction_has_the_current_lifetime(sides: tuple[Side, Side]) -> None:
+    for seconds in (60, 5, 7):
+        one = Numbered()
+        for side in sides:
+            side.run(message({"setParameter": 1, "transactionLifetimeLimitSeconds": seconds, "$db": "admin"}))
+        run_both(sides, one.find({"_id": 1}), is_express=True)
+        for side in sides:
+            transaction = side.services.sessions.transactions.newest(bytes(LSID["id"]))
+            assert transaction is not None
+            assert 0 < transaction.deadline - side.services.clock.elapsed() <= seconds
+            assert transaction.deadline - side.services.clock.elapsed() > seconds - 4
+        run_both(sides, one.end(), is_express=True)
+
+
+def test_the_number_of_transactions_is_limited_in_the_lane(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        side.services.release = RELEASES["9.0"]
+        side.services.parameters = {**side.services.parameters, MAX_TRANSACTIONS: 1}
+    run_both(sides, Numbered(OTHER).find({"_id": 1}), is_express=True)
+    one = Numbered()
+    assert run_both(sides, one.find({"_id": 1}), is_express=False)["code"] == RESOURCE_EXHAUSTED
+    for side in sides:
+        side.services.parameters = {**side.services.parameters, MAX_TRANSACTIONS: 2}
+    one = Numbered()
+    run_both(sides, one.find({"_id": 1}), is_express=True)
+    run_both(sides, one.end(), is_express=True)

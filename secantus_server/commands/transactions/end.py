@@ -9,15 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
+from secantus_server.dispatch._transaction_steps import commit_transaction
 from secantus_server.dispatch.fail_point_data import check_fields
 from secantus_server.dispatch.fail_points import fail_point
 from secantus_server.dispatch.privileges import AUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.session_statements import abort_transaction, commit_transaction, enter_transaction, find_transaction
+from secantus_server.dispatch.session_statements import abort_transaction, enter_transaction, find_transaction
 from secantus_server.dispatch.transaction_numbers import not_retryable
 from secantus_server.errors import CommandError
-from secantus_server.sessions.transactions import SessionTransaction, State
+from secantus_server.sessions._registries import SessionTransaction, State
 
 HANG_BEFORE_COMMIT = "hangBeforeCommitingTxn"
 

@@ -13,7 +13,8 @@ from bson.int64 import Int64
 from pymongo.database import Database
 
 from secantus_server.server import SecantusDBServer
-from secantus_server.sessions.transactions import SessionTransaction, Transactions
+from secantus_server.sessions._registries import SessionTransaction
+from secantus_server.sessions.transactions import Transactions
 from tests.commands.transactions.test_transactions import COMMIT, Wire
 from tests.net.raw_client import connected
 

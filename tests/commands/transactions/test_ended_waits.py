@@ -17,7 +17,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from secantus_server.server import SecantusDBServer
-from secantus_server.sessions.transactions import State
+from secantus_server.sessions._registries import State
 from tests.commands.transactions.test_transactions import COMMIT, Wire
 from tests.net.raw_client import connected
 from tests.waiting import wait_until

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.direct import is_known
-from pytest_secantus.driver import UnknownDriver, replaced
+from pytest_secantus.driver import SendHook, UnknownDriver, replaced
 from pytest_secantus.signals import Deferral
 from secantus_server.system._clock import monotonic
 
@@ -208,13 +208,13 @@ def clients_connected(connect: Connect, interrupt: Callable[[int], None]) -> Ite
         UnknownDriver: this version of pymongo is unknown.
         ValueError: this is not the main thread.
     """
-    driver, deferral = Driver(), Deferral(interrupt)
+    driver, deferral, hook = Driver(), Deferral(interrupt), SendHook()
     send = sender(deferral)
     with ExitStack() as patches:
         patches.enter_context(deferral.installed())
-        for name, value in synchronous(driver, connect, send).items():
+        for name, value in synchronous(driver, connect, send, hook).items():
             patches.enter_context(replaced(driver.pool, name, value))
-        for name, value in asynchronous(driver, connect, send).items():
+        for name, value in asynchronous(driver, connect, send, hook).items():
             patches.enter_context(replaced(driver.async_pool, name, value))
         patches.enter_context(replaced(driver.connection, "conn_closed", closed(driver.closed)))
         yield
@@ -251,7 +251,7 @@ def sender(deferral: Deferral) -> Callable[..., None]:
     return send
 
 
-def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
+def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None], hook: SendHook) -> dict[str, Callable[..., Any]]:
     """Return the replacements for functions of pymongo's synchronous pool, by function name."""
     opens, sends, receives = driver.synchronous.values()
     message_of = driver.message
@@ -262,6 +262,8 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
 
     def send(sock: Any, message: bytes) -> None:
         __tracebackhide__ = True
+        if hook.note is not None:
+            hook.note(message)
         (send_on if type(sock) is Line else sends)(sock, message)
 
     def receive(conn: Any, request_id: int | None, *limits: int) -> Any:
@@ -271,10 +273,11 @@ def synchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) 
         reply = interface.conn.direct.receive(0)
         return message_of(wait_for_reply(driver, conn) if reply is None else reply, request_id)
 
+    send.hook = hook  # type: ignore[attr-defined]
     return dict(zip(driver.synchronous, (open_connection, send, receive), strict=True))
 
 
-def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None]) -> dict[str, Callable[..., Any]]:
+def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None], hook: SendHook) -> dict[str, Callable[..., Any]]:
     """Return the replacements for functions of pymongo's asynchronous pool, by function name."""
     opens, sends, receives = driver.asynchronous.values()
     message_of = driver.message
@@ -284,6 +287,8 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
         return await opens(address, options, *args) if direct is None else AsyncInterface(Line(direct, options.socket_timeout))
 
     async def send(sock: Any, message: bytes) -> None:
+        if hook.note is not None:
+            hook.note(message)
         if type(sock) is Line:
             send_on(sock, message, True, sock.wake)
         else:
@@ -301,6 +306,7 @@ def asynchronous(driver: Driver, connect: Connect, send_on: Callable[..., None])
             await asyncio.sleep(0)
         return message_of(reply, request_id)
 
+    send.hook = hook  # type: ignore[attr-defined]
     return dict(zip(driver.asynchronous, (open_connection, send, receive), strict=True))
 
 

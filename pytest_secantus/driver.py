@@ -31,6 +31,22 @@ SENDERS = {
 }
 
 
+#: Called with a message that is about to be sent.
+Note = Callable[[bytes], object]
+
+
+class SendHook:
+    """What a replacement of the driver's sending functions calls before it sends a message. It is the attribute `hook` of the replacement.
+
+    A second wrapper around the replacement would cost several times as much.
+    """
+
+    __slots__ = ("note",)
+
+    def __init__(self) -> None:
+        self.note: Note | None = None
+
+
 class Destinations(Protocol):
     """Decides which addresses are redirected, and to which destination."""
 
@@ -188,14 +204,31 @@ def checked_if_there_are_users_async(
 
 
 @contextmanager
-def messages_noted(noting: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """Within the block, replace each function or coroutine function with which the driver sends messages by what `noting` makes of it.
+def messages_noted(note: Note) -> Iterator[None]:
+    """Within the block, call `note` before each message that the driver sends.
 
-    The driver calls these functions in the thread or task that runs the command.
+    The driver sends messages in the thread or task that runs the command.
     """
     with ExitStack() as patches:
-        for module_name, function in SENDERS.items():
+        for module_name, name in SENDERS.items():
             with suppress(ImportError, AttributeError):
                 module = importlib.import_module(module_name)
-                patches.enter_context(replaced(module, function, noting(getattr(module, function))))
+                function = getattr(module, name)
+                hook = getattr(function, "hook", None)
+                if hook is None:
+                    patches.enter_context(replaced(module, name, noting(note, function)))
+                else:
+                    patches.enter_context(replaced(hook, "note", note))
         yield
+
+
+def noting(note: Note, original: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function or coroutine function that sends a message, so that it first notes the message."""
+
+    @functools.wraps(original)
+    def send(connection: Any, message: bytes) -> Any:
+        __tracebackhide__ = True
+        note(message)
+        return original(connection, message)
+
+    return send

@@ -83,7 +83,7 @@ class Sources:
 
     def noted(self) -> AbstractContextManager[None]:
         """Record the source lines of all messages that are sent within the block."""
-        return messages_noted(self._stacks.noting)
+        return messages_noted(self._stacks.note)
 
     def of(self, request_id: int) -> Lines:
         """Return the project's source lines that sent a message, each as `file:line`. Return no lines if they are unknown."""

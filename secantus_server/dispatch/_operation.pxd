@@ -1,4 +1,25 @@
-# A running command, for other compiled modules.
+# What the dispatcher and the express lane share, for other compiled modules: see _operation.pyx.
+
+cdef class Counts:
+    cdef public long long inserted, updated, deleted, returned, keys, documents, whole_scans, tailing_scans, sorts
+    cdef public dict rows
+
+cdef class Lane:
+    cdef readonly bint is_open
+    cdef readonly double threshold_s
+    cdef readonly tuple late
+    cdef readonly tuple logs
+
+cdef class ExpressCall:
+    cdef readonly bytes raw
+    cdef readonly str name
+    cdef readonly str db
+    cdef readonly str target
+    cdef readonly double seconds
+    cdef readonly object index
+    cdef readonly bint is_range
+    cdef readonly long long keys, documents, returned, whole_scans
+    cdef readonly Py_ssize_t batch_bytes
 
 cdef class Operation:
     cdef object _clock

@@ -2,7 +2,10 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.clock import Clock
+from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.interceptors import Call, Outcome
 from secantus_server.errors import CommandError
+from secantus_server.index._index import Index
 from secantus_server.javascript import Engine
 
 class Operation:
@@ -47,3 +50,42 @@ class Operation:
     def is_ended_by(self, error: CommandError) -> bool: ...
     def note_time_left(self) -> None: ...
     def inherit_time_limit(self, last: Operation) -> None: ...
+
+class Counts:
+    inserted: int
+    updated: int
+    deleted: int
+    returned: int
+    keys: int
+    documents: int
+    whole_scans: int
+    tailing_scans: int
+    sorts: int
+    rows: dict[tuple[str, str, str], list[float]]
+
+class Lane:
+    is_open: bool
+    threshold_s: float
+    late: tuple[Callable[[Call, Outcome], None], ...]
+    logs: tuple[Callable[[ClientInfo, ExpressCall], None], ...]
+    def __init__(
+        self,
+        is_open: bool,
+        threshold_s: float,
+        late: tuple[Callable[[Call, Outcome], None], ...],
+        logs: tuple[Callable[[ClientInfo, ExpressCall], None], ...],
+    ) -> None: ...
+
+class ExpressCall:
+    raw: bytes
+    name: str
+    db: str
+    target: str
+    seconds: float
+    index: Index | None
+    is_range: bool
+    keys: int
+    documents: int
+    returned: int
+    whole_scans: int
+    batch_bytes: int

@@ -1,5 +1,7 @@
 # cython: language_level=3
-"""A running command's operation, compiled because every command creates one."""
+"""What the dispatcher and the express lane (the fast path) share, compiled because every command uses it: the command's operation, the
+connection's counts, the properties of the interceptors on which the lane depends, and what the lane reports to them.
+"""
 
 cimport cython
 
@@ -128,3 +130,36 @@ cdef Operation operation_of(clock, opid, connection_id, str db, new_notes, bytes
     operation.thread = PyThread_get_thread_ident()
     operation.started = clock.monotonic()
     return operation
+
+
+cdef class Counts:
+    """The counts of the commands of one connection; see `dispatch.usage.Usage`."""
+
+
+cdef class Lane:
+    """The properties of the active interceptors on which the express lane depends.
+
+    Arguments:
+        is_open: whether the express lane may run commands.
+        threshold_s: the lowest threshold of the interceptors in `late`.
+        late: the `after` methods to call for slow commands of the express lane.
+        logs: the `after_express` methods.
+    """
+
+    def __init__(self, bint is_open, double threshold_s, tuple late not None, tuple logs not None):
+        self.is_open, self.threshold_s, self.late, self.logs = is_open, threshold_s, late, logs
+
+
+@cython.no_gc  # It refers to no object that refers to it, and the garbage collector would visit each call that a log keeps.
+cdef class ExpressCall:
+    """What the express lane reports of a command that it has run. Readers compute everything else from it.
+
+    Attributes:
+        raw: the command's message.
+        name, db, target: the name of the command, of its database, and of its collection, which is empty for a command without one.
+        seconds: the command's working time.
+        index: the index that the command used, or None.
+        is_range: whether the command read a range of the index.
+        keys, documents, returned, whole_scans: how much the command added to the connection's counts.
+        batch_bytes: the size of the reply's batch as a BSON array; 0 if the command has no cursor.
+    """

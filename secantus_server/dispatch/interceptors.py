@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from secantus_server.dispatch._operation import ExpressCall, Lane
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
@@ -53,17 +54,6 @@ class Call(Protocol):
     services: Services
 
 
-#: What the express lane (the fast path for simple commands) reports of a command that it has run:
-#: - the command's message
-#: - the name of the command, of its database, and of its collection, which is empty for a command without one
-#: - the command's working time in seconds
-#: - the index that the command used, or None, and whether it read a range of the index
-#: - the connection's counts (see `express_record.counts_of`) before and after the command
-#: - the size of the reply's batch as a BSON array; 0 if the command has no cursor
-#: It is a plain tuple, because the garbage collector soon ceases to visit these. Readers compute everything else from it.
-ExpressValues = tuple[bytes, str, str, str, float, Any, bool, tuple[int, int, int, int], tuple[int, int, int, int], int]
-
-
 class Interceptor:
     """The base class of actions that run before or after commands. A subclass overrides the methods that it needs."""
 
@@ -91,7 +81,7 @@ class Interceptor:
             outcome: the command's reply or its error.
         """
 
-    def after_express(self, client: ClientInfo, call: ExpressValues) -> None:
+    def after_express(self, client: ClientInfo, call: ExpressCall) -> None:
         """Run after a command of the express lane (the fast path), which calls neither `before` nor `after`.
 
         An active interceptor that acts on every command disables the express lane, unless it overrides this method.
@@ -99,22 +89,6 @@ class Interceptor:
         Arguments:
             client: the connection.
         """
-
-
-class Lane(NamedTuple):
-    """The properties of the active interceptors on which the express lane (the fast path) depends.
-
-    Arguments:
-        is_open: whether the express lane may run commands.
-        threshold_s: the lowest threshold of the interceptors in `late`.
-        late: the `after` methods to call for slow commands of the express lane.
-        logs: the `after_express` methods.
-    """
-
-    is_open: bool
-    threshold_s: float
-    late: tuple[Callable[[Call, Outcome], None], ...]
-    logs: tuple[Callable[[ClientInfo, ExpressValues], None], ...]
 
 
 def _is_overridden(interceptor: Interceptor, name: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from secantus_server.dispatch._operation import Counts
+
 # The maximum number of rows of a connection, because clients can invent any number of names. Beyond it, the oldest rows are added to the
 # rows of their commands without a collection: this many at once, because each removal copies the keys of all rows.
 MAX_ROWS = 10_000
@@ -32,7 +34,7 @@ def row_key(db: str, target: object, command: str) -> Key:
     return ("", "", command)
 
 
-class Usage:
+class Usage(Counts):
     """The counts and times of the commands of one connection.
 
     Attributes:
@@ -44,11 +46,9 @@ class Usage:
     Threads: only the connection's thread adds records. All other threads copy and remove rows, each with a single dict operation.
     """
 
-    __slots__ = (*_TOTALS, "counts", "rows")
+    __slots__ = ("counts",)
 
     def __init__(self) -> None:
-        self.inserted = self.updated = self.deleted = self.returned = 0
-        self.keys = self.documents = self.whole_scans = self.tailing_scans = self.sorts = 0
         self.rows: dict[Key, list[float]] = {}
         self.counts: defaultdict[str, int] = defaultdict(int)
 

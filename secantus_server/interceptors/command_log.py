@@ -39,8 +39,8 @@ class CommandLog(Entries, Interceptor):
         """Return the names of the collections in the logged commands from position `start` on."""
         found = set()
         for entry in self.kept[max(start - self._first, 0) :]:
-            db, target = (entry[2], entry[3] or 1) if isinstance(entry, tuple) else (entry.db, entry.target)
-            if type(target) is str:
+            db, target = entry.db, entry.target
+            if type(target) is str and target:
                 found.add((db, target))
         return {f"{db}.{target}" for db, target in found}
 

@@ -75,7 +75,7 @@ def subtracted(one: Examined, other: Examined) -> Examined:
     return one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3], one[4] - other[4]
 
 
-class _Further:
+class Further:
     """Notes on a command's plans after the first one, and on earlier commands of the same cursor."""
 
     def __init__(self) -> None:
@@ -110,20 +110,21 @@ class PlanNotes:
     Attributes:
         first: the first plan, or None.
         query: the canonical query of the first plan, or None.
+        further: the plans after the first one, and those of earlier commands of the same cursor; None if there are none.
 
     Threads: only the command's thread adds plans. A cursor's next command continues the record only after the previous command has ended.
     """
 
-    __slots__ = ("_further", "first", "query")
+    __slots__ = ("first", "further", "query")
 
     def __init__(self) -> None:
         self.first: Any = None
         self.query: Any = None
-        self._further: _Further | None = None
+        self.further: Further | None = None
 
     def add(self, plan: Any, query: Any = None) -> None:
         """Record a plan that is about to be executed."""
-        if self.first is None and self._further is None:
+        if self.first is None and self.further is None:
             self.first, self.query = plan, query
             return
         further = self._further_plans()
@@ -134,21 +135,21 @@ class PlanNotes:
         if len(further.plans) >= MOST_PLANS:
             further.fold()
 
-    def _further_plans(self) -> _Further:
-        if self._further is None:
-            self._further = _Further()
-        return self._further
+    def _further_plans(self) -> Further:
+        if self.further is None:
+            self.further = Further()
+        return self.further
 
     def count(self, usage: Any) -> None:
         """Add the counts of the current command to its connection's usage (`dispatch.usage.Usage`)."""
         first = self.first
-        if self._further is None and type(first) is IndexedScan:
+        if self.further is None and type(first) is IndexedScan:
             scan = first.scan
             if scan is not None:
                 usage.keys += scan.keys_examined
                 usage.documents += scan.docs_examined
             return
-        if self._further is None and type(first) is CollectionScan:
+        if self.further is None and type(first) is CollectionScan:
             if first.scan is not None:
                 usage.documents += first.scan.docs_examined
             usage.whole_scans += 1
@@ -157,7 +158,7 @@ class PlanNotes:
         keys, documents, *_ = self.latest
         usage.keys += keys
         usage.documents += documents
-        further = self._further
+        further = self.further
         whole, tailing, sorts = (0, 0, 0) if further is None else further.begun
         if first is not None and (further is None or not further.resumed):
             whole, tailing, sorts = _sum((whole, tailing, sorts), _begun(first))
@@ -174,13 +175,13 @@ class PlanNotes:
     @property
     def sorts(self) -> bool:
         """Whether any of the plans sorts in memory."""
-        plans = [self.first, *([] if self._further is None else self._further.plans)]
+        plans = [self.first, *([] if self.further is None else self.further.plans)]
         return any(_sorts(plan) for plan in plans)
 
     @property
     def latest(self) -> Examined:
         """The number of keys and documents that the current command has examined, without the cursor's earlier commands."""
-        total, further = self._total(), self._further
+        total, further = self._total(), self.further
         return total if further is None or further.before is NONE_EXAMINED else subtracted(total, further.before)
 
     @property
@@ -190,19 +191,17 @@ class PlanNotes:
 
     def logged(self) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
         """Return `latest_result`, and the queries whose plans scanned a collection with a filter or sorted in memory."""
-        if self._further is None and type(self.first) is CollectionScan:
-            return _logged_scan(self.first, self.query)
         examined, stages = self.latest_result()
         if not (examined[2] or examined[4]):
             return examined, stages, ()
-        if self._further is None:
+        if self.further is None:
             return examined, stages, () if self.query is None else (_slow(self.first, self.query, examined[2] > 0),)
-        noted = [(plan, query, measure(plan)) for plan, query in [(self.first, self.query), *self._further.queries] if query is not None]
+        noted = [(plan, query, measure(plan)) for plan, query in [(self.first, self.query), *self.further.queries] if query is not None]
         return examined, stages, tuple([_slow(plan, query, counts[2] > 0) for plan, query, counts in noted if counts[2] or counts[4]])
 
     def latest_result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the counts of the current command, without the cursor's earlier commands, and the scan stages of all plans."""
-        further = self._further
+        further = self.further
         if further is None:
             return _result_of(self.first)
         total, stages = self.result()
@@ -211,7 +210,7 @@ class PlanNotes:
     def _total(self) -> Examined:
         """Return the total counts of all plans so far."""
         total = NONE_EXAMINED if self.first is None else measure(self.first)
-        further = self._further
+        further = self.further
         if further is not None and (further.plans or further.stages):
             if further.seen is not NONE_EXAMINED:
                 total = added(total, further.seen)
@@ -221,7 +220,7 @@ class PlanNotes:
 
     def result(self) -> tuple[Examined, tuple[ScanName, ...]]:
         """Return the total counts of all plans so far, and the plans' scan stages without duplicates."""
-        further = self._further
+        further = self.further
         if further is None or not (further.plans or further.stages):
             return _result_of(self.first)
         total, stages = further.seen, dict[str, ScanName]()
@@ -233,25 +232,6 @@ class PlanNotes:
             total = added(total, measure(plan))
             _note_stages(stages, plan)
         return total, tuple(stages.values())
-
-
-def _logged_scan(plan: Any, query: Any) -> tuple[Examined, tuple[ScanName, ...], tuple[Slow, ...]]:
-    """Return the result of `PlanNotes.logged` for a collection scan as the only plan.
-
-    Most queries that an index could serve are such scans. The general path would need several calls for them.
-    """
-    scan = plan.scan
-    if scan is None:
-        return NONE_EXAMINED, (), ()
-    match, docs = plan.match, scan.docs_examined
-    if match is None or (type(match) is And and not match.children):
-        return (0, docs, 0, 0, 0), WHOLE_SCAN, ()
-    examined = 0, docs, docs, docs - scan.advanced, 0
-    if query is None or not docs:
-        return examined, WHOLE_SCAN, ()
-    collection = plan.collection
-    slow = collection.name, query.filter, query.sort, bool(query.hint or query.natural), collection.indexes, True
-    return examined, WHOLE_SCAN, (slow,)
 
 
 def _slow(plan: Any, query: Any, scanned: bool) -> Slow:

@@ -4,9 +4,8 @@
 import sys
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport uintptr_t
 
 cdef extern from *:
@@ -21,30 +20,49 @@ cdef extern from *:
     #define line_at(code, position) (position)
     #endif
 
-    /* The public functions create a frame object for each frame of the stack, which takes most of the walk's time. Python 3.11's own
-       structures are read instead, as Cython does for its tracebacks. They differ between Python versions, hence the public functions
-       for all others. */
-    #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000 && CYTHON_COMPILING_IN_CPYTHON
+    /* The public functions create a frame object for each frame of the stack, which takes most of the walk's time. Python's own structures
+       are read instead, as Cython does for its tracebacks. They differ between Python versions, hence the public functions for versions
+       of which no build has been tested. */
+    #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030E0000 && CYTHON_COMPILING_IN_CPYTHON
     #ifndef Py_BUILD_CORE
     #define Py_BUILD_CORE 1
     #endif
     #include "internal/pycore_frame.h"
     typedef _PyInterpreterFrame Frame;
 
-    static inline Frame* begun(Frame* frame) {
-        while (frame != NULL && _PyFrame_IsIncomplete(frame)) frame = frame->previous;
+    #if PY_VERSION_HEX >= 0x030D0000
+    #define INNERMOST PyThreadState_Get()->current_frame
+    #else
+    #define INNERMOST PyThreadState_Get()->cframe->current_frame
+    #endif
+    #if PY_VERSION_HEX >= 0x030C0000
+    /* The frames between the interpreter's loop and its C callers have no code of their own. */
+    #define has_code(frame) ((frame)->owner != FRAME_OWNED_BY_CSTACK)
+    #else
+    #define has_code(frame) 1
+    #endif
+    #if PY_VERSION_HEX >= 0x030D0000
+    #define code_of(frame) ((frame)->f_executable)
+    #else
+    #define code_of(frame) ((PyObject*)(frame)->f_code)
+    #endif
+
+    static inline Frame* caller_of(Frame* frame) {
+        do frame = frame->previous; while (frame != NULL && !has_code(frame));
         return frame;
     }
-    static inline Frame* caller_of(Frame* frame) { return begun(frame->previous); }
     static inline Frame* frame_at(int depth) {
-        Frame* frame = begun(PyThreadState_Get()->cframe->current_frame);
+        Frame* frame = INNERMOST;
+        if (frame != NULL && !has_code(frame)) frame = caller_of(frame);
         for (; frame != NULL && depth > 0; depth--) frame = caller_of(frame);
         return frame;
     }
-    #define code_of(frame) ((PyObject*)(frame)->f_code)
+    /* A frame that has not begun to run is no caller. The check reads the code object, which few frames of a walk need otherwise. */
+    #define has_begun(frame) (!_PyFrame_IsIncomplete(frame))
     #define place_of(frame) (_PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT))
     #define drop_frame(frame) ((void)(frame))
     #else
+    #include "frameobject.h"  /* Python 3.10 declares the functions only there. */
     typedef PyFrameObject Frame;
 
     /* One call that skips the driver's frames is cheaper than following each frame's link. */
@@ -64,6 +82,7 @@ cdef extern from *:
         Py_DECREF(code);
         return code;
     }
+    #define has_begun(frame) 1
     #define place_of(frame) position_of(frame)
     #define drop_frame(frame) Py_XDECREF(frame)
     #endif
@@ -75,6 +94,7 @@ cdef extern from *:
     Frame* frame_at(int depth)  # NULL if the stack is shorter
     Frame* caller_of(Frame* frame)  # drops the frame; NULL at the end of the stack
     PyObject* code_of(Frame* frame)  # a borrowed reference
+    bint has_begun(Frame* frame)
     int place_of(Frame* frame)
     void drop_frame(Frame* frame)
     int position_of(PyFrameObject* frame)
@@ -84,10 +104,10 @@ cdef extern from *:
     void incref "Py_INCREF"(void*)
 
 cdef enum:
-    # The number of code objects whose kinds are remembered. A stack of a driver has about 20, and a suite uses a few such stacks.
-    SLOTS = 512
-    # The number of values before the places in what is noted for a message: the thread, the task and whether the last line is the test's.
-    FIXED = 3
+    # The number of slots for code objects whose kinds are remembered. A stack of a driver has about 20, and a suite uses a few such stacks.
+    SLOTS = 1024
+    # The number of neighbouring slots in which a code object may be. Two code objects of one stack often have the same first slot.
+    PROBES = 4
     # The maximum depth of the stack that is searched.
     MAX_DEPTH = 400
     # The maximum number of the project's lines that are kept of a stack that does not contain the test.
@@ -96,6 +116,18 @@ cdef enum:
 cdef struct Slot:
     PyObject* code
     int kind
+
+cdef struct Place:
+    PyObject* code  # an owned reference
+    int position
+
+cdef struct Message:
+    unsigned long thread
+    size_t task
+    Py_ssize_t first  # the number of the message's first place
+    unsigned int request_id
+    int count
+    bint is_ended
 
 cdef dict modules = sys.modules
 
@@ -113,26 +145,37 @@ def position_in(frame):
 cdef class Stacks:
     """The lines from which a client's messages were sent, by the ids of the messages.
 
+    What is noted is kept in C arrays, because most of it is never read, and objects would make the garbage collector run sooner.
+
     Arguments:
         classify: returns the kind of a file, given its name in code objects: 0 for files whose lines are left out.
         last_kind: the walk up the stack ends at a file of this kind.
         awaiting: returns the place for a message whose stack has no line, as a code object and a position, or None.
         driver_depth: the minimum number of innermost frames that belong to the driver.
 
-    Threads: any thread may send. The interpreter lock guards the slots: no slot is used after a call that might release the lock.
+    Threads: any thread may send. The interpreter lock guards the slots and arrays: neither is used after a call that might release the lock.
     """
 
     cdef Slot slots[SLOTS]
     cdef object classify, awaiting
     cdef int last_kind, driver_depth
-    cdef dict found
+    cdef Message* messages
+    cdef Place* places
+    cdef Py_ssize_t message_count, message_room, place_count, place_room
+    # The numbers of the first messages by their ids, filled when one is read.
+    cdef dict numbers
+    cdef Py_ssize_t numbered
+    # asyncio's function of this name, or None before asyncio is imported.
+    cdef object get_running_loop
 
     def __init__(self, classify, int last_kind, awaiting, int driver_depth):
         self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
-        self.found = {}
+        self.numbers = {}
 
     def __dealloc__(self):
         self.drop_codes()
+        self.drop_places()
+        PyMem_Free(self.messages)
 
     cdef void drop_codes(self) noexcept:
         cdef int number
@@ -142,9 +185,19 @@ cdef class Stacks:
             if code != NULL:
                 decref(code)
 
+    cdef void drop_places(self) noexcept:
+        cdef Place* places = self.places
+        cdef Py_ssize_t number, count = self.place_count
+        # The end of a code object may run code that sends a message.
+        self.places, self.place_count, self.place_room = NULL, 0, 0
+        for number in range(count):
+            decref(places[number].code)
+        PyMem_Free(places)
+
     def clear(self):
         """Discard all noted lines."""
-        self.found = {}
+        self.numbers, self.numbered, self.message_count = {}, 0, 0
+        self.drop_places()
 
     def forget_kinds(self):
         """Ask `classify` again for the kind of each file."""
@@ -154,35 +207,74 @@ cdef class Stacks:
         """Return what was noted for a message: a tuple of the thread, the asyncio task or 0, whether the walk ended at a file of the last
         kind, and the code object and the position (see `line_of`) of each line, innermost first. Return None for an unknown message.
         """
-        return self.found.get(request_id)
+        cdef Py_ssize_t number
+        cdef Message* message
+        cdef list found
+        for number in range(self.numbered, self.message_count):
+            self.numbers[self.messages[number].request_id] = number
+        self.numbered = self.message_count
+        known = self.numbers.get(request_id)
+        if known is None:
+            return None
+        message = &self.messages[<Py_ssize_t>known]
+        found = [message.thread, message.task, message.is_ended]
+        for number in range(message.first, message.first + message.count):
+            found += <object>self.places[number].code, self.places[number].position
+        return tuple(found)
 
-    def noting(self, original):
-        """Wrap a function or coroutine function that sends a message, so that it first notes the lines from which it was called."""
-
-        def send(connection, message):
-            self.note(message)
-            return original(connection, message)
-
-        return send
-
-    cdef int note(self, bytes message) except -1:
+    cpdef int note(self, bytes message) except -1:
         """Note the lines from which the current message is sent. The innermost frame of Python code is the driver's."""
         cdef const unsigned char* raw = <const unsigned char*>PyBytes_AS_STRING(message)
-        noted = self.lines()
-        if len(noted) == FIXED:
-            place = self.awaiting()
-            if place is not None:
-                noted = (noted[0], noted[1], True, *place)
+        # The frames of the running thread keep these code objects alive.
+        cdef Place places[MAX_DEPTH]
+        cdef Message noted
         assert len(message) > 8, "a message has a header"
-        self.found[raw[4] | raw[5] << 8 | raw[6] << 16 | <long long>raw[7] << 24] = noted
-        return 0
+        noted.request_id = raw[4] | raw[5] << 8 | raw[6] << 16 | <unsigned int>raw[7] << 24
+        noted.thread, noted.task = PyThread_get_thread_ident(), self.running_task()
+        noted.count = self.walk(places, &noted.is_ended)
+        place = self.awaiting() if noted.count == 0 else None
+        if place is not None:
+            code, places[0].position = place
+            places[0].code, noted.count, noted.is_ended = <PyObject*>code, 1, True
+        return self.keep(&noted, places)
+
+    cdef int walk(self, Place* places, bint* is_ended) except -1:
+        """Find the lines of the running thread's stack, innermost first, and return their number."""
+        cdef Frame* frame = frame_at(self.driver_depth)
+        cdef PyObject* code
+        cdef Slot* slot
+        cdef int kind, depth = 0, count = 0
+        if frame == NULL:
+            frame = frame_at(0)
+        is_ended[0] = False
+        try:
+            while frame != NULL and depth < MAX_DEPTH and not is_ended[0]:
+                code = code_of(frame)
+                slot = &self.slots[slot_of(code)]
+                kind = slot.kind if slot.code == code else self.kind_of(code)
+                if kind and has_begun(frame):
+                    places[count].code, places[count].position = code, place_of(frame)
+                    count += 1
+                    is_ended[0] = kind == self.last_kind
+                frame = caller_of(frame)
+                depth += 1
+        finally:
+            drop_frame(frame)
+        return count if is_ended[0] else min(count, <int>MAX_LINES)
 
     cdef int kind_of(self, PyObject* code) except -1:
-        """Return the kind of a code object's file."""
-        cdef Slot* slot = &self.slots[(<uintptr_t>code >> 5 ^ <uintptr_t>code >> 14) % SLOTS]
-        if slot.code == code:
-            return slot.kind
+        """Return the kind of a code object's file, if its first slot does not have it."""
+        cdef int first = slot_of(code), number
+        cdef Slot* slot
+        for number in range(first, first + PROBES):
+            if self.slots[number % SLOTS].code == code:
+                return self.slots[number % SLOTS].kind
         cdef int kind = self.classify((<object>code).co_filename)
+        slot = &self.slots[first]
+        for number in range(first, first + PROBES):
+            if self.slots[number % SLOTS].code == NULL:
+                slot = &self.slots[number % SLOTS]
+                break
         incref(code)  # a code object at the same address later would be taken for this one
         cdef PyObject* before = slot.code
         slot.code, slot.kind = code, kind
@@ -190,59 +282,49 @@ cdef class Stacks:
             decref(before)
         return kind
 
-    cdef tuple lines(self):
-        """Return the message's entry for `found`.
+    cdef int keep(self, Message* noted, Place* places) except -1:
+        """Append a message and its places to the arrays."""
+        cdef int number
+        if self.message_count == self.message_room:
+            self.messages = <Message*>grown(self.messages, &self.message_room, sizeof(Message))
+        if self.place_count + noted.count > self.place_room:
+            self.places = <Place*>grown(self.places, &self.place_room, sizeof(Place))
+        noted.first = self.place_count
+        for number in range(noted.count):
+            incref(places[number].code)
+            self.places[noted.first + number] = places[number]
+        self.place_count += noted.count
+        self.messages[self.message_count] = noted[0]
+        self.message_count += 1
+        return 0
 
-        The entry is one flat tuple, because each object that is kept makes the garbage collector run sooner.
-        """
-        cdef Frame* frame = frame_at(self.driver_depth)
-        cdef PyObject* code
-        # The frames of the running thread keep these code objects alive.
-        cdef PyObject* codes[MAX_DEPTH]
-        cdef int positions[MAX_DEPTH]
-        cdef int kind, depth = 0, count = 0
-        cdef bint is_ended = False
-        if frame == NULL:
-            frame = frame_at(0)
-        try:
-            while frame != NULL and depth < MAX_DEPTH and not is_ended:
-                code = code_of(frame)
-                kind = self.kind_of(code)
-                if kind:
-                    codes[count], positions[count] = code, place_of(frame)
-                    count += 1
-                    is_ended = kind == self.last_kind
-                frame = caller_of(frame)
-                depth += 1
-        finally:
-            drop_frame(frame)
-        if not is_ended and count > MAX_LINES:
-            count = MAX_LINES
-        return entry_of(codes, positions, count, is_ended)
+    cdef size_t running_task(self) except? 0:
+        """Return the identity of the running asyncio task, or 0."""
+        if self.get_running_loop is None:
+            asyncio = modules.get("asyncio")
+            if asyncio is None:
+                return 0
+            self.get_running_loop = asyncio._get_running_loop
+        loop = self.get_running_loop()
+        if loop is None:
+            return 0
+        return <size_t>id(modules["asyncio"].current_task(loop))
 
 
-cdef tuple entry_of(PyObject** codes, int* positions, int count, bint is_ended):
-    """Return an entry for `found` with the code objects of `count` frames and the positions in them."""
-    cdef int number
-    cdef tuple entry = PyTuple_New(FIXED + 2 * count)
-    put(entry, 0, PyThread_get_thread_ident())
-    put(entry, 1, running_task())
-    put(entry, 2, is_ended)
-    for number in range(count):
-        put(entry, FIXED + 2 * number, <object>codes[number])
-        put(entry, FIXED + 2 * number + 1, positions[number])
-    return entry
+cdef inline int slot_of(PyObject* code) noexcept:
+    """Return the number of a code object's first slot."""
+    return (<uintptr_t>code >> 5 ^ <uintptr_t>code >> 14) % SLOTS
 
 
-cdef inline int put(tuple entry, Py_ssize_t place, object value) except -1:
-    """Set an item of a new tuple."""
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(entry, place, value)
-    return 0
+cdef void* grown(void* array, Py_ssize_t* room, size_t size) except NULL:
+    """Return an array with twice as much room, at least for one message, given the size of its elements.
 
-
-cdef object running_task():
-    """Return the identity of the running asyncio task, or 0."""
-    asyncio = modules.get("asyncio")
-    loop = None if asyncio is None else asyncio._get_running_loop()
-    return 0 if loop is None else id(asyncio.current_task(loop))
+    Raises:
+        MemoryError: there is not enough memory. The array does not change.
+    """
+    cdef Py_ssize_t wanted = max(2 * room[0], <Py_ssize_t>MAX_DEPTH)
+    cdef void* found = PyMem_Realloc(array, wanted * size)
+    if found == NULL:
+        raise MemoryError()
+    room[0] = wanted
+    return found

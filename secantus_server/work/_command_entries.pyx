@@ -5,11 +5,14 @@ An entry keeps what the command leaves behind. Everything that can be computed f
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_GET_SIZE
 
 from secantus_server.bson import decode
 from secantus_server.bson._codec cimport RawArray
-from secantus_server.dispatch._operation cimport Operation
+from secantus_server.dispatch._operation cimport ExpressCall, Operation
 from secantus_server.errors import CommandError
+from secantus_server.mql.match import And
+from secantus_server.query.plan import CollectionScan
 from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, wanted_of
 from secantus_server.wire.op_msg import sections_of
 
@@ -45,7 +48,9 @@ cdef class CommandEntry:
         error: the name of the command's error, or None.
     """
 
-    cdef readonly object request_id, seconds, error
+    cdef object sent_id
+    cdef readonly object error
+    cdef readonly double seconds
     cdef readonly str name, db
     cdef readonly object target
     cdef readonly CommandEntry opener
@@ -56,31 +61,62 @@ cdef class CommandEntry:
     cdef object decoded_body
     cdef tuple decoded_statements, slow
 
-    cdef int note(self, call, message, dict body, outcome, notes) except -1:
+    cdef int note(self, call, message, bytes raw, dict body, outcome, notes) except -1:
         """Note a finished command of the general path, given its message and command document.
 
         Arguments:
+            raw: the message's bytes, or None.
             notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to
                 spare the garbage collector.
         """
-        cdef bytes raw = message.raw
-        self.request_id = message.request_id
-        self.db, self.seconds = call.db, call.seconds
+        self.seconds = call.seconds
         self.target = body.get(self.name)
+        self.sent_id = None
         if call.is_concealed:
+            self.sent_id = message.request_id
             self.decoded_body, self.decoded_statements = call.operation.body, NO_STATEMENTS
         elif raw is None or len(raw) > LONGEST_KEPT:
+            self.sent_id = message.request_id
             self.keep_decoded(body, message.sequences)
         else:
             self.raw = raw
-        self.examined, self.stages, self.slow = none_examined, (), ()
-        if notes is not None:
-            self.examined, self.stages, self.slow = notes.logged()
+        self.note_plans(notes)
         if isinstance(outcome, CommandError):
             self.error = outcome.code_name
         else:
             self.note_reply(outcome)
         return 0
+
+    cdef int note_plans(self, notes) except -1:
+        """Note what the command's plans have examined, like `query.plan_notes.PlanNotes.logged`.
+
+        Most queries that an index could serve are scans of a collection as the only plan. `logged` would need several calls for them.
+        """
+        self.examined, self.stages, self.slow = none_examined, (), ()
+        if notes is None:
+            return 0
+        plan = notes.first
+        if type(plan) is not CollectionScan or notes.further is not None:
+            self.examined, self.stages, self.slow = notes.logged()
+            return 0
+        scan, match, query = plan.scan, plan.match, notes.query
+        if scan is None:
+            return 0
+        docs, self.stages = scan.docs_examined, WHOLE_SCAN
+        if match is None or (type(match) is And and not match.children):
+            self.examined = (0, docs, 0, 0, 0)
+            return 0
+        self.examined = (0, docs, docs, docs - scan.advanced, 0)
+        if query is not None and docs:
+            collection = plan.collection
+            hinted = bool(query.hint or query.natural)
+            self.slow = ((collection.name, query.filter, query.sort, hinted, collection.indexes, True),)
+        return 0
+
+    @property
+    def request_id(self):
+        """The id of the command's message."""
+        return int.from_bytes(self.raw[4:8], "little", signed=True) if self.sent_id is None else self.sent_id
 
     @property
     def wanted(self):
@@ -144,37 +180,36 @@ cdef class CommandEntry:
 cdef Py_ssize_t total_length(list documents) except -1:
     cdef Py_ssize_t total = 0
     for document in documents:
-        total += len(document)
+        total += PyBytes_GET_SIZE(document) if type(document) is bytes else len(document)
     return total
 
 
-def express_entry(tuple values not None):
-    """Return the entry for a command of the express lane, given its `ExpressValues`."""
+def express_entry(ExpressCall call not None):
+    """Return the entry for a command of the express lane."""
     cdef CommandEntry entry = CommandEntry.__new__(CommandEntry)
-    cdef bytes raw
-    cdef str name, target
-    cdef Py_ssize_t returned, batch_bytes
-    raw, name, entry.db, target, entry.seconds, index, is_range, before, after, batch_bytes = values
-    entry.request_id = int.from_bytes(raw[4:8], "little", signed=True)
-    entry.name, entry.target = name, target or 1
+    cdef bytes raw = call.raw
+    cdef str name = call.name
+    cdef Py_ssize_t returned = call.returned
+    index = call.index
+    entry.name, entry.db, entry.target, entry.seconds = name, call.db, call.target or 1, call.seconds
     if len(raw) > LONGEST_KEPT:
+        entry.sent_id = int.from_bytes(raw[4:8], "little", signed=True)
         body, sequences = sections_of(raw)
         entry.keep_decoded(body, sequences)
     else:
         entry.raw = raw
-    keys, documents, returned, whole_scans = [new - old for new, old in zip(after, before)]
     if name == "findAndModify":
         returned = 1
-    entry.examined, entry.stages, entry.slow = (keys, documents, 0, 0, 0), (), ()
-    if whole_scans:
+    entry.examined, entry.stages, entry.slow = (call.keys, call.documents, 0, 0, 0), (), ()
+    if call.whole_scans:
         entry.stages = WHOLE_SCAN
     elif index is not None:
         # A unique index on a path with dots is scanned like an index that is not unique.
-        is_lookup = not is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
+        is_lookup = not call.is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
         entry.stages = (("EXPRESS_IXSCAN" if is_lookup else "IXSCAN", index.spec["key"]),)
     entry.n_returned = entry.results = returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
-    entry.reply_bytes = batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if batch_bytes else 0
+    entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0
     return entry
 
 
@@ -213,6 +248,9 @@ cdef class Entries:
     # For each connection id, whether the connection's commands are ignored. The connection's first command, hello, decides this, because it
     # names the application.
     cdef dict clients
+    # The client of the last command, and whether its commands are ignored.
+    cdef object last_client
+    cdef bint is_last_own
     # For the id of each open cursor, the entry of the command that opened the cursor.
     cdef dict cursors
 
@@ -223,7 +261,7 @@ cdef class Entries:
     def before(self, call):
         """Request that the command's plan notes include all its query plans, even those of point lookups."""
         if call.name in PLANNED:
-            call.operation.notes_lookups = True
+            (<Operation?>call.operation).notes_lookups = True
 
     def after(self, call, outcome):
         """Log a finished command, given its reply or error."""
@@ -233,13 +271,15 @@ cdef class Entries:
             return
         cdef bint is_planned = name in PLANNED
         cdef CommandEntry entry = CommandEntry.__new__(CommandEntry)
-        notes = (<Operation>call.operation).notes if is_planned else None
+        cdef Operation operation = call.operation
+        notes = operation.notes if is_planned else None
         if name == "getMore":
             entry.opener = self.cursors.get(body["getMore"])
             notes = None if entry.opener is None else notes
         message = call.message
-        entry.name = name
-        entry.note(call, message, body, outcome, notes)
+        cdef bytes raw = message.raw
+        entry.name, entry.db = name, operation.db
+        entry.note(call, message, raw, body, outcome, notes)
         if name == "killCursors":
             if entry.error is None:
                 for cursor in body["cursors"]:
@@ -249,14 +289,13 @@ cdef class Entries:
             self.cursors[outcome["cursor"]["id"]] = entry if entry.opener is None else entry.opener
         elif entry.opener is not None and entry.error is None:
             self.cursors.pop(body["getMore"], None)
-        raw = message.raw
-        self.add(entry, 0 if raw is None else len(<bytes>raw))
+        self.add(entry, 0 if raw is None else len(raw))
 
-    def after_express(self, client, tuple values not None):
-        """Log a command of the express lane, given its `ExpressValues`. Such a command never opens a cursor or has a comment."""
-        cdef Py_ssize_t size = len(<bytes>values[0])
+    def after_express(self, client, ExpressCall call not None):
+        """Log a command of the express lane. Such a command never opens a cursor or has a comment."""
+        cdef Py_ssize_t size = len(call.raw)
         if not self.ignored or not self.is_own(client):
-            self.add(values if size <= LONGEST_KEPT else express_entry(values), size)
+            self.add(call if size <= LONGEST_KEPT else express_entry(call), size)
 
     cpdef int add(self, entry, Py_ssize_t size) except -1:
         """Add an entry for a message of the given size, if the list is not full."""
@@ -269,10 +308,15 @@ cdef class Entries:
 
     cpdef bint is_own(self, client) except -1:
         """Return whether a client's commands are ignored."""
-        cdef object known = self.clients.get(client.connection_id)
-        if known is None:
-            known = self.clients[client.connection_id] = client.application == self.ignored
-        return known
+        cdef object known
+        if client is not self.last_client:
+            known = self.clients.get(client.connection_id)
+            if known is None:
+                known = self.clients[client.connection_id] = client.application == self.ignored
+            # In this order: the assignment of the client may run other code.
+            self.is_last_own = known
+            self.last_client = client
+        return self.is_last_own
 
     def clear(self):
         """Remove all entries."""
@@ -282,6 +326,6 @@ cdef class Entries:
 def entry_at(list kept not None, Py_ssize_t place):
     """Return the entry at a position of a list of entries."""
     entry = kept[place]
-    if type(entry) is tuple:
+    if type(entry) is ExpressCall:
         entry = kept[place] = express_entry(entry)
     return entry

@@ -21,7 +21,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
-from secantus_server.dispatch._operation cimport Operation, operation_of
+from secantus_server.dispatch._operation cimport Counts, ExpressCall, Lane, Operation, operation_of
 from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_transactions cimport SessionStatements
@@ -33,7 +33,7 @@ from secantus_server.index.errors import DuplicateKey
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.creation import begin_creation
-from secantus_server.work.express_record import counts_of, looked_up, record_slow
+from secantus_server.work.express_record import looked_up, record_slow
 
 cdef enum:
     # If the last finds by a range were left to the general path, the lane attempts one in this number.
@@ -70,6 +70,10 @@ cdef class Express(SessionStatements):
         services: the server.
         client: the connection's state.
     """
+
+    # The connection's counts at the begin of the running command, and whether anything logged commands then.
+    cdef long long keys, documents, returned, whole_scans
+    cdef bint is_logged
 
     def answer_all(self, transport, request_ids, failed):
         """Receive and answer messages as long as each arrives as a whole and the lane runs its command.
@@ -150,7 +154,7 @@ cdef class Express(SessionStatements):
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
         self.begun = self.failure = self.shown = self.creation = None
-        counts = counts_of(self.usage) if self.interceptors.lane.logs else None
+        self.note_counts()
         try:
             # Check after the registration: code that blocks commands first sets its condition and then looks for running commands.
             if not self.is_clear():
@@ -164,8 +168,13 @@ cdef class Express(SessionStatements):
         finally:
             del self.running[operation.opid]
             self.operation = self.begun = self.failure = None
-        self.finish(operation, name, raw, counts)
+        self.finish(operation, name, raw)
         return self.reply.framed(raw, next(request_ids))
+
+    cdef void note_counts(self) noexcept:
+        """Note the connection's counts at the begin of a command."""
+        cdef Counts usage = self.usage
+        self.keys, self.documents, self.returned, self.whole_scans = usage.keys, usage.documents, usage.returned, usage.whole_scans
 
     cdef bint is_suitable(self, bytes raw) except -1:
         """Read a message; return whether the lane attempts to run its command."""
@@ -203,8 +212,9 @@ cdef class Express(SessionStatements):
     cdef bint is_clear(self) except -1:
         """Return whether nothing watches, restricts or delays commands, so that the lane may run them."""
         services = self.services
-        interceptors = self.interceptors
-        if not interceptors.lane.is_open or services.access is not None or services.fail_points.active:
+        cdef Lane lane = self.interceptors.lane
+        self.is_logged = lane.logs is not None and len(lane.logs) > 0
+        if not lane.is_open or services.access is not None or services.fail_points.active:
             return False
         settings = services.settings
         if settings is not self.settings:
@@ -266,20 +276,32 @@ cdef class Express(SessionStatements):
             raise Unusual()
         return write
 
-    cdef int finish(self, Operation operation, str name, bytes raw, tuple counts) except -1:
-        """Count the finished command, log it, and record it if it was slow. `counts` is None if nothing logged commands at its begin."""
+    cdef int finish(self, Operation operation, str name, bytes raw) except -1:
+        """Count the finished command, log it if anything logged commands at its begin, and record it if it was slow."""
         cdef double seconds = self.clock.monotonic() - operation.started - operation.waited
         cdef int kind = self.message.parts.kind
+        cdef Lane lane = self.interceptors.lane
+        cdef ExpressCall call
         self.count(operation.db, name, kind, seconds)
-        if counts is not None:
-            batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
-            used = self.shown, <bint>self.message.parts.is_range
-            call = (raw, NAMES[kind], operation.db, name, seconds, *used, counts, counts_of(self.usage), batch_bytes)
-            for log in self.interceptors.lane.logs:
+        if self.is_logged:
+            call = self.call_of(operation, name, raw, seconds)
+            for log in lane.logs:
                 log(self.client, call)
-        if seconds > self.interceptors.lane.threshold_s:
+        if seconds > lane.threshold_s:
             record_slow(self.services, self.client, operation, raw, self.reply.document(), seconds)
         return 0
+
+    cdef ExpressCall call_of(self, Operation operation, str name, bytes raw, double seconds):
+        """Return the report of the finished command for the logs."""
+        cdef ExpressCall call = ExpressCall.__new__(ExpressCall)
+        cdef Counts usage = self.usage
+        cdef int kind = self.message.parts.kind
+        call.raw, call.name, call.db, call.target, call.seconds = raw, NAMES[kind], operation.db, name, seconds
+        call.index, call.is_range = self.shown, self.message.parts.is_range
+        call.keys, call.documents = usage.keys - self.keys, usage.documents - self.documents
+        call.returned, call.whole_scans = usage.returned - self.returned, usage.whole_scans - self.whole_scans
+        call.batch_bytes = self.reply.batch_bytes if kind in (FIND, COUNT) else 0
+        return call
 
     cdef int count(self, str db, str name, int kind, double seconds) except -1:
         """Count the finished command, like `Usage.record`, and call that for the first command of its kind on a collection."""

@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport invert, put_key
 from secantus_server.bson._raw cimport Element
+from secantus_server.dispatch._operation cimport Counts
 from secantus_server.exec._point cimport read_record
 from secantus_server.index._index cimport Index, read_record_id
 from secantus_server.storage._cursor cimport Cursor
@@ -47,7 +48,7 @@ class Unusual(Exception):
     """Raised for a command that the general path must run."""
 
 
-cdef int scan_collection(RecoveryUnit unit, collection, bint counts, int limit, ReplyWriter reply, usage) except -1:
+cdef int scan_collection(RecoveryUnit unit, collection, bint counts, int limit, ReplyWriter reply, Counts usage) except -1:
     """Append all documents of a small collection to the batch, or their count.
 
     Raises:
@@ -79,7 +80,7 @@ cdef int scan_collection(RecoveryUnit unit, collection, bint counts, int limit, 
     return reply.put_count(found) if counts else 0
 
 
-cdef object find_by_index(RecoveryUnit unit, collection, str path, const Parts* parts, Writer key, ReplyWriter reply, usage, check):
+cdef object find_by_index(RecoveryUnit unit, collection, str path, const Parts* parts, Writer key, ReplyWriter reply, Counts usage, check):
     """Append the documents that match an equality or a range to the batch. Return the `SoleIndex` by which they were found.
 
     Arguments:
@@ -154,7 +155,7 @@ cdef bytes inverted(bytes plain, Writer key):
 
 
 cdef bint scan_entries(
-    RecoveryUnit unit, int ident, Index index, bytes low, bytes high, bint reverse, int limit, ReplyWriter reply, usage
+    RecoveryUnit unit, int ident, Index index, bytes low, bytes high, bint reverse, int limit, ReplyWriter reply, Counts usage
 ) except -1:
     """Append the documents of the entries in a range of an index that is not multikey. Return 0 if they are too many for a batch.
 
@@ -188,7 +189,7 @@ cdef bint scan_entries(
     return True
 
 
-cdef bint scan_multikey(RecoveryUnit unit, int ident, Index index, tuple interval, int most, ReplyWriter reply, usage, check) except -1:
+cdef bint scan_multikey(RecoveryUnit unit, int ident, Index index, tuple interval, int most, ReplyWriter reply, Counts usage, check) except -1:
     """Append the documents of the entries in a range of a multikey index. Return 0 if they are too many for a batch."""
     cdef bytes document
     cdef list found = []

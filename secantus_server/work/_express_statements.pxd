@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.dispatch._operation cimport Operation
+from secantus_server.dispatch._operation cimport Counts, Operation
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.oplog._commits cimport Commits
@@ -16,7 +16,7 @@ from secantus_server.work._plain_message cimport PlainMessage
 cdef class Statements:
     cdef object services
     cdef object client
-    cdef object usage
+    cdef Counts usage
     cdef object clock
     cdef object engine
     cdef object catalog

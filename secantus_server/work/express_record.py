@@ -7,18 +7,10 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.usage import Usage
 from secantus_server.index._index import Index
 from secantus_server.query.point import MeasuredLookup
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
-
-Counts = tuple[int, int, int, int]
-
-
-def counts_of(usage: Usage) -> Counts:
-    """Return the counts of a connection that grow by what a command examines and returns."""
-    return usage.keys, usage.documents, usage.returned, usage.whole_scans
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:

@@ -12,6 +12,8 @@ from pymongo import DeleteOne, InsertOne, MongoClient, UpdateOne, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
+from secantus_server.query.plan_notes import wanted_of
 from secantus_server.server import SecantusDBServer
 from secantus_server.work.command_records import CommandRecord
 from tests.failing import code
@@ -349,3 +351,98 @@ def test_a_command_is_shown_whatever_the_length_of_its_message(log: SecantusDBSe
     assert first[:40] in record.text
     assert (record.namespace, record.shape) == (f"{db.name}.c", "db.c.insert(?)")
     assert pickle.loads(pickle.dumps(record)).text == record.text
+
+
+class Noted(Interceptor):
+    """Collects what `PlanNotes.logged` returns for each command with plans."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+
+    def after(self, call: Call, outcome: Outcome) -> None:
+        if call.operation.notes is not None:
+            self.found.append(call.operation.notes.logged())
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    [
+        [{"$match": {"b": {"$gt": -3}}}],
+        [{"$match": {"b": {"$gt": 1000}}}],
+        [{"$match": {"b": {"$lt": 0}}}, {"$sort": {"b": 1}}],
+        [{"$match": {"b": {"$lt": 0}}}, {"$limit": 2}],
+        [{"$match": {}}],
+        [{"$sort": {"b": 1}}],
+        [{"$match": {"a": 1}}],
+        [{"$match": {"_id": 3}}],
+        [{"$match": {"$expr": {"$eq": ["$a", 1]}}}],
+        [{"$match": {"a": 1}}, looked_up("b")],
+        [],
+    ],
+)
+@pytest.mark.parametrize("collection", ["c", "empty", "missing"])
+@pytest.mark.parametrize("options", [{}, {"hint": {"$natural": 1}}, {"hint": "a_1"}])
+def test_the_plans_of_an_entry_are_those_of_the_notes(
+    log: SecantusDBServer, db: Database, pipeline: list[Any], collection: str, options: dict[str, Any]
+) -> None:
+    fill(db)
+    db.create_collection("empty")
+    db.empty.create_index("a")
+    noted = Noted()
+    log.services.interceptors.install(noted)
+    log.clear_command_log()
+    try:
+        list(db[collection].aggregate(pipeline, **options))
+    except OperationFailure:
+        assert (collection, options) == ("missing", {"hint": "a_1"})
+    finally:
+        log.services.interceptors.remove(noted)
+    record = only(log)
+    entry = record._of
+    for examined, stages, slow in noted.found or [((0, 0, 0, 0, 0), (), ())]:
+        assert (entry.examined, entry.stages) == (examined, stages)
+        assert entry.wanted == tuple([wanted_of(*one) for one in slow])
+
+
+def all_of(record: CommandRecord) -> dict[str, Any]:
+    """Return all values of a record, except those that differ each time that the command runs."""
+    values = pickle.loads(pickle.dumps(record)).__dict__
+    if record.name == "getMore":
+        del values["text"]  # It contains the cursor's id.
+    return {name: value for name, value in values.items() if name not in ("number", "request_id", "duration_ms")}
+
+
+def commands_of(db: Database) -> None:
+    """Run commands in the express lane and on the general path, without an effect on the next run."""
+    document = {"_id": "new", "text": ["x" * 10]}
+    db.c.insert_one(document)
+    document["text"] = "changed by the user"
+    db.c.update_one({"_id": "new"}, {"$set": {"b": 5}})
+    db.c.find_one_and_update({"_id": "new"}, {"$set": {"b": 6}})
+    list(db.c.find({"a": 1}))
+    list(db.c.find({"b": -3}).sort("b"))
+    list(db.c.aggregate([{"$match": {"b": {"$lt": -3}}}]))
+    db.c.count_documents({})
+    db.c.find_one({"_id": "new"})
+    db.c.delete_one({"_id": "new"})
+    list(db.c.find({}, batch_size=7))
+
+
+def test_records_that_are_read_late_are_equal(log: SecantusDBServer, db: Database) -> None:
+    """What changes after a command does not change its record."""
+    fill(db)
+    log.clear_command_log()
+    commands_of(db)
+    early = [all_of(record) for record in log.logged_commands()]
+    requests = [record.request_id for record in log.logged_commands()]
+    log.clear_command_log()
+    commands_of(db)
+    count = log.command_log_position()
+    db.c.drop_index("a_1")
+    db.c.create_index([("b", 1), ("a", -1)])
+    db.c.rename("renamed")
+    db.c.insert_one({"_id": "new"})
+    db.client.drop_database(db.name)
+    late = [record for record in log.logged_commands() if record.number < count]
+    assert [all_of(record) for record in late] == early
+    assert len(set(requests + [record.request_id for record in late])) == 2 * len(early)

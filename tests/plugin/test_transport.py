@@ -562,3 +562,44 @@ def test_redirected_clients(project: Project) -> None:
         """
     )
     project.passes("--secantus", "--secantus-redirect=localhost:27017", *sets("direct"), passed=1)
+
+
+LINES = """
+    import asyncio
+
+    from pymongo import AsyncMongoClient, MongoClient
+
+
+    def test_lines(secantus_commands, secantus_uri):
+        with MongoClient(secantus_uri) as client:
+            client.shop.fruit.insert_one({})
+            client.shop.fruit.count_documents({"a": 1})
+
+
+        async def send():
+            async with AsyncMongoClient(secantus_uri) as client:
+                await client.shop.fruit.insert_one({})
+                await client.shop.fruit.find_one()
+
+        asyncio.run(send())
+        found = [(one.name, one.source, bool(one.task)) for one in secantus_commands]
+        assert found[:2] == [("insert", "test_it.py:9", False), ("aggregate", "test_it.py:10", False)]
+        assert found[2:] == [("insert", "test_it.py:15", True), ("find", "test_it.py:16", True)]
+        assert len({one.request_id for one in secantus_commands}) == 4
+
+
+    def test_they_end_with_the_log(secantus_uri):
+        from pymongo.asynchronous import pool as asynchronous
+        from pymongo.synchronous import pool
+
+        for send in (pool.sendall, asynchronous.async_sendall):
+            assert (send.__module__, getattr(send, "hook", None) and send.hook.note) in (
+                ("pymongo.network_layer", None), ("pytest_secantus.direct_driver", None)
+            )
+"""
+
+
+@BOTH
+def test_the_source_lines_of_commands(project: Project, transport: str) -> None:
+    project.write(test_it=LINES)
+    project.passes("--secantus-process", "no", *sets(transport), passed=2)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 
+from pytest_secantus.driver import noting
 from secantus_server.system._stack import Stacks, line_of, position_in
 
 LIBRARY, PROJECT, TEST = range(3)
@@ -40,7 +43,7 @@ def expected(frame: FrameType | None) -> list[tuple[CodeType, int]]:
 def test_the_lines_are_those_of_the_stack() -> None:
     stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
     seen: list[list[tuple[CodeType, int]]] = []
-    send = stacks.noting(lambda _connection, _message: seen.append(expected(sys._getframe(1))))
+    send = noting(stacks.note, lambda _connection, _message: seen.append(expected(sys._getframe(1))))
     for _ in range(2):
         call(send)
         assert places_of(stacks) == seen.pop()[: len(places_of(stacks))]
@@ -76,21 +79,21 @@ class Called:
 def test_the_lines_of_each_kind_of_frame(start: Callable[[Any], Any]) -> None:
     stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
     seen: list[list[tuple[CodeType, int]]] = []
-    start(stacks.noting(lambda _connection, _message: seen.append(expected(sys._getframe(1))) or 0))
+    start(noting(stacks.note, lambda _connection, _message: seen.append(expected(sys._getframe(1))) or 0))
     assert places_of(stacks) == seen[-1]
     assert seen[-1][-1][0].co_name == "test_the_lines_of_each_kind_of_frame"
 
 
 def test_the_driver_s_frames_are_skipped() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 1)
-    call(stacks.noting(lambda _connection, _message: None))
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 2)
+    call(noting(stacks.note, lambda _connection, _message: None))
     assert [code.co_name for code, _line in places_of(stacks)] == ["test_the_driver_s_frames_are_skipped"]
 
 
 def test_the_walk_ends_at_the_test_and_kinds_can_change() -> None:
     kinds = {__file__: TEST}
     stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)
-    send = stacks.noting(lambda _connection, _message: None)
+    send = noting(stacks.note, lambda _connection, _message: None)
     call(send)
     assert [code.co_name for code, _line in places_of(stacks)] == ["call"]
     kinds[__file__] = LIBRARY
@@ -105,7 +108,65 @@ def test_a_message_without_a_line_has_the_awaited_place() -> None:
     frame = sys._getframe()
     place = frame.f_code, position_in(frame)
     stacks = Stacks(lambda _name: LIBRARY, TEST, lambda: place, 400)
-    call(stacks.noting(lambda _connection, _message: None))
+    call(noting(stacks.note, lambda _connection, _message: None))
     noted = stacks.of(REQUEST_ID)
     assert noted is not None
     assert noted[2:] == (True, *place)
+
+
+def message_of(number: int) -> bytes:
+    return b"\x10\0\0\0" + number.to_bytes(4, "little") + bytes(8)
+
+
+def compiled(name: str) -> Any:
+    scope: dict[str, Any] = {}
+    exec(compile(f"def {name}(call, *args):\n    call(*args)\n", "compiled.py", "exec"), scope)
+    return scope[name]
+
+
+def test_each_message_keeps_its_own_lines() -> None:
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    functions = [compiled(f"function_{number}") for number in range(1500)]
+    for _ in range(2):
+        for number, function in enumerate(functions):
+            functions[number - 1](function, stacks.note, message_of(number))
+    for number, function in enumerate(functions):
+        noted = stacks.of(number)
+        assert noted is not None
+        assert noted[3::2] == (function.__code__, functions[number - 1].__code__)
+    assert stacks.of(1500) is None
+
+
+def test_a_line_that_is_noted_after_a_read_is_found() -> None:
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    first, second = compiled("first"), compiled("second")
+    for function in (first, second):
+        function(stacks.note, message_of(1))
+        noted = stacks.of(1)
+        assert noted is not None
+        assert noted[3] is function.__code__
+
+
+def test_cleared_lines_and_forgotten_kinds_keep_no_code() -> None:
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    function = compiled("function")
+    kept = weakref.ref(function.__code__)
+    function(stacks.note, MESSAGE)
+    del function
+    assert kept() is not None
+    stacks.clear()
+    assert stacks.of(REQUEST_ID) is None
+    stacks.forget_kinds()
+    gc.collect()
+    assert kept() is None
+
+
+def test_a_deep_stack_that_ends_at_the_test_keeps_all_lines() -> None:
+    kinds = {__file__: TEST, "compiled.py": PROJECT}
+    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)
+    function = compiled("function")
+    function(*[function] * 50, stacks.note, MESSAGE)
+    noted = stacks.of(REQUEST_ID)
+    assert noted is not None
+    assert noted[2] is True
+    assert len(noted[3:]) == 2 * 52

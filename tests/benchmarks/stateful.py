@@ -23,6 +23,8 @@ Values = dict[str, float]
 IDLE_STREAMS = 1000
 WRITERS = 10
 UPDATES_PER_TRANSACTION = 20
+#: The commands before each measurement of an event.
+SETTLING = 4
 SIZES = (25_000, 100_000)
 BATCH = 1000
 
@@ -60,8 +62,9 @@ def beside_idle_streams(ours: str) -> Values:
 def event_latency(ours: str) -> Values:
     """Return the time from sending a write to receiving its change event, as a multiple of the time of a find by `_id`.
 
-    Before each measurement, a command that is not measured runs on the same connection. So the stream's getMore already waits when the
-    write is sent, and both commands find the server in the same state.
+    Before each measurement, commands that are not measured run on the same connection, so that the stream's getMore already waits when the
+    write is sent, and both commands find the server in the same state. After fewer of them, the server's other thread still begins to
+    wait, and a find takes longer, too.
     """
     events, finds = [], []
 
@@ -72,14 +75,16 @@ def event_latency(ours: str) -> Values:
         cursor = stream.run({"aggregate": "single", "pipeline": [{"$changeStream": {}}], "cursor": {}})["cursor"]["id"]
         for number in range(3000):
             stream.send({"getMore": cursor, "collection": "single", "maxTimeMS": 60_000})
-            writer.run(find(number))
+            for _ in range(SETTLING):
+                writer.run(find(number))
             started = time.perf_counter()
             writer.send({"insert": "single", "documents": [{"_id": number, "n": 1}]})
             batch = stream.receive()["cursor"]["nextBatch"]
             events.append(time.perf_counter() - started)
             assert [event["documentKey"]["_id"] for event in batch] == [number], batch
             writer.receive()
-            writer.run(find(number))
+            for _ in range(SETTLING):
+                writer.run(find(number))
             started = time.perf_counter()
             writer.run(find(number))
             finds.append(time.perf_counter() - started)

@@ -22,6 +22,9 @@ SPANS_S = {"seconds": 3600, "minutes": 86_400, "hours": 2_592_000}
 #: The unit to which the start of a bucket is rounded down, by granularity.
 ROUNDING_S = {"seconds": 60, "minutes": 3600, "hours": 86_400}
 
+#: The first date that BSON can represent.
+MIN_DATE_MS = -(2**63)
+
 # The options that are copied to both rows.
 _SHARED = ("collation", "expireAfterSeconds", "storageEngine", "indexOptionDefaults")
 
@@ -51,7 +54,8 @@ class Bucketing:
 
     def start(self, time_ms: int) -> int:
         """Return the start time of a new bucket whose first measurement has the given time."""
-        return time_ms // self.rounding_ms * self.rounding_ms
+        # The first of all dates may be no multiple of the interval, and there is none before it.
+        return max(time_ms // self.rounding_ms * self.rounding_ms, MIN_DATE_MS)
 
 
 def complete_options(given: dict[str, Any]) -> dict[str, Any]:

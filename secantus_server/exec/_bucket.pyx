@@ -9,7 +9,7 @@ https://www.mongodb.com/docs/manual/core/timeseries/timeseries-bucketing/
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy
 
@@ -303,7 +303,8 @@ cdef class Bucket:
         cdef int64_t time
         while position < len(measurements):
             time, doc = measurements[position]
-            if time < self.start or time >= self.start + span_ms or not self.has_room(PyBytes_GET_SIZE(doc)):
+            # The difference of the unsigned numbers is right even if that of the signed ones would overflow.
+            if time < self.start or <uint64_t>time - <uint64_t>self.start >= <uint64_t>span_ms or not self.has_room(PyBytes_GET_SIZE(doc)):
                 break
             self.add(doc)
             position += 1

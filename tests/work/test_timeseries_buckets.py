@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -121,6 +122,19 @@ def test_times_far_away(db: Database[dict[str, Any]], year: int) -> None:
     assert (
         db.s.count_documents({"t": time}) == db.s.count_documents({"t": {"$lt": START}}) + db.s.count_documents({"t": {"$gt": START}}) == 1
     )
+
+
+@pytest.mark.parametrize("granularity", ["seconds", "minutes", "hours"])
+def test_the_first_and_the_last_dates_of_all(db: Database[dict[str, Any]], granularity: str) -> None:
+    """Rounding must not go beyond the first date, nor the end of a bucket beyond the last."""
+    series(db, granularity=granularity)
+    first, last = DatetimeMS(-(2**63)), DatetimeMS(2**63 - 1)
+    db.s.insert_many([{"t": time, "m": 1} for time in (last, first)])
+    db.s.insert_many([{"t": time, "m": 1} for time in (first, last)])
+    assert [bucket["count"] for bucket in db["system.buckets.s"].aggregate([{"$project": {"count": "$control.count"}}])] == [2, 2]
+    for time in (first, last):
+        assert db.s.count_documents({"t": time}) == 2
+    assert db.s.count_documents({"t": {"$gt": first, "$lt": last}}) == 0
 
 
 def test_compressed_buckets_of_another_server_are_refused(db: Database[dict[str, Any]]) -> None:

@@ -239,4 +239,5 @@ def has_array(measurement: dict[str, Any], path: list[str]) -> bool:
 
 
 def _place(start_ms: int, record_id: int) -> bytes:
-    return _PLACE.pack((start_ms + _SIGN) & (2 * _SIGN - 1), record_id)
+    # The ends of a search may lie outside the dates that exist.
+    return _PLACE.pack(min(max(start_ms + _SIGN, 0), 2 * _SIGN - 1), record_id)

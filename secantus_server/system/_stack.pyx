@@ -208,7 +208,8 @@ cdef class Stacks:
         kind, and the code object and the position (see `line_of`) of each line, innermost first. Return None for an unknown message.
         """
         cdef Py_ssize_t number
-        cdef Message* message
+        cdef Message message
+        cdef Place places[MAX_DEPTH]
         cdef list found
         for number in range(self.numbered, self.message_count):
             self.numbers[self.messages[number].request_id] = number
@@ -216,10 +217,18 @@ cdef class Stacks:
         known = self.numbers.get(request_id)
         if known is None:
             return None
-        message = &self.messages[<Py_ssize_t>known]
-        found = [message.thread, message.task, message.is_ended]
-        for number in range(message.first, message.first + message.count):
-            found += <object>self.places[number].code, self.places[number].position
+        # Creating a list may run the garbage collector, and thus code that sends messages or clears the arrays.
+        message = self.messages[<Py_ssize_t>known]
+        for number in range(message.count):
+            places[number] = self.places[message.first + number]
+            incref(places[number].code)
+        try:
+            found = [message.thread, message.task, message.is_ended]
+            for number in range(message.count):
+                found += <object>places[number].code, places[number].position
+        finally:
+            for number in range(message.count):
+                decref(places[number].code)
         return tuple(found)
 
     cpdef int note(self, bytes message) except -1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -205,7 +206,8 @@ def test_positions_stay_valid(log: SecantusDBServer, db: Database) -> None:
 
 
 def test_a_full_log_counts_the_rest(log: SecantusDBServer, db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secantus_server.interceptors.command_log.MOST_ENTRIES", 2)
+    # By its name in `sys.modules`, because tests of the plugin in this process may have left another one in its package.
+    monkeypatch.setattr(import_module("secantus_server.interceptors.command_log"), "MOST_ENTRIES", 2)
     log.stop_logging_commands()
     log.log_commands()
     for _ in range(5):

@@ -161,6 +161,38 @@ def test_cleared_lines_and_forgotten_kinds_keep_no_code() -> None:
     assert kept() is None
 
 
+def test_a_collection_that_discards_the_lines_which_are_read() -> None:
+    """A finalizer of the application may run commands, or end the log, in any allocation."""
+
+    class Cycle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            stacks.clear()
+
+    thresholds = gc.get_threshold()
+    try:
+        for _ in range(20):
+            stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+            compiled("function")(stacks.note, MESSAGE)
+            read = stacks.of
+            wanted = read(REQUEST_ID)
+            gc.disable()
+            Cycle()
+            gc.set_threshold(1, 1, 1)
+            # The next list is not taken from the interpreter's free ones, so creating it may start a collection.
+            used: list[list[int]] = [[] for _ in range(400)]
+            gc.enable()
+            found = read(REQUEST_ID)
+            gc.disable()
+            assert found in (wanted, None)
+            used.clear()
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
+
+
 def test_a_deep_stack_that_ends_at_the_test_keeps_all_lines() -> None:
     kinds = {__file__: TEST, "compiled.py": PROJECT}
     stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)

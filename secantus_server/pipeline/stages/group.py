@@ -128,13 +128,10 @@ class Group(Stage):
 
         Return False without reading anything if that is impossible.
         """
-        if type(source) not in (Unwound, Projected):
-            return False
-        accumulators = list(self.fields.values())
-        if self.max_bytes is not None or not all(accumulator.name in TAKES_VALUE for accumulator in accumulators):
+        if type(source) not in (Unwound, Projected) or not self._takes_values():
             return False
         keys = self.id.children() if type(self.id) is ObjectNode else (self.id,)
-        read = (*keys, *(accumulator.expressions[0] for accumulator in accumulators))
+        read = (*keys, *(accumulator.expressions[0] for accumulator in self.fields.values()))
         if type(source) is Projected:
             computed = source.computed_fields()
             takes = None if computed is None else [_position(one, list(computed)) for one in read]
@@ -153,11 +150,14 @@ class Group(Stage):
 
     def _constants(self) -> tuple[int, ...] | None:
         """Return which accumulators' arguments are constants, or None if an accumulator does not take values or if none is constant."""
-        accumulators = self.fields.values()
-        if self.max_bytes is not None or not TAKES_VALUE.issuperset([accumulator.name for accumulator in accumulators]):
+        if not self._takes_values():
             return None
-        found = tuple([CONSTANT if type(one.expressions[0]) is Constant else EVALUATED for one in accumulators])
+        found = tuple([CONSTANT if type(one.expressions[0]) is Constant else EVALUATED for one in self.fields.values()])
         return found if CONSTANT in found else None
+
+    def _takes_values(self) -> bool:
+        """Return whether the kernel can pass values to the accumulators instead of documents."""
+        return self.max_bytes is None and TAKES_VALUE.issuperset([accumulator.name for accumulator in self.fields.values()])
 
     def hand_over(self) -> None:
         """Enable the type conversion of results (see `handed_over`), because other stages follow."""

@@ -216,6 +216,13 @@ def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) 
         if type(node) is ElemMatchObject:
             _add_inner(node, found, collation, same_collation)
             continue
+        if type(node) is ExprMatch:
+            # Late, because it loads operators of expressions.
+            from secantus_server.query.expression_predicates import expression_predicates
+
+            for own in expression_predicates(node.expression, collation, same_collation):
+                found.setdefault(own.path, []).append((own, node))
+            continue
         predicate = predicate_of(node, collation)
         if predicate is not None and (same_collation or not mentions_text(node)):
             found.setdefault(predicate.path, []).append((predicate, node))

@@ -17,7 +17,8 @@ from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
 from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, union_of
 
-_RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
+# The types of the operands of ranges.
+RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
 _STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
@@ -195,13 +196,18 @@ def _elements(node: Any, collation: Collation | None) -> Bounds | None:
 
 
 def _range(operator: str, operand: Any, collation: Collation | None) -> Bounds | None:
-    if type(operand) not in _RANGE_TYPES or operand != operand or (type(operand) is Decimal128 and operand.to_decimal().is_nan()):
+    if type(operand) not in RANGE_TYPES or is_nan(operand):
         return None
     key, end = key_string(operand, collation), End(operand, collation)
     whole = bracket(operand)
     if operator in ("$gt", "$gte"):
         return [FieldInterval(key, operator == "$gte", whole.high, whole.high_included, end, whole.high_end)], True
     return [FieldInterval(whole.low, whole.low_included, key, operator == "$lte", whole.low_end, end)], True
+
+
+def is_nan(value: Any) -> bool:
+    """Return whether a value is a NaN."""
+    return bool(value != value) or (type(value) is Decimal128 and value.to_decimal().is_nan())
 
 
 def bracket(operand: Any) -> FieldInterval:

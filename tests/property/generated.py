@@ -89,10 +89,24 @@ def conditions(draw: st.DrawFn) -> Any:
     }
 
 
+@st.composite
+def comparisons(draw: st.DrawFn) -> dict[str, Any]:
+    """Generate a comparison of a path with a constant for `$expr`."""
+    operands = [f"${draw(st.sampled_from(PATHS))}", {"$literal": draw(values)}]
+    operator = draw(st.sampled_from(["$eq", "$gt", "$gte", "$lt", "$lte", "$ne"]))
+    return {operator: draw(st.permutations(operands))}
+
+
 simple_filters = st.dictionaries(st.sampled_from(PATHS), conditions(), max_size=2)
+expression_filters = st.one_of(
+    comparisons().map(lambda comparison: {"$expr": comparison}),
+    st.lists(comparisons(), min_size=2, max_size=2).map(lambda both: {"$expr": {"$and": both}}),
+    st.builds(lambda comparison, rest: {"$expr": comparison, **rest}, comparisons(), simple_filters),
+)
 filters = st.one_of(
     simple_filters,
     simple_filters,
+    expression_filters,
     st.builds(lambda branches: {"$or": branches}, st.lists(simple_filters, min_size=1, max_size=3)),
     st.builds(lambda first, second: {"$and": [first, second]}, simple_filters, simple_filters),
     st.builds(lambda branches, rest: {"$or": branches, **rest}, st.lists(simple_filters, min_size=1, max_size=2), simple_filters),

@@ -13,6 +13,8 @@ from secantus_server.work._shell_commands import collection_text
 from secantus_server.work._shell_text import plain, typed
 
 _EQUAL = frozenset(["$eq", "$in", "$all"])
+# The comparisons of an `$expr` that an index can serve, with whether they are equalities.
+_COMPARISONS = {"$eq": True, "$gt": False, "$gte": False, "$lt": False, "$lte": False}
 _RANGE = frozenset(["$gt", "$gte", "$lt", "$lte", "$exists", "$type", "$regex", "$mod", "$ne", "$nin", "$not"])
 #: The maximum number of fields in a suggested index; larger indexes are rarely useful.
 MAX_FIELDS = 4
@@ -102,9 +104,39 @@ def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: d
                 either += _split(part, prefix, equal, ranges)
         elif name == "$or" and type(value) is list:
             either = [part for part in value if type(part) is dict]
+        elif name == "$expr" and type(value) is dict:
+            _split_expression(value, equal, ranges)
         elif not name.startswith("$"):
             _sort_in(prefix + name, value, equal, ranges)
     return either
+
+
+def _split_expression(expression: dict[str, Any], equal: dict[str, None], ranges: dict[str, None]) -> None:
+    """Add the paths that an expression compares with a value that does not depend on the document."""
+    clauses = expression.get("$and")
+    for clause in clauses if type(clauses) is list else ():
+        if type(clause) is dict:
+            _split_expression(clause, equal, ranges)
+    for operator, is_equality in _COMPARISONS.items():
+        operands = expression.get(operator)
+        if type(operands) is not list or len(operands) != 2:
+            continue
+        paths = [operand[1:] for operand in operands if _is_path(operand)]
+        if len(paths) == 1 and any(map(_is_known, operands)):
+            (equal if is_equality else ranges)[paths[0]] = None
+
+
+def _is_path(operand: Any) -> bool:
+    return type(operand) is str and operand.startswith("$") and not operand.startswith("$$")
+
+
+def _is_known(operand: Any) -> bool:
+    """Return whether the value of an operand of an expression is known before a document is read. If in doubt, it is not."""
+    if type(operand) is dict:
+        return "$literal" in operand
+    if type(operand) is str and operand.startswith("$"):
+        return operand.startswith("$$") and operand[2:].partition(".")[0] not in ("ROOT", "CURRENT", "REMOVE")
+    return type(operand) is not list
 
 
 def _sort_in(path: str, value: Any, equal: dict[str, None], ranges: dict[str, None]) -> None:

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -27,7 +31,7 @@ BUILD = ROOT / "build"
 sys.path.insert(0, str(ROOT / "vendor"))
 from build_pcre2 import PCRE2  # noqa: E402 - in the directory beside this file
 from build_wiredtiger import WIREDTIGER  # noqa: E402
-from source_build import BuildError, Library, build  # noqa: E402
+from source_build import Library, Recipe, library_of  # noqa: E402
 from variants import PRODUCT, UnknownVariant, Variant, variant_of  # noqa: E402
 
 # The modules that are linked with a library; the others reach it through them.
@@ -39,12 +43,31 @@ LINKED = {
 
 # Cython's own functions, in a module of their own. Without it every module contains them, and compiling takes 1.4 times as long.
 SHARED = "secantus_server._cyutility"
+# Passes of -O2 that take a quarter of its time, and that change next to nothing in code that mostly counts references and calls functions.
+OMITTED = (
+    "-fno-tree-vrp",
+    "-fno-tree-pre",
+    "-fno-gcse",
+    "-fno-schedule-insns2",
+    "-fno-tree-vectorize",
+    "-fno-ipa-cp",
+    "-fno-ivopts",
+    "-fno-ipa-icf",
+    "-fno-code-hoisting",
+    "-fno-crossjumping",
+    "-fno-ree",
+)
+
+
+@cache
+def settings() -> dict[str, list[str]]:
+    """Return the project's own table of pyproject.toml."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["secantus"]
 
 
 def compiled_modules() -> list[Extension]:
     """Return the extensions that pyproject.toml lists, and the module that all of them share."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    names = settings["tool"]["secantus"]["compiled-modules"]
+    names = settings()["compiled-modules"]
     shared = Extension(SHARED, [SHARED.replace(".", "/") + ".c"])
     return [shared, *(Extension(name, [name.replace(".", "/") + ".pyx"]) for name in names)]
 
@@ -66,6 +89,53 @@ def check_compiler(command: list[str]) -> None:
         sys.exit(f"pytest-secantus needs Python's C headers to build: {header} does not exist (Debian: apt install python3-dev).")
 
 
+def optimization(module: str, compiler: list[str]) -> tuple[str, ...]:
+    """Return the options that set how far a module of the product is optimized. `compiler` is the command line of the compiler."""
+    lists = settings()
+    if module in lists["most-optimized"]:
+        return ()
+    if module in lists["least-optimized"]:
+        return ("-O1",)
+    return OMITTED if accepted(tuple(compiler), OMITTED) else ()
+
+
+@cache
+def accepted(compiler: tuple[str, ...], options: tuple[str, ...]) -> bool:
+    """Return whether the compiler knows the options; clang only warns of those that it does not have."""
+    command = [*compiler, "-Werror", "-fsyntax-only", *options, "-x", "c", os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def building(recipes: Iterable[Recipe]) -> Iterator[None]:
+    """Build the libraries in processes of their own while the block runs, and wait for them at its end.
+
+    Exits with the message for the user if one cannot be built.
+    """
+    missing = [recipe for recipe in recipes if not library_of(recipe, BUILD).archive.exists()]
+    started = [
+        subprocess.Popen([sys.executable, str(recipe.script)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for recipe in missing
+    ]
+    try:
+        yield
+    finally:
+        messages = [process.communicate()[1] for process in started]
+    for process, message in zip(started, messages, strict=True):
+        if process.returncode:
+            sys.exit(message.strip())
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Let Cython run without Python's search for cycles, which would be a quarter of its time. Its processes end soon."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def remove_stale_modules() -> None:
     """Remove setuptools' staging directories, so that a module that was deleted from the sources cannot get into a wheel."""
     for staging in BUILD.glob("lib*"):
@@ -84,23 +154,25 @@ class BuildModules(build_ext):
         """Build the libraries and modules. setuptools calls this method after it has configured the compiler."""
         check_compiler(self.compiler.compiler_so)
         self.parallel = self.parallel or min(4, os.cpu_count() or 1)
-        try:
-            libraries = {module: build(recipe, BUILD) for module, recipe in LINKED.items()}
-        except BuildError as error:
-            sys.exit(str(error))
+        libraries = {module: library_of(recipe, BUILD) for module, recipe in LINKED.items()}
         ingredients = common_ingredients(libraries.values())
         everything = self.extensions
         variants = variants_of(everything)
-        stamps = {}
+        stamps, options = {}, {}
         for module in everything:
             variant = variants[module.name]
             kept = (BUILD / variant.name if variant.name else ROOT) / self.get_ext_filename(module.name)
-            stamps[module.name] = Stamp(kept, module, ingredients, variant)
+            options[module.name] = optimization(module.name, self.compiler.compiler_so) if variant == PRODUCT else ()
+            stamps[module.name] = Stamp(kept, module, ingredients, variant, options[module.name])
         self.extensions = [module for module in everything if not stamps[module.name].holds()]
-        for variant in {variants[module.name] for module in self.extensions}:
-            self._translate([module for module in self.extensions if variants[module.name] == variant], variant)
+        with building(LINKED.values()), without_garbage_collection():
+            for variant in {variants[module.name] for module in self.extensions}:
+                self._translate([module for module in self.extensions if variants[module.name] == variant], variant)
         for module in self.extensions:
+            module.extra_compile_args += options[module.name]
             self._connect(module, libraries)
+        # The longest first, so that no processor is idle at the end.
+        self.extensions.sort(key=lambda module: -Path(module.sources[0]).stat().st_size)
         super().build_extensions()
         for module in self.extensions:
             stamps[module.name].take(Path(self.get_ext_fullpath(module.name)))
@@ -175,13 +247,13 @@ class Stamp:
     each time.
     """
 
-    def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant) -> None:
+    def __init__(self, module: Path, extension: Extension, ingredients: bytes, variant: Variant, options: tuple[str, ...]) -> None:
         self._module = module
         digest = hashlib.sha256(ingredients + extension.name.encode())
         # Cython generates the source of the shared module.
         if extension.name != SHARED:
             digest.update(Path(extension.sources[0]).read_bytes())
-        digest.update(repr(variant).encode())
+        digest.update(repr((variant, options)).encode())
         self._made_of = digest.hexdigest()
         self._note = BUILD / "stamps" / variant.name / f"{extension.name}-{sys.implementation.cache_tag}"
 

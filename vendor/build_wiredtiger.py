@@ -10,7 +10,7 @@ from pathlib import Path
 
 VENDOR = Path(__file__).resolve().parent
 sys.path.insert(0, str(VENDOR))
-from source_build import Recipe, build  # noqa: E402 - beside this file, which runs before anything is installed
+from source_build import Recipe, main  # noqa: E402 - beside this file, which runs before anything is installed
 
 WIREDTIGER = Recipe(
     title="WiredTiger",
@@ -38,4 +38,4 @@ WIREDTIGER = Recipe(
 )
 
 if __name__ == "__main__":
-    print(build(WIREDTIGER, VENDOR.parent / "build").archive.parent)
+    main(WIREDTIGER)

@@ -46,7 +46,6 @@ class Recipe:
         header: the public header, relative to the ninja build's directory.
         subdirectory: where the sources lie in the archive.
         patches: diffs that are applied to the archive's content.
-        isolated: whether pip installs the archive's own build requirements, which some archives need to tell their metadata.
     """
 
     title: str
@@ -56,12 +55,16 @@ class Recipe:
     header: str
     subdirectory: str = "."
     patches: tuple[Path, ...] = ()
-    isolated: bool = False
 
     @property
     def pin(self) -> Path:
         """The requirements file that holds version and sha256."""
         return VENDOR / f"{self.name}.txt"
+
+    @property
+    def script(self) -> Path:
+        """The program that builds the library."""
+        return VENDOR / f"build_{self.name}.py"
 
     @property
     def key(self) -> str:
@@ -73,14 +76,20 @@ class Recipe:
         return digest.hexdigest()[:12]
 
 
+def library_of(recipe: Recipe, build_root: Path) -> Library:
+    """Return where the library lies after its build."""
+    home = build_root / f"{recipe.name}-{recipe.key}"
+    return Library(home / "include", home / Path(recipe.target).name)
+
+
 def build(recipe: Recipe, build_root: Path) -> Library:
     """Build a library below `build_root` unless this very version of it is already there.
 
     Raises:
         BuildError: the source cannot be downloaded, or does not compile.
     """
-    home = build_root / f"{recipe.name}-{recipe.key}"
-    library = Library(home / "include", home / Path(recipe.target).name)
+    library = library_of(recipe, build_root)
+    home = library.archive.parent
     if library.archive.exists():
         return library
     source = home / "source"
@@ -99,6 +108,14 @@ def build(recipe: Recipe, build_root: Path) -> Library:
     return library
 
 
+def main(recipe: Recipe) -> None:
+    """Build a library below `build` and print its directory. If that fails, exit with a message for the user."""
+    try:
+        print(build(recipe, VENDOR.parent / "build").archive.parent)
+    except BuildError as error:
+        sys.exit(str(error))
+
+
 def _tool(name: str) -> str:
     """Return the path of a build tool that came as a wheel."""
     path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
@@ -108,15 +125,20 @@ def _tool(name: str) -> str:
 
 
 def _download(recipe: Recipe, home: Path) -> Path:
-    """Fetch the pinned source archive through pip, which checks its sha256."""
+    """Fetch the pinned source archive through pip, which checks its sha256.
+
+    pip also asks the archive's build backend for the metadata. It gets the backend below `metadata_only`, so that neither the archive's
+    own code runs nor the packages are installed that its code needs.
+    """
     target = home / "download"
     target.mkdir(parents=True, exist_ok=True)
-    # Only the vendored package has to be a source archive: what an isolated build requires may be wheels.
     package = recipe.pin.read_text(encoding="utf-8").split("==")[0]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", package]
-    command += [] if recipe.isolated else ["--no-build-isolation"]
+    command += ["--no-build-isolation", "--use-pep517"]
     command += ["--require-hashes", "--dest", str(target), "--requirement", str(recipe.pin)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    path = [str(VENDOR / "metadata_only"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     archives = list(target.glob("*.tar.gz"))
     if done.returncode or not archives:
         reason = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("ERROR:")), "pip gave no reason")

@@ -8,6 +8,7 @@ A kind without a key generator and without a key extractor stores no entries. It
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -196,7 +197,7 @@ class IndexKind(Protocol):
 _KINDS: dict[str, IndexKind] = {}
 #: The modules of the kinds that are imported when they are first used, because they import geometry or the expression language.
 _LATE = {"hashed": "hashed", "2d": "plane", "2dsphere": "sphere", "2dsphere_bucket": "sphere_bucket"}
-#: The order in which `all_kinds` returns the kinds.
+#: The order in which `all_kinds` returns the kinds, before any others. The first error in a definition depends on it.
 _ORDER = ("btree", "wildcard", *_LATE, "text")
 _ID_KEY = {"_id": 1}
 
@@ -205,13 +206,15 @@ def register(kind: IndexKind) -> None:
     """Register a kind of index."""
     assert kind.name not in _KINDS, f"{kind.name} is registered twice"
     _KINDS[kind.name] = kind
+    all_kinds.cache_clear()
 
 
-def all_kinds() -> list[IndexKind]:
+@cache
+def all_kinds() -> tuple[IndexKind, ...]:
     """Return all kinds of index."""
     for name in _LATE:
         _import_kind(name)
-    return [_KINDS[name] for name in _ORDER]
+    return (*(_KINDS[name] for name in _ORDER), *(kind for name, kind in _KINDS.items() if name not in _ORDER))
 
 
 def _import_kind(name: str) -> None:

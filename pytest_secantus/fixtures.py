@@ -134,6 +134,7 @@ def set_up_database(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureR
         fixturedef.cached_result = (None, key, (error, error.__traceback__) if _CACHES_TRACEBACKS else error)  # type: ignore[assignment]
         raise
     fixturedef.cached_result = (value, key, None)
+    guard_of(request.config).make_ready(fixturedef, request.config)
     return value
 
 

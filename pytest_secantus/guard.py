@@ -16,7 +16,7 @@ import pytest
 
 from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
-from pytest_secantus.late_fixtures import LATE
+from pytest_secantus.late_fixtures import LATE, ReadyDatabase
 from pytest_secantus.options import check_compat, read_options
 from pytest_secantus.worker import Worker, seed_error
 
@@ -64,6 +64,8 @@ class Guard:
         self.shared_client: MongoClient[dict[str, Any]] | None = None
         # The module or class whose tests use `shared_client`.
         self._client_users: pytest.Item | pytest.Collector | None = None
+        # Provides `secantus_db` to the tests of `_client_users`; None until pytest has set the fixture up once.
+        self._ready: ReadyDatabase | None = None
         # The following objects are created on first use.
         self._resetting: Resetting | None = None
         self._blocking: Blocking | None = None
@@ -115,6 +117,7 @@ class Guard:
         self._refusal = self._reason_to_refuse()
         if self._refusal is None:
             self._begin(item)
+            self._give_database(item)
             if self._blocking is not None:
                 self._blocking.begin(item)
 
@@ -154,6 +157,23 @@ class Guard:
             self._client_users = item.parent if client is self.shared_client else None
             return client
         return self.shared_client
+
+    def make_ready(self, definition: pytest.FixtureDef[Any], config: pytest.Config) -> None:
+        """Let later tests have `secantus_db` without its setup, now that pytest has set it up once.
+
+        Arguments:
+            definition: the definition of `secantus_db`.
+        """
+        if self._ready is None and self.worker.options.isolation == "restore":
+            self._ready = ReadyDatabase(definition, self.worker.options.database, config)
+
+    def _give_database(self, item: pytest.Item) -> None:
+        """Provide `secantus_db` to a test whose module or class uses the shared client, if no seed has to be loaded before."""
+        ready, client = self._ready, self.shared_client
+        if ready is None or client is None or item.parent is not self._client_users or self.worker.has_seeds:
+            return
+        if self._exchanges_seeds and not has_marker(item, SEED_MARKER, AUTH_MARKER):
+            ready.give(item, client)
 
     def resetting(self) -> Resetting:
         """Return the object that resets databases in the middle of tests."""
@@ -218,6 +238,8 @@ class Guard:
         """Undo the test's writes. Do nothing if they were already undone, or if no test is running."""
         item, self._item = self._item, None
         self._has_users = None
+        if self._ready is not None:
+            self._ready.take_back()
         if item is not None:
             try:
                 for call in self.before_undo:
@@ -403,7 +425,7 @@ class Guard:
     def _prepare_seed(self, item: pytest.Item) -> None:
         if self._seed_error is not None:
             raise self._seed_error
-        if self._exchanges_seeds and item is self._item:
+        if self._exchanges_seeds and item is self._item and (self.worker.has_seeds or has_marker(item, SEED_MARKER, AUTH_MARKER)):
             if self.worker.has_seeds or has_marker(item, SEED_MARKER):
                 self.worker.seeds.prepare(self.sources(item))
             if self._has_users is not item and has_marker(item, AUTH_MARKER) and (users := self.users(item)):
@@ -447,12 +469,12 @@ def tried_again(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureReque
         raise
 
 
-def has_marker(item: pytest.Item, name: str) -> bool:
-    """Return whether a test, or a class, module or directory that contains it, has a marker."""
+def has_marker(item: pytest.Item, *names: str) -> bool:
+    """Return whether a test, or a class, module or directory that contains it, has one of the named markers."""
     node: Any = item
     while node is not None:
         for mark in node.own_markers:
-            if mark.name == name:
+            if mark.name in names:
                 return True
         node = node.parent
     return False

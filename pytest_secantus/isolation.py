@@ -108,7 +108,8 @@ class Layers:
         """Perform the second half of `writing` for the most recent writer."""
         self._writers.pop()
         self._drop_if_unused(owner)
-        self._put_back(aside)
+        if aside:
+            self._put_back(aside)
         if self._writers:
             self._open_layer(*self._writers[-1])
 
@@ -198,9 +199,10 @@ class Layers:
     def _drop_if_unused(self, owner: Hashable) -> None:
         """Close the layer of `owner` if it has no writes and no nested snapshots, as for most fixtures, which never access the store."""
         layer = self._layer_of(owner)
-        if self._store is None or layer is None or any(writer == owner for writer, _ in self._writers):
+        if self._store is None or layer is None or (self._writers and any(writer == owner for writer, _ in self._writers)):
             return
-        self._end_spare()
+        if self._spare is not None:
+            self._end_spare()
         if self._store.snapshots[-1:] == (layer.snapshot,) and not self._store.written_since(layer.snapshot):
             self._open.remove(layer)
             self._end(layer.snapshot)

@@ -1,14 +1,21 @@
-"""The late fixtures: fixtures that `secantus_db` requests dynamically instead of declaring them as arguments.
+"""The work that pytest is spared for `secantus_db`, because each fixture that pytest sets up costs every test about 50 microseconds.
 
-Each declared fixture costs every test about 50 microseconds. A fixture that the suite parametrizes must be declared nevertheless, because
-pytest needs its parameters before the test runs.
+The late fixtures are those that `secantus_db` requests dynamically instead of declaring them as arguments. A fixture that the suite
+parametrizes must be declared nevertheless, because pytest needs its parameters before the test runs.
+
+`ReadyDatabase` gives pytest the value of `secantus_db` before it would set the fixture up. This module contains all uses of pytest's
+private attributes for that.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
 
 #: The fixtures on which the client of `secantus_db` depends.
 LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
@@ -39,3 +46,74 @@ def declare_parametrized(metafunc: pytest.Metafunc) -> None:
         # pytest does this only for fixtures that are declared in the test's signature.
         if params is not None and name not in names:
             metafunc.parametrize(name, params, indirect=True, scope=fixtures[-1].scope, ids=fixtures[-1].ids)
+
+
+#: The name of the fixture that `ReadyDatabase` provides.
+NAME: Final = "secantus_db"
+#: The plugins whose hooks for the setup of fixtures ignore a synchronous fixture such as `secantus_db`, by the start of their names.
+_UNCONCERNED: Final = ("_pytest.", "pytest_secantus.", "pytest_asyncio.", "anyio.")
+#: The versions of pytest whose private attributes are known: from the first (inclusive) to the second (exclusive). Older ones do not check
+#: the scope of a fixture that requests one whose value is known.
+_KNOWN: Final = ((8, 2), (10,))
+
+
+class ReadyDatabase:
+    """Provides `secantus_db` to tests without a setup by pytest. pytest then treats the fixture as one that the test has already set up.
+
+    The setup of `secantus_db` has no effect besides its value, once the server and the client are there, so nothing is lost.
+
+    Arguments:
+        definition: the definition of the fixture, which pytest has set up for an earlier test.
+        database: the name of the database.
+    """
+
+    def __init__(self, definition: pytest.FixtureDef[Any], database: str, config: pytest.Config) -> None:
+        self._definition: Any = definition
+        self._name = database
+        self._is_possible = _KNOWN[0] <= pytest.version_tuple < _KNOWN[1] and not is_setup_watched(config)
+        self._is_given = False
+        # The client of `_pattern`, a database that no test gets.
+        self._client: MongoClient[dict[str, Any]] | None = None
+        self._pattern: Database[dict[str, Any]] | None = None
+
+    def give(self, item: pytest.Item, client: MongoClient[dict[str, Any]]) -> None:
+        """Provide the database to a test before its setup.
+
+        Leave a test to pytest if it overrides or parametrizes the fixture, or requests one that the fixture depends on.
+        """
+        request, names = getattr(item, "_request", None), getattr(item, "fixturenames", ())
+        if not self._is_possible or NAME not in names or any(name in names for name in LATE):
+            return
+        found = getattr(request, "_arg2fixturedefs", {}).get(NAME, ())
+        known = getattr(request, "_fixture_defs", None)
+        if len(found) != 1 or found[0] is not self._definition or type(known) is not dict:
+            return
+        if self._definition.cached_result is None and NAME not in getattr(getattr(item, "callspec", None), "params", ()):
+            self._definition.cached_result = (self._database_of(client), None, None)
+            known[NAME] = self._definition
+            self._is_given = True
+
+    def _database_of(self, client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
+        """Return a new object for the database. It is a copy, which takes a fifth of the time that pymongo takes to make a database."""
+        if self._pattern is None or self._client is not client:
+            self._client, self._pattern = client, client[self._name]
+        kind = type(self._pattern)
+        database = kind.__new__(kind)
+        vars(database).update(vars(self._pattern))
+        return database
+
+    def take_back(self) -> None:
+        """Forget the test's value, after the teardown of the fixtures that use it."""
+        if self._is_given:
+            self._is_given = False
+            self._definition.cached_result = None
+            # The fixtures that use it have ended. (pytest makes a fixture end those that depend on it.)
+            self._definition._finalizers.clear()
+
+
+def is_setup_watched(config: pytest.Config) -> bool:
+    """Return whether a plugin, a conftest or an option of pytest observes the setup of fixtures."""
+    hook, option = config.hook, config.option
+    implementations = [*hook.pytest_fixture_setup.get_hookimpls(), *hook.pytest_fixture_post_finalizer.get_hookimpls()]
+    others = [one for one in implementations if not one.function.__module__.startswith(_UNCONCERNED)]
+    return bool(others) or getattr(option, "setupshow", False) or getattr(option, "setuponly", False)

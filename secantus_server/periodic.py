@@ -12,12 +12,12 @@ from secantus_server.bson import encode
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.sessions.retry_rows import remove
 from secantus_server.storage import StorageError
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Thread
 from secantus_server.system.conditions import Event
-from secantus_server.work.ttl import delete_expired
 
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
@@ -42,6 +42,11 @@ MOVE_PATIENCE_S = 1.0
 # makes way for commands.
 TIDY_PAUSE_S = 0.004
 TIDY_BUDGET_MS = 4.0
+
+
+def delete_expired(services: Services, check: Callable[[], None]) -> None:
+    """Delete the expired documents of all collections. The module that does so imports the planner, and most servers stop before."""
+    import_late("secantus_server.work.ttl").delete_expired(services, check)
 
 
 class Interrupted(CommandError):

@@ -24,9 +24,9 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.gate import Gate
+from secantus_server.modules import import_late
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.periodic import Periodic, expire
-from secantus_server.query.plan_notes import PlanNotes
 from secantus_server.recording import Recording
 from secantus_server.settings import Settings, check_names, tls_settings
 from secantus_server.snapshots import ServerSnapshot, SetAside, Snapshots
@@ -40,12 +40,19 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
+    from secantus_server.query.plan_notes import PlanNotes
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)
 
 # The servers that are running in this process. The set is used only after a fork.
 _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
+
+
+def _new_notes() -> PlanNotes:
+    """Return empty notes of a command's plans. Their module imports the planner, so it is imported for the first command with a plan."""
+    notes: PlanNotes = import_late("secantus_server.query.plan_notes").PlanNotes()
+    return notes
 
 
 def _abandon_all() -> None:
@@ -123,7 +130,7 @@ class SecantusDBServer(Recording):
             raise RuntimeError("the server is running already")
         if self._ended:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
-        operations = Operations(self._clock, PlanNotes)
+        operations = Operations(self._clock, _new_notes)
         self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
         engine = Engine.open(
             self.settings.storage_path,
@@ -230,7 +237,7 @@ class SecantusDBServer(Recording):
         Raises:
             StorageError: if the store cannot be opened.
         """
-        operations = Operations(self._clock, PlanNotes)
+        operations = Operations(self._clock, _new_notes)
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             services, _ = self._assemble(engine, operations)

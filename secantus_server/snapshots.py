@@ -72,7 +72,9 @@ class Snapshots:
     def open(self) -> tuple[ServerSnapshot, ...]:
         """Return the open snapshots, outermost first."""
         still_open = self._services.engine.snapshots
-        self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
+        # Every snapshot of the engine belongs to one in `_taken`.
+        if len(still_open) != len(self._taken):
+            self._taken = [snapshot for snapshot in self._taken if snapshot.storage in still_open]
         return tuple(self._taken)
 
     @contextmanager

@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/command/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
 from bson.int64 import Int64
@@ -32,8 +32,10 @@ from secantus_server.dispatch.session_statements import check_transaction_option
 from secantus_server.dispatch.transaction_numbers import run_once
 from secantus_server.dispatch.usage import row_key
 from secantus_server.errors import UNAUTHORIZED, CommandError, not_supported
-from secantus_server.javascript import Engine
 from secantus_server.wire.message import Message, Unfinished
+
+if TYPE_CHECKING:
+    from secantus_server.javascript import Engine
 
 MAX_TIME_MS = 2**31 - 1
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_DATABASE_BYTES = 63
 MAX_NAMESPACE_BYTES = 255
+#: The database and the name of the oplog's collection.
+OPLOG_DATABASE = "local"
+OPLOG_NAME = "oplog.rs"
 _FORBIDDEN_IN_DATABASE = frozenset('/\\. "$\0')
 
 
@@ -109,3 +112,18 @@ def _allowed_system(db: str, name: str) -> bool:
     if name in (VIEWS, PROFILE, USERS, ROLES, "system.js", "system.version"):
         return True
     return name.startswith(BUCKETS) or db in ("config", "local")
+
+
+def is_oplog(db: str, name: str) -> bool:
+    """Return whether a namespace is the oplog."""
+    return name == OPLOG_NAME and db == OPLOG_DATABASE
+
+
+def check_not_oplog(db: str, name: str) -> None:
+    """Raise if the namespace of a write is the oplog.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    if is_oplog(db, name):
+        raise CommandError(73, f"cannot write to {OPLOG_DATABASE}.{OPLOG_NAME}: only the server writes the oplog")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from secantus_server.differences import JAVASCRIPT_UTC
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
-from secantus_server.javascript import Engine
+from secantus_server.modules import import_late
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
+    from secantus_server.javascript import Engine
 
 #: MongoDB's parameters that limit the memory of a command's scripts and the time of one call, with their defaults.
 HEAP_LIMIT, HEAP_LIMIT_MB = "internalQueryJavaScriptHeapSizeLimitMB", 100
@@ -50,4 +51,7 @@ def open_engine(services: Services, operation: Operation, name: str) -> Engine:
 
     megabytes = int(services.parameters.get(HEAP_LIMIT, HEAP_LIMIT_MB))
     offset_ms = services.clock.now_ms() - services.clock.system_ms()
-    return Engine(megabytes << 20, max_seconds, offset_ms, has_utc_dates=services.release.has(JAVASCRIPT_UTC))
+    engine: Engine = import_late("secantus_server.javascript.engine").Engine(
+        megabytes << 20, max_seconds, offset_ms, has_utc_dates=services.release.has(JAVASCRIPT_UTC)
+    )
+    return engine

@@ -9,8 +9,7 @@ from secantus_server.bson import encode
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.dispatch.observer import NEVER_OBSERVED
 from secantus_server.dispatch.services import Services
-from secantus_server.work.profile_collection import write_profile_entry
-from secantus_server.work.profile_entries import profile_entries
+from secantus_server.modules import import_late
 
 
 class Profiler(Interceptor):
@@ -35,6 +34,9 @@ class Profiler(Interceptor):
         level, chosen = observer.profiling.levels.get(call.db, 0), observer.profiling.filters.get(call.db)
         if not level or call.name in NEVER_OBSERVED or (level == 1 and chosen is None and not observer.is_slow(call)):
             return
+        # These import the planner, which a server whose commands use the express lane does not need.
+        profile_entries = import_late("secantus_server.work.profile_entries").profile_entries
+        write_profile_entry = import_late("secantus_server.work.profile_collection").write_profile_entry
         for entry in profile_entries(call, outcome, self._services.clock):
             if chosen is None or chosen[1].matches(encode(entry)):
                 write_profile_entry(self._services, call.db, entry)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Call, Interceptor
 from secantus_server.dispatch.services import Services
-from secantus_server.query.query_settings import settings_of
+from secantus_server.modules import import_late
 
 
 class QuerySettingsCheck(Interceptor):
@@ -34,7 +34,7 @@ class QuerySettingsCheck(Interceptor):
         if explains:
             body = body["explain"]
             name = next(iter(body))
-        found = settings_of(self._services.query_settings, call.db, name, body)
+        found = import_late("secantus_server.query.query_settings").settings_of(self._services.query_settings, call.db, name, body)
         if found is not None:
             call.settings = found
             if not explains and not body.get("explain"):

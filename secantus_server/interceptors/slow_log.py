@@ -12,8 +12,10 @@ from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.dispatch.observer import NEVER_OBSERVED
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
-from secantus_server.work.operation_details import cursor_details, lock_counts, plan_details, reply_length
+from secantus_server.modules import import_late
 
+#: The module of the details. It imports the planner, so it is imported when the first command is logged.
+_DETAILS = "secantus_server.work.operation_details"
 #: The fields about the plan that a text log line shows.
 _IN_TEXT = ("planSummary", "keysExamined", "docsExamined", "nreturned")
 _IN_LOG = {"numYield": "numYields"}
@@ -38,7 +40,8 @@ class SlowLog(Interceptor):
         target = call.body.get("collection") if call.name == "getMore" else call.body[call.name]
         namespace = f"{call.db}.{target}" if type(target) is str else call.db
         line = f"{call.name} on {namespace}: {int(call.seconds * 1000)} ms (conn{call.client.connection_id})"
-        plan = {**plan_details(call), **cursor_details(outcome)}
+        details = import_late(_DETAILS)
+        plan = {**details.plan_details(call), **details.cursor_details(outcome)}
         line += "".join(f" {name}:{plan[name]}" for name in _IN_TEXT if name in plan)
         if self._observer.is_slow(call):
             self._log.info(f"Slow command {line}", **_details(call, namespace, plan, outcome))
@@ -58,7 +61,8 @@ def _details(call: Call, namespace: str, plan: dict[str, Any], outcome: Outcome)
     attributes |= {_IN_LOG.get(name, name): value for name, value in plan.items()}
     if isinstance(outcome, CommandError):
         attributes |= {"ok": 0, "errCode": outcome.code, "errName": outcome.code_name, "errMsg": shown_error(call, outcome.message)}
-    attributes |= {"reslen": reply_length(call, outcome), "locks": lock_counts(call)}
+    details = import_late(_DETAILS)
+    attributes |= {"reslen": details.reply_length(call, outcome), "locks": details.lock_counts(call)}
     attributes["remote"] = f"{call.client.address[0]}:{call.client.address[1]}"
     attributes["protocol"] = "op_msg"
     attributes["workingMillis"] = attributes["durationMillis"] = int(call.seconds * 1000)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import MISSING, Date
-from secantus_server.javascript import Engine
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.version import MONGODB_8_2, Release
+
+if TYPE_CHECKING:
+    from secantus_server.javascript import Engine
 
 
 class Collation(Protocol):

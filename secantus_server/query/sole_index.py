@@ -11,8 +11,8 @@ from typing import NamedTuple
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.wildcard import has_path
+from secantus_server.modules import import_late
 from secantus_server.query.bounds import point
-from secantus_server.query.wildcard import expanded_index
 
 # Upper bound on the paths that a collection caches.
 MAX_PATHS = 200
@@ -59,7 +59,7 @@ def _find(collection: Collection, path: str) -> SoleIndex | None:
     if index.kind.has_wildcard:
         if len(index.spec["key"]) > 1:
             return None
-        shown = expanded_index(collection, index, path, False)
+        shown = import_late("secantus_server.query.wildcard").expanded_index(collection, index, path, False)
         return SoleIndex(index, shown, point(path, None).low, shown.parts[1][1] < 0)
     return SoleIndex(index, index, b"", index.parts[0][1] < 0) if index.kind.is_ordered else None
 

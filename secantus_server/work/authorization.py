@@ -21,7 +21,7 @@ from secantus_server.dispatch.unit_of_work import MissingCollection, ReadTransac
 from secantus_server.errors import CommandError
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.query.point import id_lookup
+from secantus_server.modules import import_late
 from secantus_server.work.writers import open_writer
 
 # An `_id` that no user can have, because the `_id` of a user contains a dot.
@@ -84,7 +84,7 @@ def find_login(services: Services, db: str, name: str) -> tuple[dict[str, Any] |
 
 
 def _by_id(transaction: ReadTransaction, found: Collection, key: str) -> dict[str, Any] | None:
-    stored = id_lookup(found, key).first(transaction.unit)
+    stored = import_late("secantus_server.query.point").id_lookup(found, key).first(transaction.unit)
     return None if stored is None else decode(stored[1])
 
 

@@ -15,7 +15,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.query.point import id_lookup
+from secantus_server.modules import import_late
 from secantus_server.work.writers import open_writer
 
 DATABASE, COLLECTION = "config", "clusterParameters"
@@ -39,7 +39,7 @@ def writing(services: Services, name: str, value: dict[str, Any], *, replicated:
             raise MissingCollection(DATABASE, COLLECTION)
         document = encode({"_id": name, "clusterParameterTime": services.oplog.newest, **value})
         writer = open_writer(services, transaction, collection, replicated=replicated)
-        found = id_lookup(collection, name).first(transaction.unit)
+        found = import_late("secantus_server.query.point").id_lookup(collection, name).first(transaction.unit)
         if found is None:
             writer.insert(document)
         else:

@@ -15,14 +15,13 @@ from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.timeseries import bucket_options, default_index, view_options
 from secantus_server.catalog.view import CatalogView
-from secantus_server.dispatch.names import check_new_collection_name
+from secantus_server.dispatch.names import check_new_collection_name, check_not_oplog
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.oplog.oplog import Entry
 from secantus_server.reserved_names import BUCKETS
-from secantus_server.work.oplog_collection import check_not_oplog
 
 
 def create_collection(

@@ -14,10 +14,10 @@ from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
-from secantus_server.mql.match.failure import explain_failure
 
 
 class DocumentValidator:
@@ -70,6 +70,7 @@ class DocumentValidator:
         if self._action == "warn":
             return
         fields = decode(document)
+        explain_failure = import_late("secantus_server.mql.match.failure").explain_failure
         info = {"failingDocumentId": fields.get("_id"), "details": explain_failure(self._validator, fields, self._ctx)}
         raise CommandError(121, "Document failed validation", info={"errInfo": info})
 

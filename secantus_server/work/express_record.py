@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secantus_server.bson import RawArray, decode, encode
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.index._index import Index
-from secantus_server.query.point import MeasuredLookup
+from secantus_server.modules import import_late
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
+
+if TYPE_CHECKING:
+    from secantus_server.query.point import MeasuredLookup
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
@@ -40,6 +45,7 @@ def looked_up(index: Index) -> MeasuredLookup:
 
     A lookup that finds nothing does not fail. The plan has neither a collection nor a key, because it has already been executed.
     """
-    plan = MeasuredLookup.__new__(MeasuredLookup)
+    kind = import_late("secantus_server.query.point").MeasuredLookup
+    plan: MeasuredLookup = kind.__new__(kind)
     plan.index, plan.found = index, 1
     return plan

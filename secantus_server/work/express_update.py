@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secantus_server.bson import decode_unique
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.memory_limits import memory_limits
 from secantus_server.dispatch.services import Services
+from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
-from secantus_server.mql.update import Update, parse_update
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update import Update
 
 #: The operators whose result depends only on the document and the command.
 PLAIN_OPERATORS = frozenset(
@@ -35,5 +40,5 @@ def parse_operators(services: Services, update: bytes) -> Update | None:
         Date(clock.now_ms()), services.document_time(), {}, None, clock.random, clock.object_id, True, False, False, clock.now_ms,
         None, None, memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS, None, None, None, services.release,
     )  # fmt: skip
-    parsed = parse_update(operators, ctx)
+    parsed: Update = import_late("secantus_server.mql.update").parse_update(operators, ctx)
     return None if parsed.needs_array_index else parsed

@@ -25,26 +25,8 @@ from secantus_server.query.stages import PlanStage
 from secantus_server.storage import OPLOG, RecoveryUnit
 from secantus_server.work.collection_statistics import document_sizes
 
-DATABASE = "local"
-NAME = "oplog.rs"
-
 _KEY = struct.Struct(">Q")
 _NO_LIMIT = 2**64 - 1
-
-
-def is_oplog(db: str, name: str) -> bool:
-    """Return whether a namespace is the oplog."""
-    return name == NAME and db == DATABASE
-
-
-def check_not_oplog(db: str, name: str) -> None:
-    """Raise if the namespace of a write is the oplog.
-
-    Raises:
-        CommandError: 73 InvalidNamespace.
-    """
-    if is_oplog(db, name):
-        raise CommandError(73, f"cannot write to {DATABASE}.{NAME}: only the server writes the oplog")
 
 
 class Times(NamedTuple):

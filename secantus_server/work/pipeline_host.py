@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
+from secantus_server.dispatch.names import is_oplog
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import ReadTransaction, Transaction
 from secantus_server.errors import CommandError
@@ -38,7 +39,7 @@ from secantus_server.work.collection_statistics import collection_statistics, in
 from secantus_server.work.collections import recall
 from secantus_server.work.current_operations import current_operations
 from secantus_server.work.merge_target import MergeTarget, merge_documents
-from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
+from secantus_server.work.oplog_collection import oplog_statistics
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.replace_collection import replace_collection
 from secantus_server.work.system_collections import source_of, views_statistics

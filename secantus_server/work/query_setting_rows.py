@@ -5,13 +5,16 @@ https://www.mongodb.com/docs/manual/reference/command/setQuerySettings/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.exec.interruption import never_interrupt
-from secantus_server.query.query_settings import QuerySettings
+from secantus_server.modules import import_late
 from secantus_server.work.cluster_parameter_rows import save_parameter, stored_parameters, writing
+
+if TYPE_CHECKING:
+    from secantus_server.query.query_settings import QuerySettings
 
 _NAME, _LIST = "querySettings", "settingsArray"
 
@@ -39,5 +42,8 @@ def _value(settings: dict[str, QuerySettings]) -> dict[str, Any]:
 def load_settings(services: Services) -> dict[str, QuerySettings]:
     """Return the stored query settings, keyed by query shape hash."""
     rows = stored_parameters(services).get(_NAME, {}).get(_LIST, [])
-    found = [QuerySettings(row["queryShapeHash"], row["settings"], row.get("representativeQuery")) for row in rows]
+    if not rows:
+        return {}
+    kind = import_late("secantus_server.query.query_settings").QuerySettings
+    found = [kind(row["queryShapeHash"], row["settings"], row.get("representativeQuery")) for row in rows]
     return {one.hash: one for one in found}

@@ -27,7 +27,7 @@ from secantus_server.exec.interruption import never_interrupt
 from secantus_server.index._index import Index
 from secantus_server.index.build import make_index
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.query.point import id_lookup
+from secantus_server.modules import import_late
 from secantus_server.storage import CATALOG, RECORDS, RecoveryUnit, Snapshot
 from secantus_server.work.collections import empty_collection
 from secantus_server.work.writers import open_writer
@@ -228,6 +228,7 @@ def save_merged(
 def write_documents(services: Services, collection: Collection, documents: list[DocumentChange], transaction: Transaction) -> None:
     """Insert, replace and delete documents by `_id` in one transaction."""
     writer = open_writer(services, transaction, collection, known_valid=True, replicated=False)
+    id_lookup = import_late("secantus_server.query.point").id_lookup
     for old, new in documents:
         document = new if new is not None else old
         assert document is not None

@@ -19,6 +19,7 @@ from bson.int64 import Int64
 from secantus_server.bson import encode, int_value
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
+from secantus_server.dispatch.names import is_oplog
 from secantus_server.dispatch.parameters import AUTH_SCHEMA_VERSION
 from secantus_server.dispatch.services import Services
 from secantus_server.query.canonical import CanonicalQuery
@@ -29,7 +30,7 @@ from secantus_server.reserved_names import VIEWS
 from secantus_server.sessions.ids import session_document
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collection_statistics import document_sizes
-from secantus_server.work.oplog_collection import OplogSource, is_oplog
+from secantus_server.work.oplog_collection import OplogSource
 
 ID_INDEX = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
 

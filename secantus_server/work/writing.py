@@ -11,13 +11,13 @@ from bson.int64 import Int64
 from secantus_server.bson import decode_unique
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.concerns import is_unacknowledged
+from secantus_server.dispatch.names import OPLOG_DATABASE, check_not_oplog
 from secantus_server.dispatch.registry import Reply
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.session_statements import ends_transaction
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.modules import import_late
-from secantus_server.work.oplog_collection import DATABASE, check_not_oplog
 
 WriteErrors = list[dict[str, Any]]
 
@@ -105,7 +105,7 @@ def statements(request: Request, key: str, body: list[dict[str, Any]] | None, *,
     Raises:
         CommandError: 16 InvalidLength, 40414, 40413, and 238 for duplicate field names.
     """
-    if request.db == DATABASE:
+    if request.db == OPLOG_DATABASE:
         check_not_oplog(request.db, request.body[request.name])
     sent = request.sequences.get(key)
     if sent is not None:

@@ -42,6 +42,38 @@ def test_a_server_imports_only_what_is_used() -> None:
     ], done.stderr
 
 
+PLAIN = """
+import sys
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+
+def imported(*names):
+    return [name for name in names if f"secantus_server.{name}" in sys.modules]
+
+late = [
+    "query.plan", "query.planner", "query.plan_notes", "query.query_settings", "work.oplog_collection", "work.operation_details",
+    "work.ttl", "work.writers.buckets", "work.writers.capped", "mql.update", "mql.geo", "mql.match.evaluation", "mql.match.json_schema",
+    "mql.match.geo_near", "mql.match.failure", "index.kinds.sphere", "index.kinds.hashed", "javascript",
+]
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    snapshot = server.snapshot()
+    client.db.c.insert_one({"_id": 1})
+    print(client.db.c.count_documents({}), client.db.c.find_one({"_id": 1}), imported(*late))
+    server.restore(snapshot)
+    print(imported(*late))
+    client.db.c.create_index([("at", "2dsphere"), ("k", 1)])
+    client.db.c.create_index([("k", "hashed")])
+    client.db.c.insert_one({"_id": 2, "at": [1, 2], "k": 3})
+    print(client.db.c.count_documents({"at": {"$geoWithin": {"$centerSphere": [[1, 2], 0.1]}}, "$expr": {"$eq": ["$k", 3]}, "k": 3}))
+    print(client.db.c.update_one({"_id": 2}, {"$set": {"n": 1}}).modified_count, client.db.c.count_documents({"$jsonSchema": {}}))
+"""
+
+
+def test_a_plain_first_test_of_a_suite_imports_no_planner() -> None:
+    done = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == ["1 {'_id': 1} []", "[]", "1", "1 1"], done.stderr
+
+
 REMOVED = """
 import sys
 from secantus_server import SecantusDBServer

@@ -22,7 +22,7 @@ from secantus_server.commands.collections.validator_options import CONSTRAINT, P
 from secantus_server.commands.collections.views import check_view
 from secantus_server.differences import CONSTRAINT_LEVEL
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import check_collection_uuid, collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name, is_oplog
 from secantus_server.dispatch.privileges import Authorized, collection_of, on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -30,7 +30,6 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Entry
 from secantus_server.work.collections import recall
-from secantus_server.work.oplog_collection import is_oplog
 from secantus_server.work.pipeline_privileges import may_read_view
 from secantus_server.work.special_collections import change_expiry, check_buckets
 

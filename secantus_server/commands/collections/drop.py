@@ -10,7 +10,7 @@ from typing import Any
 from secantus_server.bson import encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import check_collection_uuid, collection_name
+from secantus_server.dispatch.names import check_collection_uuid, collection_name, is_oplog
 from secantus_server.dispatch.privileges import on_collection, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -20,7 +20,6 @@ from secantus_server.oplog.oplog import Entry
 from secantus_server.reserved_names import BUCKETS, INTERNAL_DATABASES, PROFILE, VIEWS
 from secantus_server.work.catalog_entries import is_shown_as_view
 from secantus_server.work.collections import drop_collection, recall
-from secantus_server.work.oplog_collection import is_oplog
 
 
 @command("drop", {"collectionUUID": a.uuid()}, in_api_v1=True, is_write=True, privileges=on_collection("dropCollection"))

@@ -10,7 +10,7 @@ from secantus_server.bson.sizes import check_result_size
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import check_not_oplog, collection_name
 from secantus_server.dispatch.privileges import Authorized, collection_of, may_bypass_validation, on_collection
 from secantus_server.dispatch.registry import InTransaction, Reply, command, explains
 from secantus_server.dispatch.request import Request
@@ -27,7 +27,6 @@ from secantus_server.query.explain import Runner, projection_name
 from secantus_server.query.find import plan_of
 from secantus_server.query.stages import PlanStage, stage
 from secantus_server.work.explain_writes import delete_stage, update_stage
-from secantus_server.work.oplog_collection import check_not_oplog
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried

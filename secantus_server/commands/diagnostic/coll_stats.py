@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from secantus_server.dispatch import arguments as a
-from secantus_server.dispatch.names import collection_name
+from secantus_server.dispatch.names import collection_name, is_oplog
 from secantus_server.dispatch.privileges import on_collection
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
@@ -13,7 +13,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.collection_statistics import collection_statistics, timeseries_statistics
 from secantus_server.work.collections import recall
-from secantus_server.work.oplog_collection import is_oplog, oplog_statistics
+from secantus_server.work.oplog_collection import oplog_statistics
 from secantus_server.work.system_collections import views_statistics
 from secantus_server.work.writing import check_not_view
 

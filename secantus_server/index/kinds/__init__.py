@@ -1,5 +1,3 @@
-"""The index kinds, one module each. Importing this package registers all of them."""
+"""The index kinds, one module each. `kind` imports the less frequent ones when they are first used."""
 
-from secantus_server.modules import import_modules
-
-import_modules(__name__, __path__)
+from secantus_server.index.kinds import btree, text, wildcard  # noqa: F401

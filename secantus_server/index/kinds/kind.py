@@ -8,9 +8,11 @@ A kind without a key generator and without a key extractor stores no entries. It
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from secantus_server.modules import import_late
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import MatchExpression
@@ -193,6 +195,10 @@ class IndexKind(Protocol):
 
 
 _KINDS: dict[str, IndexKind] = {}
+#: The modules of the kinds that are imported when they are first used, because they import geometry or the expression language.
+_LATE = {"hashed": "hashed", "2d": "plane", "2dsphere": "sphere", "2dsphere_bucket": "sphere_bucket"}
+#: The order in which `all_kinds` returns the kinds, before any others. The first error in a definition depends on it.
+_ORDER = ("btree", "wildcard", *_LATE, "text")
 _ID_KEY = {"_id": 1}
 
 
@@ -200,11 +206,20 @@ def register(kind: IndexKind) -> None:
     """Register a kind of index."""
     assert kind.name not in _KINDS, f"{kind.name} is registered twice"
     _KINDS[kind.name] = kind
+    all_kinds.cache_clear()
 
 
-def all_kinds() -> list[IndexKind]:
-    """Return all registered kinds of index."""
-    return list(_KINDS.values())
+@cache
+def all_kinds() -> tuple[IndexKind, ...]:
+    """Return all kinds of index."""
+    for name in _LATE:
+        _import_kind(name)
+    return (*(_KINDS[name] for name in _ORDER), *(kind for name, kind in _KINDS.items() if name not in _ORDER))
+
+
+def _import_kind(name: str) -> None:
+    if name in _LATE:
+        import_late(f"{__package__}.{_LATE[name]}")
 
 
 def kind_of(key: dict[str, Any]) -> IndexKind:
@@ -214,7 +229,9 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
     if key == _ID_KEY:  # the index of every collection
         return _KINDS["btree"]
     for path, direction in key.items():
-        for kind in _KINDS.values():
+        if type(direction) is str:
+            _import_kind(direction)
+        for kind in list(_KINDS.values()):
             if kind.claims(path, direction):
                 return kind
     return _KINDS["btree"]
@@ -222,4 +239,4 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
 
 def is_kind_name(direction: str) -> bool:
     """Return whether a string in a key pattern is the name of an index kind."""
-    return any(kind.claims("", direction) for kind in _KINDS.values())
+    return direction in _LATE or any(kind.claims("", direction) for kind in list(_KINDS.values()))

@@ -10,14 +10,10 @@ from secantus_server.mql.match import (  # noqa: F401
     bits,
     comparison,
     element,
-    evaluation,
-    geo_near,
-    geo_regions,
-    json_schema,
+    late,
     logical,
     modulo,
     regex,
-    text,
 )
 from secantus_server.mql.match._comparison import Comparison, In
 from secantus_server.mql.match._elem_match import ElemMatchObject, ElemMatchValue

@@ -16,11 +16,10 @@ from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.match._expression import ExprMatch, SampleRate, Where
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level
-from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
+from secantus_server.mql.match.registry import Clause
 from secantus_server.mql.scripts import script_engine, source_of
 
 
-@filter_operator("$expr")
 def parse_expr(clause: Clause) -> MatchExpression:
     """Parse `$expr`, which matches if the value of an aggregation expression is true."""
     check_top_level(clause)
@@ -43,14 +42,11 @@ def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
     return type(path) is str and path.startswith("$") and not path.startswith("$$") and parse_expression(operands[1], ctx).is_constant
 
 
-@filter_operator("$comment")
-@field_operator("$comment")
 def parse_comment(_clause: Clause) -> MatchExpression | None:
     """Accept and ignore `$comment`, which does not affect the match."""
     return None
 
 
-@filter_operator("$sampleRate")
 def parse_sample_rate(clause: Clause) -> MatchExpression:
     """Parse `$sampleRate`, which matches each document with the given probability."""
     check_top_level(clause)
@@ -62,7 +58,6 @@ def parse_sample_rate(clause: Clause) -> MatchExpression:
     return SampleRate(rate, clause.scope.ctx.random.random)
 
 
-@filter_operator("$where")
 def parse_where(clause: Clause) -> MatchExpression:
     """Parse `$where`, whose argument is a JavaScript function, an expression or a sequence of statements.
 

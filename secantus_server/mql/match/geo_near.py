@@ -22,7 +22,7 @@ from secantus_server.mql.geo.coordinates import check_sphere
 from secantus_server.mql.geo.sphere import to_vector
 from secantus_server.mql.match._geo import GeoNear
 from secantus_server.mql.match._nodes import MatchExpression
-from secantus_server.mql.match.registry import Clause, field_operator
+from secantus_server.mql.match.registry import Clause
 
 EARTH_RADIUS = 6378100.0
 
@@ -47,7 +47,6 @@ GEOJSON_CODES = {"$minDistance": Codes(2, 2), "$maxDistance": Codes(2, 2)}
 LEGACY_CODES = {"$minDistance": Codes(16893, 16894), "$maxDistance": Codes(16895, 16896)}
 
 
-@field_operator(*NEAR)
 def parse_near(clause: Clause) -> MatchExpression:
     """Parse `$near` or `$nearSphere`, which measure distances from a GeoJSON point or from legacy coordinates.
 
@@ -123,7 +122,6 @@ def _parse_legacy_near(clause: Clause) -> MatchExpression:
     return GeoNear(clause.path, position, False, low, high, _measure_plane(position), clause.siblings)
 
 
-@field_operator(*LIMITS)
 def parse_limit(clause: Clause) -> MatchExpression | None:
     """Check that `$minDistance` or `$maxDistance` is specified next to `$near` or `$nearSphere`, whose parser handles the value."""
     if not any(name in NEAR for name in clause.siblings):

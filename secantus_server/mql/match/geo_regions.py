@@ -30,13 +30,12 @@ from secantus_server.mql.geo import (
 from secantus_server.mql.geo.coordinates import check_sphere
 from secantus_server.mql.match._geo import GeoMatch
 from secantus_server.mql.match._nodes import MatchExpression
-from secantus_server.mql.match.registry import Clause, field_operator
+from secantus_server.mql.match.registry import Clause
 
 FlatRegion = Box | Circle | FlatPolygon
 Region = FlatRegion | Cap | Geometry
 
 
-@field_operator("$geoWithin", "$within", "$geoIntersects")
 def parse_region_match(clause: Clause) -> MatchExpression:
     """Parse `$geoWithin` or `$geoIntersects`. The field must not have any other operators."""
     operator = "$geoIntersects" if clause.name == "$geoIntersects" else "$geoWithin"

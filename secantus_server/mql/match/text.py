@@ -12,7 +12,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.match._expression import TextMatch
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level
-from secantus_server.mql.match.registry import Clause, filter_operator
+from secantus_server.mql.match.registry import Clause
 from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.mql.text.languages import LANGUAGES
 from secantus_server.mql.text.search import TextSearch
@@ -21,7 +21,6 @@ from secantus_server.mql.text.tokens import Sensitivity
 FIELD_TYPES = {"$search": str, "$language": str, "$caseSensitive": bool, "$diacriticSensitive": bool}
 
 
-@filter_operator("$text")
 def parse_text(clause: Clause) -> MatchExpression:
     """Parse `$text`, which may occur only once in a filter and not inside `$nor`."""
     _check_place(clause)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from secantus_server.auth.collections import USERS_DB, WITH_KEYS
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
-from secantus_server.work.writers.buckets import BucketWriter
-from secantus_server.work.writers.capped import CappedWriter
-from secantus_server.work.writers.clustered import ClusteredWriter
+from secantus_server.modules import import_late
 from secantus_server.work.writers.plain import PlainWriter
 from secantus_server.work.writers.writer import Writer
+
+if TYPE_CHECKING:
+    from secantus_server.work.writers.buckets import BucketWriter
 
 #: The option that marks a collection which collMod has prepared for the validation level "constraint".
 PREPARED = "prepareConstraintValidationLevel"
@@ -52,8 +55,15 @@ def open_writer(
         raise CommandError(72, f"bypassDocumentValidation is not allowed: the validation level of {collection.namespace} is 'constraint'")
     if collection.db == USERS_DB and collection.name in WITH_KEYS:
         replicated = False
-    kind = CappedWriter if collection.is_capped else ClusteredWriter if collection.is_clustered else PlainWriter
+    kind = PlainWriter if not (collection.is_capped or collection.is_clustered) else _special_writer(collection)
     return kind(services, transaction, collection, bypass_validation=bypass_validation or known_valid, replicated=replicated)
+
+
+def _special_writer(collection: Collection) -> type[PlainWriter]:
+    """Return the class of the writer of a capped or clustered collection, whose module is imported for the first such collection."""
+    name = "capped" if collection.is_capped else "clustered"
+    kind: type[PlainWriter] = getattr(import_late(f"secantus_server.work.writers.{name}"), f"{name.capitalize()}Writer")
+    return kind
 
 
 def open_bucket_writer(services: Services, transaction: Transaction, collection: Collection, *, replicated: bool = True) -> BucketWriter:
@@ -73,4 +83,7 @@ def open_bucket_writer(services: Services, transaction: Transaction, collection:
     buckets = transaction.catalog.find(collection.db, collection.options["viewOn"])
     if buckets is None:
         raise MissingCollection(collection.db, collection.name)
-    return BucketWriter(services, transaction, buckets, replicated=replicated)
+    writer: BucketWriter = import_late("secantus_server.work.writers.buckets").BucketWriter(
+        services, transaction, buckets, replicated=replicated
+    )
+    return writer

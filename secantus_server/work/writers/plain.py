@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
@@ -15,10 +16,12 @@ from secantus_server.exec._write import CollectionWriter
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
-from secantus_server.mql.update import Update
+from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Change
-from secantus_server.query.clustered import natural_scan
 from secantus_server.work.document_validation import validation_of
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update import Update
 
 
 class PlainWriter:
@@ -180,6 +183,7 @@ class PlainWriter:
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
         """Store all documents of another collection; see `Writer.copy_from`."""
         scope = ReadScope(self.unit, check)
+        natural_scan = import_late("secantus_server.query.clustered").natural_scan
         for document in natural_scan(source, None).open(scope):
             self.insert(document)
         scope.close()

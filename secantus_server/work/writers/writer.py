@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.unit_of_work import StagedWrites
 from secantus_server.errors import CommandError
-from secantus_server.mql.update import Update
 from secantus_server.storage import RecoveryUnit
+
+if TYPE_CHECKING:
+    from secantus_server.mql.update import Update
 
 
 class Writer(StagedWrites, Protocol):

@@ -11,10 +11,9 @@ from secantus_server.mql.match._schema import JsonSchema
 from secantus_server.mql.match.json_schema import arrays, combining, documents, notes, numbers, strings, types  # noqa: F401
 from secantus_server.mql.match.json_schema.parser import parse_schema
 from secantus_server.mql.match.parser import check_top_level
-from secantus_server.mql.match.registry import Clause, filter_operator
+from secantus_server.mql.match.registry import Clause
 
 
-@filter_operator("$jsonSchema")
 def parse_json_schema(clause: Clause) -> MatchExpression:
     """Parse `$jsonSchema`, which matches documents that are valid according to a schema."""
     check_top_level(clause)

@@ -8,8 +8,8 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson import encode
+from secantus_server.catalog._collection_state import CollectionState, RecordIds
 from secantus_server.catalog._document_count import DocumentCount
-from secantus_server.catalog.record_ids import RecordIds
 from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
@@ -19,7 +19,7 @@ from secantus_server.storage.lifetime import Lifetime
 _NO_IMAGES: dict[str, Any] = {}
 
 
-class Collection:
+class Collection(CollectionState):
     """One version of a collection or view in the catalog.
 
     Arguments:

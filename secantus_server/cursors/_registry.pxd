@@ -1,5 +1,7 @@
 # The registry of cursors, for other compiled modules: see _registry.pyx.
 
+from secantus_server.system._clock cimport SystemTime
+
 cdef class CursorState:
     cdef public object id
     cdef public bint in_use
@@ -9,7 +11,7 @@ cdef class CursorState:
     cdef public object killed
 
 cdef class CursorRegistry:
-    cdef object _clock
+    cdef SystemTime _clock
     cdef dict _cursors
     cdef readonly Py_ssize_t opened
     cdef readonly Py_ssize_t timed_out

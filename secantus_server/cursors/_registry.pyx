@@ -4,6 +4,8 @@
 Compiled because a change stream's cursor is checked in while the client waits for the event.
 """
 
+from secantus_server.system._clock cimport SystemTime
+
 from secantus_server.errors import CommandError
 
 
@@ -33,7 +35,7 @@ cdef class CursorRegistry:
     Threads: the GIL guards all fields and the `in_use` of each cursor. This code holds it between a check and what follows from it.
     """
 
-    def __init__(self, clock):
+    def __init__(self, SystemTime clock not None):
         self._clock = clock
         self._cursors = {}
 

@@ -16,6 +16,8 @@ cdef enum:
 
 cdef class CollectionWriter:
     cdef RecoveryUnit unit
+    cdef int ident
+    cdef list indexes
     # The key of the current document in the table of records.
     cdef uint8_t[RECORD_KEY_BYTES] record_key
     cdef Index id_index
@@ -31,6 +33,8 @@ cdef class CollectionWriter:
     cdef readonly list became_multikey
     cdef readonly Py_ssize_t position
 
+    # Prepare the writer for another transaction. Return 0, and do nothing, if it was not made for these indexes of this collection.
+    cdef bint continue_in(self, RecoveryUnit unit, int ident, list indexes) except -1
     cpdef insert(self, bytes doc, int64_t record_id)
     cpdef insert_run(self, list documents, Py_ssize_t start, Py_ssize_t stop, record_ids, make_id, make_timestamp, list changes)
     cpdef update(self, bytes old, bytes new, int64_t record_id)

@@ -39,7 +39,7 @@ cdef class CollectionWriter:
 
     def __init__(self, RecoveryUnit unit not None, int ident, list indexes not None):
         cdef int i
-        self.unit = unit
+        self.unit, self.ident, self.indexes = unit, ident, indexes
         for i in range(4):
             self.record_key[i] = <uint8_t>(ident >> (24 - 8 * i))
         self.id_index = indexes[0] if indexes and (<Index>indexes[0]).is_id else None
@@ -52,6 +52,14 @@ cdef class CollectionWriter:
             self.keys = [Writer() for _ in self.others]
             self.values = [Writer() for _ in self.others]
             self.generations = [None] * len(self.others)
+
+    cdef bint continue_in(self, RecoveryUnit unit, int ident, list indexes) except -1:
+        if ident != self.ident or indexes is not self.indexes:
+            return False
+        self.unit = unit
+        if self.became_multikey:
+            self.became_multikey = []
+        return True
 
     cpdef insert(self, bytes doc, int64_t record_id):
         """Store a new document, which already has an `_id`.

@@ -3,11 +3,13 @@
 
 from libc.stdint cimport int64_t, uint64_t
 
+from secantus_server.bson._codec cimport Writer
 from secantus_server.oplog._entries cimport append, append_transaction, transaction_entries
 from secantus_server.oplog._newest cimport NewestTimes
 from secantus_server.oplog._rows cimport Chain, append_changes
 from secantus_server.oplog._write_signal cimport Claims, WriteSignal
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.system._clock cimport SystemTime
 from secantus_server.system._lock cimport give_lock, take_lock
 
 from secantus_server.storage.errors import WriteConflict
@@ -16,6 +18,8 @@ from secantus_server.system._threads import Lock
 cdef enum:
     # The maximum size of the operations in one `applyOps` entry.
     MAX_OPERATIONS_BYTES = 16711680
+    # Larger buffers are not kept after a commit.
+    MOST_KEPT = 65536
 
 
 cdef class Commits(NewestTimes):
@@ -27,11 +31,12 @@ cdef class Commits(NewestTimes):
         enabled: False for a server without an oplog.
     """
 
-    def __init__(self, clock, WriteSignal signal not None, bint enabled):
+    def __init__(self, SystemTime clock not None, WriteSignal signal not None, bint enabled):
         self.signal = signal
         self._lock = Lock()
         self._clock = clock
         self._enabled = enabled
+        self.rows = Writer.__new__(Writer)
 
     def commit(self, RecoveryUnit unit not None, list entries not None, writes, Chain chain=None, *, written=(), ended=()):
         """Write oplog entries and commit the transaction of a recovery unit.
@@ -81,12 +86,19 @@ cdef class Commits(NewestTimes):
             stamp += len(entries)
         for identity, changes in writes:
             if changes:
-                written += append_changes(unit, identity, changes, stamp, now_ms, chain)
+                written += self.append(unit, identity, changes, stamp, now_ms, chain)
                 stamp += len(changes)
         unit.commit()
         self.signal.publish(entries, writes)
         self._untrimmed_bytes += written
         return self.publish_stamp(last)
+
+    cdef Py_ssize_t append(self, RecoveryUnit unit, bytes identity, list changes, uint64_t stamp, int64_t now_ms, Chain chain) except -1:
+        """Write the entries for changes of one collection's documents, like `append_changes`. The caller must hold the lock."""
+        cdef Py_ssize_t written = append_changes(unit, self.rows, identity, changes, stamp, now_ms, chain)
+        if self.rows.capacity > MOST_KEPT:
+            self.rows = Writer.__new__(Writer)
+        return written
 
     cdef uint64_t commit_changes(self, RecoveryUnit unit, bytes identity, list changes, Chain chain, lifetime, Claims claims) except 0:
         cdef int64_t now_ms
@@ -99,7 +111,7 @@ cdef class Commits(NewestTimes):
                 raise WriteConflict()
             now_ms = self._clock.now_ms()
             stamp = self.next_stamp(self._clock.system_ms())
-            written = append_changes(unit, identity, changes, stamp, now_ms, chain)
+            written = self.append(unit, identity, changes, stamp, now_ms, chain)
             unit.commit()
             if len(self.signal.armed) > 0:
                 claims.stamp, claims.wall_ms, claims.identity, claims.change = stamp, now_ms, identity, changes[0]

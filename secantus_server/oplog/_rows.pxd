@@ -17,8 +17,8 @@ cdef class Chain:
     cdef int put(self, Writer out) except -1
     cdef int advance(self, Py_ssize_t changes, uint64_t stamp) noexcept
 
-cpdef Py_ssize_t append_changes(
-    RecoveryUnit unit, bytes identity, list changes, uint64_t stamp, int64_t wall_ms, Chain chain=*
+cdef Py_ssize_t append_changes(
+    RecoveryUnit unit, Writer out, bytes identity, list changes, uint64_t stamp, int64_t wall_ms, Chain chain
 ) except -1
 
 

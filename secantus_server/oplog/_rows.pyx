@@ -87,8 +87,8 @@ cdef class Chain:
         return 0
 
 
-cpdef Py_ssize_t append_changes(
-    RecoveryUnit unit, bytes identity, list changes, uint64_t stamp, int64_t wall_ms, Chain chain=None
+cdef Py_ssize_t append_changes(
+    RecoveryUnit unit, Writer out, bytes identity, list changes, uint64_t stamp, int64_t wall_ms, Chain chain
 ) except -1:
     """Write the entries for changes of one collection's documents; return the number of bytes written.
 
@@ -96,18 +96,19 @@ cpdef Py_ssize_t append_changes(
 
     Arguments:
         unit: the recovery unit, with an open transaction.
+        out: a buffer, which is overwritten.
         identity: a BSON document of the collection's `ns` and `ui`.
         changes: see `oplog.Change`.
         stamp: the first change's timestamp as a 64-bit number.
         wall_ms: the wall clock time in milliseconds since the epoch.
         chain: the retryable write, or None.
     """
-    cdef Writer out = Writer.__new__(Writer)
     cdef Py_ssize_t total = 0
     cdef Py_ssize_t position = 0
     cdef Py_ssize_t end = len(changes)
     cdef Py_ssize_t inserts
     cdef int64_t last_pause = 0
+    out.clear()
     while position < end:
         inserts = count_inserts(changes, position)
         if inserts > 1:

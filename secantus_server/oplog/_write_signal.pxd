@@ -3,13 +3,19 @@
 from libc.stdint cimport int64_t, uint64_t
 
 cdef class Claims:
-    cdef readonly list waiters
+    # The waiters, of which the first `count` are set.
+    cdef list waiters
+    cdef readonly Py_ssize_t count
+    # The last watch whose waiter was claimed, or that has kept the change.
+    cdef Watch taken
     cdef uint64_t stamp
     cdef int64_t wall_ms
     cdef bytes identity
     cdef tuple change
 
     cdef tuple kept(self)
+    # Return the last waiter, and remove it. There must be one.
+    cdef object pop(self)
     cdef bint take(self, Watch watch) except -1
 
 cdef class Watch:
@@ -32,6 +38,9 @@ cdef class WriteSignal:
     cdef dict armed
     cdef dict names
     cdef bint closed
+    # The only watch that sees the changes of a collection, and the collection's identity; None if that is not known.
+    cdef Watch sole
+    cdef bytes sole_identity
 
     cdef int arm(self, Watch watch) except -1
     cdef int disarm(self, Watch watch) except -1
@@ -39,8 +48,10 @@ cdef class WriteSignal:
     cpdef publish_changes(self, bytes identity, Claims claims)
     cdef tuple namespace(self, bytes identity)
     cdef bint may_watch(self, str db, str name) except -1
-    cdef int spring_collection(self, str db, str name, Claims claims) except -1
-    cdef int spring(self, str db, str name, Claims claims) except -1
+    cdef bint take_sole(self, bytes identity, Claims claims) except -1
+    cdef int spring_collection(self, bytes identity, str db, str name, Claims claims) except -1
+    cdef Py_ssize_t spring(self, str db, str name, Claims claims) except -1
+    cdef int forget_sole(self) noexcept
     cdef int spring_command(self, command) except -1
     cdef int spring_everything(self) except -1
     cdef int forget_if_empty(self, str db, str name) except -1

@@ -38,33 +38,43 @@ cdef class Claims:
     """The waiters that a commit of one change has found. The committing thread must answer or wake each of them.
 
     Attributes:
-        waiters: the waiters, which no longer wait at their watches.
+        count: the number of waiters, which no longer wait at their watches.
         stamp, wall_ms: the time of the change as a 64-bit number, and the wall clock time in milliseconds.
         identity: the BSON document of the collection's `ns` and `ui`.
         change: the change itself (see `oplog.Change`).
     """
 
     def __init__(self):
-        self.waiters = []
+        # Not resized, because every event would free and allocate memory.
+        self.waiters = [None] * _MOST_CLAIMED
 
     cdef tuple kept(self):
         """Return the change as a watch keeps it: a tuple of the four attributes."""
         return self.stamp, self.wall_ms, self.identity, self.change
 
+    cdef object pop(self):
+        self.count -= 1
+        waiter = self.waiters[self.count]
+        self.waiters[self.count] = None
+        return waiter
+
     cdef bint take(self, Watch watch) except -1:
         """Claim the waiter of a watch, or let the watch keep the change. Return 0 if the watch must be notified instead."""
         if watch.waiter is not None:
-            if len(self.waiters) == _MOST_CLAIMED:
+            if self.count == _MOST_CLAIMED:
                 # Do not keep the change: nothing would end the wait, and the answer with the next change would skip this one.
                 return False
-            self.waiters.append(watch.waiter)
+            self.waiters[self.count] = watch.waiter
+            self.count += 1
             watch.waiter = None
+            self.taken = watch
             return True
         if watch.kept is None or len(watch.kept) == _MOST_KEPT:
             return False
         if PyBytes_GET_SIZE(<bytes>self.change[1]) > _MOST_KEPT_BYTES:
             return False
         watch.kept.append(self.kept())
+        self.taken = watch
         return True
 
 
@@ -195,6 +205,7 @@ cdef class WriteSignal:
     cdef int arm(self, Watch watch) except -1:
         """Register an armed watch; see `Watch.arm`."""
         with self.lock:
+            self.forget_sole()
             if self.closed:
                 watch.spring()
             else:
@@ -206,6 +217,7 @@ cdef class WriteSignal:
         """Remove an armed watch and end its wait."""
         cdef dict names
         with self.lock:
+            self.forget_sole()
             names = self.armed.get(watch.db, {})
             names.get(watch.name, {}).pop(watch, None)
             self.forget_if_empty(watch.db, watch.name)
@@ -235,14 +247,30 @@ cdef class WriteSignal:
             identity: the BSON document of the collection's `ns` and `ui`.
             claims: collects the waiters that the caller answers, if there is only one change; None notifies them like all others.
         """
-        cdef tuple place = self.namespace(identity)
+        cdef tuple place
+        if claims is not None and identity is self.sole_identity and self.take_sole(identity, claims):
+            return
+        place = self.namespace(identity)
         # Most armed watches are on other collections, so check without the lock first.
         if self.may_watch(<str>place[0], <str>place[1]):
             take_lock(self.lock)
             try:
-                self.spring_collection(<str>place[0], <str>place[1], claims)
+                self.spring_collection(identity, <str>place[0], <str>place[1], claims)
             finally:
                 give_lock(self.lock)
+
+    cdef bint take_sole(self, bytes identity, Claims claims) except -1:
+        """Let `claims` take the only watch on a collection, if that is still known. Return 0 if nothing was done."""
+        take_lock(self.lock)
+        try:
+            return identity is self.sole_identity and claims.take(self.sole)
+        finally:
+            give_lock(self.lock)
+
+    cdef int forget_sole(self) noexcept:
+        """Forget which watch is the only one on a collection. The caller holds the lock, and is about to change `armed`."""
+        self.sole = self.sole_identity = None
+        return 0
 
     def publish_all(self):
         """Notify all watches of a commit that may affect any namespace."""
@@ -270,14 +298,19 @@ cdef class WriteSignal:
         cdef dict names = self.armed.get(db)
         return "" in self.armed or (names is not None and (name in names or "" in names))
 
-    cdef int spring_collection(self, str db, str name, Claims claims) except -1:
+    cdef int spring_collection(self, bytes identity, str db, str name, Claims claims) except -1:
         """Notify the watches of a change of a collection's documents. The caller must hold the lock."""
-        self.spring("", "", claims)
-        self.spring(db, "", claims)
-        return self.spring(db, name, claims)
+        cdef Py_ssize_t found
+        if claims is not None:
+            claims.taken = None
+        found = self.spring("", "", claims) + self.spring(db, "", claims) + self.spring(db, name, claims)
+        if found == 1 and claims is not None and claims.taken is not None:
+            # The watch remains armed, so that the next change need not look for it.
+            self.sole, self.sole_identity = claims.taken, identity
+        return 0
 
-    cdef int spring(self, str db, str name, Claims claims) except -1:
-        """Notify the watches of one place, or let `claims` take them. The caller must hold the lock."""
+    cdef Py_ssize_t spring(self, str db, str name, Claims claims) except -1:
+        """Notify the watches of one place, or let `claims` take them; return their number. The caller must hold the lock."""
         cdef dict names = self.armed.get(db)
         cdef dict watches = None if names is None else names.get(name)
         cdef dict claimed
@@ -287,7 +320,8 @@ cdef class WriteSignal:
             for watch in watches:
                 if claims.take(<Watch>watch):
                     # It remains armed, as below.
-                    return 0
+                    return 1
+        self.forget_sole()
         del names[name]
         claimed = {}
         for watch in watches:
@@ -298,7 +332,8 @@ cdef class WriteSignal:
         if claimed:
             # These watches remain armed: whoever answers their waiters also advances their readers.
             names[name] = claimed
-        return self.forget_if_empty(db, name)
+        self.forget_if_empty(db, name)
+        return len(watches)
 
     cdef int spring_command(self, command) except -1:
         """Notify the watches that see a change of a collection or database. The caller must hold the lock."""
@@ -310,6 +345,7 @@ cdef class WriteSignal:
         return 0
 
     cdef int spring_everything(self) except -1:
+        self.forget_sole()
         for names in self.armed.values():
             for watches in (<dict>names).values():
                 for watch in <dict>watches:

@@ -44,3 +44,5 @@ cdef class RecoveryUnit(Session):
     cdef bint is_idle(self) noexcept
     cdef int _take_up(self) except -1
     cdef int _note(self, int table, const uint8_t *key, size_t key_size, bint known_absent) except -1
+    # Commit the transaction if `keep`, else roll it back. Return the idents that it dropped.
+    cdef list end(self, bint keep)

@@ -62,7 +62,7 @@ cdef class RecoveryUnit(Session):
         """
         assert not self.is_idle(), "enter() comes first"
         cdef bint wrote = self.written > 0
-        drops = self._end(True)
+        cdef list drops = self.end(True)
         for dropped in drops:
             self.on_drop(dropped)
         if wrote and self.sync_on_commit:
@@ -80,7 +80,7 @@ cdef class RecoveryUnit(Session):
         if self.aborted:
             self.aborted = False
         else:
-            self._end(False)
+            self.end(False)
 
     cpdef leave(self):
         """Leave the transaction open but idle after a command. An idle transaction does not count as running, and any thread may enter it.
@@ -120,16 +120,16 @@ cdef class RecoveryUnit(Session):
         assert self.is_idle(), "only an idle transaction can be aborted"
         self.gate.idle.remove(self)
         self.aborted = True
-        # _end() leaves the gate.
+        # end() leaves the gate.
         self.gate.running += 1
-        self._end(False)
+        self.end(False)
 
-    def _end(self, bint keep):
+    cdef list end(self, bint keep):
         """Commit the transaction if `keep`, else roll it back. Return the idents that it dropped."""
         assert self.in_transaction, "there is no transaction to end"
         cdef bint is_long = self.written > LONG_COMMIT
         cdef size_t changed = self.written + self.removed
-        drops = self.drops
+        cdef list drops = self.drops
         self.written = 0
         self.removed = 0
         if drops:

@@ -26,20 +26,15 @@ cdef class SystemTime:
     Threads: the methods that move the clock are called by one thread at a time; other threads see each move as a whole, because of the GIL.
     """
 
-    cdef int64_t _offset_ms
-    cdef int64_t _stopped_at_ms
-    cdef double _skipped_s
-    cdef bint _is_stopped
-
-    def now_ms(self):
+    cpdef int64_t now_ms(self) except? -1:
         """Return the milliseconds since the Unix epoch."""
         return self._stopped_at_ms if self._is_stopped else real_ms() + self._offset_ms
 
-    def system_ms(self):
+    cpdef int64_t system_ms(self) except? -1:
         """Return the milliseconds since the Unix epoch on the system's clock, which tests cannot move. Used for the cluster time."""
         return real_ms()
 
-    def elapsed(self):
+    cpdef double elapsed(self) except? -1:
         """Return the seconds of a monotonic clock that jumps when a test moves the time forward. Used for expiry."""
         return monotonic_ns() * 1e-9 + self._skipped_s
 

@@ -128,7 +128,7 @@ cdef class Express(SessionStatements):
                 client.bytes_out += len(data)
         finally:
             # A signal handler has raised an error after the commit. Nothing else would wake these clients' commands.
-            if self.claims.waiters:
+            if self.claims.count > 0:
                 send_event(self.claims, self.reply, self.key)
         return True
 

@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 
 from secantus_server.bson._codec cimport Writer
+from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.dispatch._operation cimport Counts, Operation
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
@@ -43,6 +44,8 @@ cdef class Statements:
     cdef str db
     cdef str name
     cdef ReplyWriter reply
+    # The writer of the last write outside a session's transaction.
+    cdef CollectionWriter writer
     cdef Writer key
     cdef PlainMessage message
     # What the general path needs to know about the last command, see `Unfinished`; None if it was answered or begins from the beginning.
@@ -73,18 +76,22 @@ cdef class Statements:
     cdef object failure
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1
-    cdef int insert(self, RecoveryUnit unit, collection, write) except -1
-    cdef CollectionWriter writer_of(self, RecoveryUnit unit, collection)
+    cdef int insert(self, RecoveryUnit unit, CollectionState collection, write) except -1
+    cdef CollectionWriter writer_of(self, RecoveryUnit unit, CollectionState collection)
     cdef Index point_index(self, collection)
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1
     cdef int find(self, RecoveryUnit unit, collection) except -1
     cdef int find_by_index(self, RecoveryUnit unit, collection) except -1
     cdef int change(self, RecoveryUnit unit, collection, write) except -1
-    cdef int delete(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1
-    cdef int update(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, update, write) except -1
+    cdef int delete(self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1
+    cdef int update(
+        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, update, write
+    ) except -1
     cdef tuple updated(self, bytes old, bytes new)
     cdef object parsed_update(self)
-    cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1
-    cdef object write(self, RecoveryUnit unit, collection, list changes, write, tuple executed)
+    cdef int commit(
+        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, list changes, int difference, write, tuple executed
+    ) except -1
+    cdef object write(self, RecoveryUnit unit, CollectionState collection, list changes, write, tuple executed)
     cdef int stage(self, collection, CollectionWriter writer, list changes, int difference) except -1
     cdef int write_reply(self, int matched, int modified) except -1

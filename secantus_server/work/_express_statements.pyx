@@ -8,6 +8,7 @@ from libc.string cimport memchr
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element
+from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.catalog._document_count cimport DocumentCount
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
@@ -80,12 +81,12 @@ cdef class Statements:
             return self.read(unit, collection, db, name)
         return self.change(unit, collection, write)
 
-    cdef int insert(self, RecoveryUnit unit, collection, write) except -1:
+    cdef int insert(self, RecoveryUnit unit, CollectionState collection, write) except -1:
         cdef list documents = self.message.documents()
         cdef list changes = []
         cdef int count = <int>len(documents)
         self.statements = count
-        writer = self.writer_of(unit, collection)
+        cdef CollectionWriter writer = self.writer_of(unit, collection)
         writer.insert_run(documents, 0, count, collection.record_ids.numbers(_never), self.make_id, _never, changes)
         self.commit(unit, collection, writer, changes, count, write, ("insert", 0, count - 1, None))
         self.usage.inserted += count
@@ -94,10 +95,14 @@ cdef class Statements:
         self.reply.put_optime(self.own_time)
         return self.reply.end()
 
-    cdef CollectionWriter writer_of(self, RecoveryUnit unit, collection):
+    cdef CollectionWriter writer_of(self, RecoveryUnit unit, CollectionState collection):
         """Return a writer for the collection. All statements in a transaction's small unit of work share one."""
         cdef BriefWork work
-        if self.work is None or self.statement is not None:
+        if self.work is None:
+            if self.writer is None or not self.writer.continue_in(unit, collection.ident, collection.indexes):
+                self.writer = CollectionWriter(unit, collection.ident, collection.indexes)
+            return self.writer
+        if self.statement is not None:
             return CollectionWriter(unit, collection.ident, collection.indexes)
         work = self.work
         if work.writer is None:
@@ -186,7 +191,7 @@ cdef class Statements:
         self.usage.documents += 1
         return 0
 
-    cdef int delete(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1:
+    cdef int delete(self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1:
         # The counter must exist before a transaction's first delete; see `RecordIds.numbers`.
         collection.record_ids.numbers(_never)
         writer.delete(old, record_id)
@@ -194,7 +199,9 @@ cdef class Statements:
         self.usage.deleted += 1
         return self.write_reply(1, -1)
 
-    cdef int update(self, RecoveryUnit unit, collection, CollectionWriter writer, bytes old, int64_t record_id, update, write) except -1:
+    cdef int update(
+        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, update, write
+    ) except -1:
         cdef bytes new = update.apply(old)
         cdef bint is_changed = new is not old
         if is_changed:
@@ -227,7 +234,9 @@ cdef class Statements:
             raise Unusual()
         return parsed
 
-    cdef int commit(self, RecoveryUnit unit, collection, CollectionWriter writer, list changes, int difference, write, tuple executed) except -1:
+    cdef int commit(
+        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, list changes, int difference, write, tuple executed
+    ) except -1:
         """Commit the changes of a collection, like `work.auto_commit`, or stage them for the commit of the session's transaction."""
         if self.work is not None:
             return self.stage(collection, writer, changes, difference)
@@ -256,7 +265,7 @@ cdef class Statements:
         # Other clients wait for the event, so it is sent before the reply is built.
         return send_event(self.claims, self.reply, self.key)
 
-    cdef object write(self, RecoveryUnit unit, collection, list changes, write, tuple executed):
+    cdef object write(self, RecoveryUnit unit, CollectionState collection, list changes, write, tuple executed):
         """Write the entries of the changes and commit; return the time of the last entry if there is a retryable write, otherwise None."""
         cdef Chain chain = None
         cdef uint64_t stamp

@@ -382,6 +382,23 @@ def test_a_name_that_is_there_twice_in_a_document_takes_the_general_path(sides: 
     assert not sides[0].answered
 
 
+def test_a_writer_follows_its_collection(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        side.run(message({"insert": "w", "documents": [{"_id": "writer", "u": 1}]}))
+        side.run(message({"createIndexes": "w", "indexes": [{"key": {"u": 1}, "name": "u", "unique": True, "sparse": True}]}))
+        failed = side.run(message({"insert": "w", "documents": [{"_id": "twice", "u": 1}]}))
+        assert failed["writeErrors"][0]["code"] == 11000
+        side.run(message({"insert": "d", "documents": [{"_id": "writer", "u": 1}]}))
+        side.run(message({"insert": "w", "documents": [{"_id": "several", "u": [2, 3]}]}))
+        side.run(message({"insert": "w", "documents": [{"_id": "more", "u": 4}]}))
+        side.run(message({"dropIndexes": "w", "index": "u"}))
+        assert side.run(message({"insert": "w", "documents": [{"_id": "twice", "u": 1}]}))["n"] == 1
+        side.run(message({"drop": "w"}))
+        assert side.run(message({"insert": "w", "documents": [{"_id": "twice", "u": 1}]}))["n"] == 1
+        found = side.run(message({"find": "w", "filter": {}}))["cursor"]["firstBatch"]
+        assert found == [{"_id": "twice", "u": 1}]
+
+
 def test_an_insert_creates_its_collection(sides: tuple[Side, Side]) -> None:
     write = message(numbered({"insert": "fresh"}), {"documents": [{"_id": 1}]})
     for raw in (write, message({"find": "fresh", "filter": {}}), message({"listCollections": 1, "filter": {"name": "fresh"}})):

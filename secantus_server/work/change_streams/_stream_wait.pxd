@@ -58,7 +58,9 @@ cdef class StreamWait:
     cdef int unregister(self, bint done) except -1
     cdef int finish(self) except -1
     cdef int answer(self, list kept, ReplyWriter reply, Writer token) except -1
+    cdef bint answer_insert(self, Claims claims, Writer scratch) except -1
     cdef bint put_event(self, ReplyWriter reply, Writer token, int position, tuple kept) except -1
+    cdef bint is_new(self, uint64_t stamp) except -1
     cdef int note_events(self, int count, uint64_t stamp, str text) except -1
 
 

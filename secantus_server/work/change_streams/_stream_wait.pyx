@@ -19,6 +19,7 @@ from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, Parts, text_of
+from secantus_server.work.change_streams._event_reply cimport EventReply, draft_of
 from secantus_server.work.change_streams._simple_events cimport put_event
 
 from secantus_server.differences import CHANGE_STREAM_ROLE
@@ -123,6 +124,23 @@ cdef class StreamWait:
         self.client.usage.record(self.counted, "getmore", self.seconds)
         return 0
 
+    cdef bint answer_insert(self, Claims claims, Writer scratch) except -1:
+        """Build the reply with the event of an inserted document, like `answer`, from the last one; return 0 if that is not possible."""
+        cdef EventReply draft = self.reader.draft
+        cdef bytes data
+        if draft is None or self.operation.killed is not None or self.cursor.killed is not None or not self.is_new(claims.stamp):
+            return 0
+        if PyBytes_GET_SIZE(<bytes>claims.change[1]) > MOST_BYTES:
+            return 0
+        data = draft.message(claims, self.oplog, scratch, self.raw, self.request_ids)
+        if data is None:
+            return 0
+        self.rest = data
+        self.note_events(1, claims.stamp, draft.token_text(data))
+        self.unregister(False)
+        self.is_answered = True
+        return 1
+
     cdef int answer(self, list kept, ReplyWriter reply, Writer token) except -1:
         """Build the reply with the events of some changes; return 0 if the general path must read the events.
 
@@ -149,12 +167,14 @@ cdef class StreamWait:
         cdef Writer out = reply.out
         cdef uint64_t stamp = kept[0]
         cdef tuple change = kept[3]
-        if stamp <= self.rows.position or (stamp <= self.oplog.undone_to and self.oplog.is_undone(stamp)):
-            return False
-        if out.size + PyBytes_GET_SIZE(<bytes>change[1]) > MOST_BYTES:
+        if not self.is_new(stamp) or out.size + PyBytes_GET_SIZE(<bytes>change[1]) > MOST_BYTES:
             return False
         reply.put_position(position)
         return put_event(out, token, kept[2], change, stamp, kept[1])
+
+    cdef bint is_new(self, uint64_t stamp) except -1:
+        """Return whether the event of a commit is to be returned."""
+        return stamp > self.rows.position and (stamp > self.oplog.undone_to or not self.oplog.is_undone(stamp))
 
     cdef int note_events(self, int count, uint64_t stamp, str text) except -1:
         """Record that the events are sent without being read from the oplog. The cursor is plain, see `ChangeStreamCursor.is_plain`.
@@ -233,16 +253,22 @@ cdef StreamWait begin_wait(lane, ReplyWriter reply, Writer token, services, clie
 
 cdef int send_event(Claims claims, ReplyWriter reply, Writer token) except -1:
     cdef StreamWait one
+    cdef bytes data
     cdef Py_ssize_t sent
-    if not claims.waiters:
+    cdef bint is_drafted
+    if claims.count == 0:
         return 0
-    one = claims.waiters.pop()
+    one = claims.pop()
     try:
-        if one.answer([claims.kept()], reply, token):
-            sent = one.push(one.rest)
+        is_drafted = one.answer_insert(claims, token)
+        if is_drafted or one.answer([claims.kept()], reply, token):
+            data = one.rest
+            sent = one.push(data)
             one.client.bytes_out += sent
-            one.rest = one.rest[sent:]
+            one.rest = data[sent:]
             one.finish()
+            if not is_drafted:
+                one.reader.draft = draft_of(claims, data, token)
     finally:
         if not one.is_answered:
             # The general path reads the event.

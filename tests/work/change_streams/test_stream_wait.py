@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import struct
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -116,6 +118,61 @@ def test_a_stream_continues_after_a_sent_event(server: SecantusDBServer, writer:
     write(writer, {"insert": "other", "documents": [{"_id": 1}]})
     assert stream.side.run(stream.get_more(maxTimeMS=1))["cursor"]["postBatchResumeToken"]["_data"] > token["_data"]
     assert (cursor.given, cursor.in_use) == (2, False)
+
+
+@pytest.mark.parametrize(("body", "sequences"), WRITES)
+@pytest.mark.parametrize("first", [1000, "first", Int64(2**50)])
+def test_later_events_are_made_from_the_first(
+    server: SecantusDBServer, writer: Side, first: Any, body: Document, sequences: dict[str, list[Document]]
+) -> None:
+    stream, other = Stream(server, writer), Stream(server, writer, [{"$match": {}}])
+    stream.side.run(stream.get_more())
+    stream.ask()
+    write(writer, {"insert": "c", "documents": [{"_id": first}]})
+    other.side.run(other.get_more())
+    # The second event is like the tested one, the third shows that the reply with the first event has not changed.
+    for one in ((body, sequences), ({"insert": "c", "documents": [{"_id": "last", "a": {"b": [first]}}]}, {})):
+        wait = stream.ask()
+        write(writer, one[0], **one[1])
+        assert wait.wait() == b""
+        general = other.side.run(other.get_more())
+        data = stream.pushed[-1]
+        sent = document(data)
+        assert struct.unpack_from("<iii", data) == (len(data), struct.unpack_from("<i", stream.pushed[-2], 4)[0] + 1, 7)
+        assert bson.encode(sent) == data[21:]
+        assert sent["cursor"]["nextBatch"] == general["cursor"]["nextBatch"]
+        assert sent["cursor"]["postBatchResumeToken"] == general["cursor"]["postBatchResumeToken"]
+        assert {**sent, "cursor": {**sent["cursor"], "id": 0}} == {**general, "cursor": {**general["cursor"], "id": 0}}
+        cursor = server.services.cursors.peek(stream.id)
+        assert isinstance(cursor, ChangeStreamCursor)
+        assert cursor.reader.token_text == sent["cursor"]["nextBatch"][0]["_id"]["_data"]
+
+
+def test_streams_that_come_and_go_miss_no_event(server: SecantusDBServer, writer: Side) -> None:
+    streams = [Stream(server, writer)]
+    numbers = itertools.count()
+
+    def step() -> None:
+        """Let all streams wait, and check that each gets the next event, as part of an answer or in the general path."""
+        waits = [stream.ask() for stream in streams]
+        number = next(numbers)
+        write(writer, {"insert": "c", "documents": [{"_id": number}]})
+        for stream, wait in zip(streams, waits, strict=True):
+            sent = wait is not None and wait.wait() is not None
+            events = batch(stream.pushed[-1]) if sent else stream.side.run(stream.get_more())["cursor"]["nextBatch"]
+            assert [event["documentKey"]["_id"] for event in events] == [number]
+
+    step()
+    step()
+    added = Stream(server, writer)
+    assert len(streams[0].side.run(streams[0].get_more())["cursor"]["nextBatch"]) == 1
+    streams.append(added)
+    step()
+    step()
+    gone = streams.pop(0)
+    gone.side.run(message({"killCursors": "c", "cursors": [Int64(gone.id)]}))
+    step()
+    step()
 
 
 def test_an_event_is_sent_once(server: SecantusDBServer, writer: Side) -> None:

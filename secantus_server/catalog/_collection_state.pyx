@@ -1,32 +1,30 @@
-"""The counter of a collection's RecordIds."""
-
-from __future__ import annotations
+# cython: language_level=3
+"""The parts of a collection that every write uses. Compiled so that the express lane reads them without attribute lookups."""
 
 import itertools
-from collections.abc import Callable, Iterator
+
+from secantus_server.catalog._document_count cimport DocumentCount
 
 from secantus_server.system._threads import Lock
 
 
-class RecordIds:
+cdef class RecordIds:
     """Hands out the RecordIds of a collection. All versions of the collection share one instance, so that no RecordId is used twice.
 
     Threads: `_lock` serializes the creation of the counter. Several threads may call `next` on the counter.
     """
 
-    def __init__(self) -> None:
+    def __cinit__(self):
         self._lock = Lock()
-        self._numbers: Iterator[int] | None = None
         self._least = 1
-        self._is_complete = False
 
-    def begin(self) -> None:
+    def begin(self):
         """Start the counter of a new, empty collection, so that the first document gets RecordId 1."""
         with self._lock:
             self._numbers = itertools.count(1)
             self._is_complete = True
 
-    def numbers(self, newest: Callable[[], int]) -> Iterator[int]:
+    cpdef numbers(self, newest):
         """Return an iterator over new RecordIds, which several threads may share.
 
         A transaction must call this before it deletes its first document. Otherwise `newest` would not see that document, and its RecordId
@@ -44,7 +42,7 @@ class RecordIds:
                 numbers = self._numbers
         return numbers
 
-    def restored(self) -> None:
+    def restored(self):
         """Let the next call of `numbers` look for the highest stored RecordId again. The caller has exclusive access to the store.
 
         A restore may bring back documents that had been deleted before the counter was created. That cannot happen if the counter has
@@ -53,3 +51,7 @@ class RecordIds:
         if self._numbers is not None and not self._is_complete:
             self._least = next(self._numbers)
             self._numbers = None
+
+
+cdef class CollectionState:
+    """The attributes of a collection that a write uses; the base of `collection.Collection`, which describes them."""

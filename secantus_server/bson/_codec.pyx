@@ -13,6 +13,28 @@ from libc.string cimport memchr, memcmp, memcpy, strlen
 
 from secantus_server.bson._duplicates cimport refuse_duplicate
 from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DB_POINTER,
+    BSON_DECIMAL,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_JAVASCRIPT,
+    BSON_JAVASCRIPT_WITH_SCOPE,
+    BSON_LONG,
+    BSON_MIN_KEY,
+    BSON_NULL,
+    BSON_OBJECT_ID,
+    BSON_REGEX,
+    BSON_STRING,
+    BSON_SYMBOL,
+    BSON_TIMESTAMP,
+    BSON_UNDEFINED,
+)
 
 from bson.binary import Binary
 from bson.decimal128 import Decimal128
@@ -106,49 +128,49 @@ cdef object decode_pointer(const uint8_t* value):
 
 cdef object decode_value(uint8_t type, const uint8_t* value, uint32_t length):
     """Decode a value of the given type."""
-    if type == 16:
+    if type == BSON_INT:
         return read_int32(value)
-    if type == 2:
+    if type == BSON_STRING:
         return decode_text(<const char*>(value + 4), read_int32(value) - 1)
-    if type == 18:
+    if type == BSON_LONG:
         return Int64(read_int64(value))
-    if type == 1:
+    if type == BSON_DOUBLE:
         return read_double(value)
-    if type == 3:
+    if type == BSON_DOCUMENT:
         return decode_document(value)
-    if type == 4:
+    if type == BSON_ARRAY:
         return decode_array(value)
-    if type == 8:
+    if type == BSON_BOOL:
         return value[0] != 0
-    if type == 7:
+    if type == BSON_OBJECT_ID:
         return decode_object_id(value)
-    if type == 9:
+    if type == BSON_DATE:
         return decode_date(read_int64(value))
-    if type == 10:
+    if type == BSON_NULL:
         return None
     return decode_rare_value(type, value)
 
 
 cdef object decode_rare_value(uint8_t type, const uint8_t* value):
-    if type == 5:
+    if type == BSON_BINARY:
         return decode_binary(value)
-    if type == 19:
+    if type == BSON_DECIMAL:
         return Decimal128.from_bid(PyBytes_FromStringAndSize(<const char*>value, 16))
-    if type == 17:
+    if type == BSON_TIMESTAMP:
         return decode_timestamp(value)
-    if type == 11:
+    if type == BSON_REGEX:
         return decode_regex(value)
-    if type == 13:
+    if type == BSON_JAVASCRIPT:
         return JavaScript(decode_text(<const char*>(value + 4), read_int32(value) - 1), None)
-    if type == 15:
+    if type == BSON_JAVASCRIPT_WITH_SCOPE:
         return decode_code_with_scope(value)
-    if type == 14:
+    if type == BSON_SYMBOL:
         return Symbol(decode_text(<const char*>(value + 4), read_int32(value) - 1))
-    if type == 12:
+    if type == BSON_DB_POINTER:
         return decode_pointer(value)
-    if type == 6:
+    if type == BSON_UNDEFINED:
         return UNDEFINED
-    return MIN_KEY if type == 255 else MAX_KEY
+    return MIN_KEY if type == BSON_MIN_KEY else MAX_KEY
 
 
 cdef object decode_element(const Element* element):
@@ -244,7 +266,7 @@ cdef dict decode_command(const uint8_t* doc):
     cdef dict out = {}
     cdef Py_ssize_t count = 0
     while next_element(&cursor, &element):
-        if element.type == 3 and (
+        if element.type == BSON_DOCUMENT and (
             (element.name_len == 12 and memcmp(element.name, b"$clusterTime", 12) == 0)
             or (element.name_len == 4 and memcmp(element.name, b"lsid", 4) == 0)
         ):
@@ -327,7 +349,7 @@ cdef class Writer:
 
     cdef int put_string(self, const char* name, size_t name_len, const char* text, size_t text_len) except -1:
         """Write a string element of UTF-8 text."""
-        self.put_name(2, name, name_len)
+        self.put_name(BSON_STRING, name, name_len)
         self.put_int32(<int32_t>text_len + 1)
         self.put_bytes(text, text_len)
         return self.put_byte(0)
@@ -386,33 +408,33 @@ cdef class Writer:
         cdef object kind = type(value)
         cdef double number
         if kind is str:
-            self.put_name(2, name, name_len)
+            self.put_name(BSON_STRING, name, name_len)
             return put_text(self, value)
         if kind is int:
             return put_int(self, name, name_len, value)
         if kind is float:
             number = PyFloat_AS_DOUBLE(value)
-            self.put_name(1, name, name_len)
+            self.put_name(BSON_DOUBLE, name, name_len)
             return self.put_bytes(&number, 8)
         if kind is dict:
-            self.put_name(3, name, name_len)
+            self.put_name(BSON_DOCUMENT, name, name_len)
             return self.put_document(value, depth + 1)
         if kind is list or kind is tuple:
-            self.put_name(4, name, name_len)
+            self.put_name(BSON_ARRAY, name, name_len)
             return self.put_array(value, depth + 1)
         if kind is bool:
-            self.put_name(8, name, name_len)
+            self.put_name(BSON_BOOL, name, name_len)
             return self.put_byte(1 if value else 0)
         if value is None:
-            return self.put_name(10, name, name_len)
+            return self.put_name(BSON_NULL, name, name_len)
         if kind is Int64:
-            self.put_name(18, name, name_len)
+            self.put_name(BSON_LONG, name, name_len)
             return self.put_int64(value)
         if kind is ObjectId:
-            self.put_name(7, name, name_len)
+            self.put_name(BSON_OBJECT_ID, name, name_len)
             return self.put_bytes(PyBytes_AS_STRING(value.binary), 12)
         if kind is Date:
-            self.put_name(9, name, name_len)
+            self.put_name(BSON_DATE, name, name_len)
             return self.put_int64(value.ms)
         if value is MISSING:
             return 0
@@ -467,10 +489,10 @@ cdef int put_text(Writer writer, str text) except -1:
 
 cdef int put_int(Writer writer, const char* name, size_t name_len, object value) except -1:
     if -0x80000000 <= value <= 0x7FFFFFFF:
-        writer.put_name(16, name, name_len)
+        writer.put_name(BSON_INT, name, name_len)
         return writer.put_int32(value)
     # Only the server's own counters reach this branch, because the query language represents values beyond int32 as Int64.
-    writer.put_name(18, name, name_len)
+    writer.put_name(BSON_LONG, name, name_len)
     return writer.put_int64(value)
 
 
@@ -478,9 +500,9 @@ cdef int put_code(Writer writer, const char* name, size_t name_len, object value
     cdef size_t mark
     cdef int32_t length
     if value.scope is None:
-        writer.put_name(13, name, name_len)
+        writer.put_name(BSON_JAVASCRIPT, name, name_len)
         return put_text(writer, value.code)
-    writer.put_name(15, name, name_len)
+    writer.put_name(BSON_JAVASCRIPT_WITH_SCOPE, name, name_len)
     mark = writer.open()
     put_text(writer, value.code)
     writer.put_document(value.scope, depth + 1)
@@ -506,37 +528,37 @@ cdef int put_binary(Writer writer, object data, uint8_t subtype) except -1:
 cdef int put_rare_value(Writer writer, const char* name, size_t name_len, object value, int depth) except -1:
     cdef object kind = type(value)
     if kind is Binary or kind is bytes:
-        writer.put_name(5, name, name_len)
+        writer.put_name(BSON_BINARY, name, name_len)
         return put_binary(writer, value, value.subtype if kind is Binary else 0)
     if kind is Decimal128:
-        writer.put_name(19, name, name_len)
+        writer.put_name(BSON_DECIMAL, name, name_len)
         return writer.put_bytes(PyBytes_AS_STRING(value.bid), 16)
     if kind is Timestamp:
-        writer.put_name(17, name, name_len)
+        writer.put_name(BSON_TIMESTAMP, name, name_len)
         writer.put_int32(<int32_t><uint32_t>get_increment(value))
         return writer.put_int32(<int32_t><uint32_t>get_time(value))
     if kind is Regex:
-        writer.put_name(11, name, name_len)
+        writer.put_name(BSON_REGEX, name, name_len)
         put_c_text(writer, value.pattern)
         return put_c_text(writer, value.options)
     if kind is JavaScript:
         return put_code(writer, name, name_len, value, depth)
     if kind is Symbol:
-        writer.put_name(14, name, name_len)
+        writer.put_name(BSON_SYMBOL, name, name_len)
         return put_text(writer, value.value)
     if kind is DBPointer:
-        writer.put_name(12, name, name_len)
+        writer.put_name(BSON_DB_POINTER, name, name_len)
         put_text(writer, value.namespace)
         return writer.put_bytes(PyBytes_AS_STRING(value.id.binary), 12)
     if kind is Undefined:
-        return writer.put_name(6, name, name_len)
+        return writer.put_name(BSON_UNDEFINED, name, name_len)
     if kind is MinKey or kind is MaxKey:
         return writer.put_name(255 if kind is MinKey else 127, name, name_len)
     if kind is RawDocument:
-        writer.put_name(3, name, name_len)
+        writer.put_name(BSON_DOCUMENT, name, name_len)
         return writer.put_bytes(PyBytes_AS_STRING((<RawDocument>value).data), PyBytes_GET_SIZE((<RawDocument>value).data))
     if kind is RawArray:
-        writer.put_name(4, name, name_len)
+        writer.put_name(BSON_ARRAY, name, name_len)
         put_raw_array(writer, (<RawArray>value).documents)
         return 0
     raise TypeError(f"a {kind.__name__} is not a BSON value")
@@ -554,7 +576,7 @@ cdef int put_raw_array(Writer writer, list documents) except -1:
     writer.reserve(total)
     for document in documents:
         length = write_decimal(digits, index)
-        writer.put_name(3, digits, length)
+        writer.put_name(BSON_DOCUMENT, digits, length)
         writer.put_bytes(PyBytes_AS_STRING(document), PyBytes_GET_SIZE(document))
         index += 1
     return writer.close(mark)

@@ -11,6 +11,7 @@ from libc.string cimport memcmp, strcmp, strlen
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._types cimport BSON_DECIMAL, BSON_DOUBLE, BSON_INT
 
 from bson.int64 import Int64
 
@@ -54,17 +55,17 @@ cdef int compare_long_double(int64_t a, double b) noexcept nogil:
 cdef int compare_numbers(uint8_t a_type, const uint8_t* a, uint8_t b_type, const uint8_t* b) except -2:
     cdef int64_t x
     cdef int64_t y
-    if a_type == 19 or b_type == 19:
+    if a_type == BSON_DECIMAL or b_type == BSON_DECIMAL:
         return compare_keys(a_type, a, b_type, b)
-    if a_type == 1:
-        if b_type == 1:
+    if a_type == BSON_DOUBLE:
+        if b_type == BSON_DOUBLE:
             return compare_doubles(read_double(a), read_double(b))
-        y = read_int32(b) if b_type == 16 else read_int64(b)
+        y = read_int32(b) if b_type == BSON_INT else read_int64(b)
         return -compare_long_double(y, read_double(a))
-    x = read_int32(a) if a_type == 16 else read_int64(a)
-    if b_type == 1:
+    x = read_int32(a) if a_type == BSON_INT else read_int64(a)
+    if b_type == BSON_DOUBLE:
         return compare_long_double(x, read_double(b))
-    y = read_int32(b) if b_type == 16 else read_int64(b)
+    y = read_int32(b) if b_type == BSON_INT else read_int64(b)
     return compare_longs(x, y)
 
 

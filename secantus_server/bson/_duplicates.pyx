@@ -5,6 +5,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
 
 from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 
 from secantus_server.errors import CommandError, not_supported
 
@@ -31,6 +32,6 @@ cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_
                 raise CommandError(DUPLICATE_CODES[owner], f"BSON field '{owner}.{name}' is a duplicate field")
             raise not_supported(f"a document with two fields named '{name}' in a command", "write each name once")
         names.add(name)
-        if element.type == 3 or element.type == 4:
-            refuse_duplicate(element.value, depth + 1, element.type == 4, in_array, name if is_item else "")
+        if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
+            refuse_duplicate(element.value, depth + 1, element.type == BSON_ARRAY, in_array, name if is_item else "")
     return 0

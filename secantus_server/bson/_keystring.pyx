@@ -17,6 +17,25 @@ from libc.string cimport memchr, memcpy, strlen
 
 from secantus_server.bson._codec cimport Writer, decode_value
 from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DB_POINTER,
+    BSON_DECIMAL,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_JAVASCRIPT,
+    BSON_JAVASCRIPT_WITH_SCOPE,
+    BSON_LONG,
+    BSON_OBJECT_ID,
+    BSON_REGEX,
+    BSON_STRING,
+    BSON_SYMBOL,
+    BSON_TIMESTAMP,
+)
 
 import decimal
 
@@ -186,45 +205,45 @@ cdef int put_binary(Writer out, const uint8_t* value) except -1:
 
 
 cdef int put_payload(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
-    if type == 16:
+    if type == BSON_INT:
         return put_double(out, <double>read_int32(value))
-    if type == 18:
+    if type == BSON_LONG:
         return put_long(out, read_int64(value))
-    if type == 1:
+    if type == BSON_DOUBLE:
         return put_double(out, read_double(value))
-    if type == 2 or type == 14:
+    if type == BSON_STRING or type == BSON_SYMBOL:
         return put_string(out, value, collation)
-    if type == 7:
+    if type == BSON_OBJECT_ID:
         return out.put_bytes(value, 12)
-    if type == 8:
+    if type == BSON_BOOL:
         return out.put_byte(value[0])
-    if type == 9:
+    if type == BSON_DATE:
         return put_big_endian(out, <uint64_t>read_int64(value) ^ (<uint64_t>1 << 63))
-    if type == 3:
+    if type == BSON_DOCUMENT:
         return put_object(out, value, collation)
-    if type == 4:
+    if type == BSON_ARRAY:
         return put_array(out, value, collation)
-    if type == 19:
+    if type == BSON_DECIMAL:
         return put_decimal(out, value)
-    if type == 5:
+    if type == BSON_BINARY:
         return put_binary(out, value)
-    if type == 17:
+    if type == BSON_TIMESTAMP:
         return put_big_endian(out, <uint64_t>read_int64(value))
     return put_rare_payload(out, type, value, collation)
 
 
 cdef int put_rare_payload(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
     cdef size_t length
-    if type == 11:
+    if type == BSON_REGEX:
         length = strlen(<const char*>value) + 1
         return out.put_bytes(value, length + strlen(<const char*>(value + length)) + 1)
-    if type == 13:
+    if type == BSON_JAVASCRIPT:
         return put_text(out, value + 4, read_int32(value) - 1)
-    if type == 15:
+    if type == BSON_JAVASCRIPT_WITH_SCOPE:
         length = read_int32(value + 4)
         put_text(out, value + 8, length - 1)
         return put_object(out, value + 8 + length, collation)
-    if type == 12:
+    if type == BSON_DB_POINTER:
         length = read_int32(value)
         put_big_endian(out, length)
         return out.put_bytes(value + 4, length + 12)

@@ -8,6 +8,30 @@ functions are read-only and stateless, and may run without the GIL.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, strlen
 
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DB_POINTER,
+    BSON_DECIMAL,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_JAVASCRIPT,
+    BSON_JAVASCRIPT_WITH_SCOPE,
+    BSON_LONG,
+    BSON_MAX_KEY,
+    BSON_MIN_KEY,
+    BSON_NULL,
+    BSON_OBJECT_ID,
+    BSON_REGEX,
+    BSON_STRING,
+    BSON_SYMBOL,
+    BSON_TIMESTAMP,
+    BSON_UNDEFINED,
+)
+
 
 cdef struct Element:
     const uint8_t* start      # the type byte
@@ -70,39 +94,39 @@ cdef inline uint32_t value_length(uint8_t type, const uint8_t* value) noexcept n
 
 cdef inline int canonical_rank(uint8_t type) noexcept nogil:
     """Return the rank of a BSON type in MongoDB's comparison order, as in `values.CANONICAL_TYPES`. Return 0 for an invalid type byte."""
-    if type == 1 or type == 16 or type == 18 or type == 19:
+    if type == BSON_DOUBLE or type == BSON_INT or type == BSON_LONG or type == BSON_DECIMAL:
         return 40
-    if type == 2 or type == 14:
+    if type == BSON_STRING or type == BSON_SYMBOL:
         return 50
-    if type == 3:
+    if type == BSON_DOCUMENT:
         return 60
-    if type == 4:
+    if type == BSON_ARRAY:
         return 70
-    if type == 5:
+    if type == BSON_BINARY:
         return 80
-    if type == 6:
+    if type == BSON_UNDEFINED:
         return 20
-    if type == 7:
+    if type == BSON_OBJECT_ID:
         return 90
-    if type == 8:
+    if type == BSON_BOOL:
         return 100
-    if type == 9:
+    if type == BSON_DATE:
         return 110
-    if type == 10:
+    if type == BSON_NULL:
         return 30
-    if type == 11:
+    if type == BSON_REGEX:
         return 130
-    if type == 12:
+    if type == BSON_DB_POINTER:
         return 140
-    if type == 13:
+    if type == BSON_JAVASCRIPT:
         return 150
-    if type == 15:
+    if type == BSON_JAVASCRIPT_WITH_SCOPE:
         return 160
-    if type == 17:
+    if type == BSON_TIMESTAMP:
         return 120
-    if type == 127:
+    if type == BSON_MAX_KEY:
         return 240
-    return 10 if type == 255 else 0
+    return 10 if type == BSON_MIN_KEY else 0
 
 
 cdef inline const uint8_t* first_element(const uint8_t* doc) noexcept nogil:

@@ -8,6 +8,29 @@ from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memchr
 
 from secantus_server.bson._raw cimport read_int32
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DB_POINTER,
+    BSON_DECIMAL,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_JAVASCRIPT,
+    BSON_JAVASCRIPT_WITH_SCOPE,
+    BSON_LONG,
+    BSON_MAX_KEY,
+    BSON_MIN_KEY,
+    BSON_NULL,
+    BSON_OBJECT_ID,
+    BSON_REGEX,
+    BSON_STRING,
+    BSON_SYMBOL,
+    BSON_TIMESTAMP,
+    BSON_UNDEFINED,
+)
 
 from secantus_server.errors import CommandError
 
@@ -70,33 +93,33 @@ cdef Py_ssize_t check_code_with_scope(const uint8_t* p, const uint8_t* end, int 
 
 cdef Py_ssize_t check_value(uint8_t type, const uint8_t* p, const uint8_t* end, int depth) except -1:
     cdef Py_ssize_t used
-    if type == 2 or type == 13 or type == 14:
+    if type == BSON_STRING or type == BSON_JAVASCRIPT or type == BSON_SYMBOL:
         return check_text(p, end)
-    if type == 16:
+    if type == BSON_INT:
         return check_fixed(p, end, 4)
-    if type == 1 or type == 9 or type == 17 or type == 18:
+    if type == BSON_DOUBLE or type == BSON_DATE or type == BSON_TIMESTAMP or type == BSON_LONG:
         return check_fixed(p, end, 8)
-    if type == 3 or type == 4:
+    if type == BSON_DOCUMENT or type == BSON_ARRAY:
         return check_document(p, end, depth + 1)
-    if type == 7:
+    if type == BSON_OBJECT_ID:
         return check_fixed(p, end, 12)
-    if type == 8:
+    if type == BSON_BOOL:
         check_fixed(p, end, 1)
         if p[0] > 1:
             fail("a bool is neither 0 nor 1")
         return 1
-    if type == 10 or type == 6 or type == 255 or type == 127:
+    if type == BSON_NULL or type == BSON_UNDEFINED or type == BSON_MIN_KEY or type == BSON_MAX_KEY:
         return 0
-    if type == 5:
+    if type == BSON_BINARY:
         return check_binary(p, end)
-    if type == 19:
+    if type == BSON_DECIMAL:
         return check_fixed(p, end, 16)
-    if type == 11:
+    if type == BSON_REGEX:
         used = check_name(p, end)
         return used + check_name(p + used, end)
-    if type == 15:
+    if type == BSON_JAVASCRIPT_WITH_SCOPE:
         return check_code_with_scope(p, end, depth)
-    if type == 12:
+    if type == BSON_DB_POINTER:
         used = check_text(p, end)
         return used + check_fixed(p + used, end, 12)
     fail(f"unknown type 0x{type:02x}")

@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from secantus_server.bson._raw cimport Element, find_field, read_int32
+from secantus_server.bson._types cimport BSON_BINARY, BSON_DECIMAL, BSON_DOCUMENT, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_TIMESTAMP
 
 from secantus_server.dispatch.argument_values import as_anything
 from secantus_server.errors import CommandError
@@ -20,7 +21,7 @@ def session_uuid(bytes session not None):
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(session), "id", 2, &element):
         return None
     # Binary data consists of a length (4 bytes), a subtype (1 byte) and the data.
-    if element.type != 5 or read_int32(element.value) != 16 or element.value[4] != 4:
+    if element.type != BSON_BINARY or read_int32(element.value) != 16 or element.value[4] != 4:
         return None
     return PyBytes_FromStringAndSize(<const char*>element.value + 5, 16)
 
@@ -34,12 +35,12 @@ def cluster_time_stamp(bytes cluster_time not None):
     cdef Element element
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(cluster_time)
     cdef uint64_t stamp
-    if not find_field(data, "clusterTime", 11, &element) or element.type != 17:
+    if not find_field(data, "clusterTime", 11, &element) or element.type != BSON_TIMESTAMP:
         return None
     # The increment is the lower half of a little-endian timestamp, so it comes first.
     stamp = (<uint64_t><uint32_t>read_int32(element.value + 4) << 32) | <uint32_t>read_int32(element.value)
     if find_field(data, "signature", 9, &element):
-        if element.type != 3 or not is_signature(element.value):
+        if element.type != BSON_DOCUMENT or not is_signature(element.value):
             return None
     return stamp
 
@@ -50,9 +51,9 @@ cdef bint is_signature(const uint8_t* document):
     The server sends `keyId` as a long, but drivers for languages with only one number type send it back as an int or a double.
     """
     cdef Element element
-    if not find_field(document, "hash", 4, &element) or element.type != 5:
+    if not find_field(document, "hash", 4, &element) or element.type != BSON_BINARY:
         return False
-    return find_field(document, "keyId", 5, &element) and element.type in (18, 16, 1, 19)
+    return find_field(document, "keyId", 5, &element) and element.type in (BSON_LONG, BSON_INT, BSON_DOUBLE, BSON_DECIMAL)
 
 
 cdef class Declared:

@@ -16,13 +16,13 @@ from libc.string cimport memcmp, memcpy
 from secantus_server.bson._codec cimport Writer, decode_value
 from secantus_server.bson._compare cimport compare_raw
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DATE, BSON_DOCUMENT, BSON_INT, BSON_OBJECT_ID
 
 from secantus_server.bson import compare_values
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.exec._prepare import prepare_document
 
 cdef enum:
-    DATE = 9
     MAX_COUNT = 1000
     MAX_BYTES = 128000
     # A bucket with fewer measurements than this may exceed the size limit, so that large measurements also share buckets.
@@ -40,7 +40,7 @@ def check_version(bytes bucket not None):
     """
     cdef Element control
     cdef Element version
-    if find_field(<const uint8_t*>PyBytes_AS_STRING(bucket), "control", 7, &control) and control.type == 3:
+    if find_field(<const uint8_t*>PyBytes_AS_STRING(bucket), "control", 7, &control) and control.type == BSON_DOCUMENT:
         if find_field(control.value, "version", 7, &version):
             if decode_value(version.type, version.value, version.value_len) != 1:
                 raise not_supported("a compressed bucket of a time-series collection", "insert the measurements into this server")
@@ -80,7 +80,7 @@ cdef class MeasurementReader:
         for position in range(start, stop):
             try:
                 doc = prepare_document(documents[position], make_id, make_timestamp)
-                if not self.find(doc, self.time_field, &element) or element.type != DATE:
+                if not self.find(doc, self.time_field, &element) or element.type != BSON_DATE:
                     name = self.time_field.decode("utf-8", "surrogateescape")
                     raise CommandError(2, f"'{name}' must be present and contain a valid BSON UTC datetime value")
             except CommandError as error:
@@ -103,7 +103,7 @@ cdef class MeasurementReader:
 
         Sort the fields by name, because their order does not distinguish series.
         """
-        if element.type == 3 or element.type == 4:
+        if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
             self.buffer.clear()
             self.buffer.put_value("", 0, sorted_fields(decode_value(element.type, element.value, element.value_len)), 1)
             # Cut off the type and the empty field name.
@@ -158,7 +158,7 @@ cdef class Column:
 
 
 cdef inline bint is_nested(uint8_t type) noexcept:
-    return type == 3 or type == 4
+    return type == BSON_DOCUMENT or type == BSON_ARRAY
 
 
 cdef bytes whole(const Element* element):
@@ -241,7 +241,7 @@ cdef class Bucket:
         cdef Bucket bucket = cls.__new__(cls)
         Bucket.__init__(bucket, reader, b"", bucket_meta(document), 0)
         cdef bint found = find_field(doc, "_id", 3, &element)
-        assert found and element.type == 7, "the _id of a bucket is an ObjectId"
+        assert found and element.type == BSON_OBJECT_ID, "the _id of a bucket is an ObjectId"
         bucket.identity = PyBytes_FromStringAndSize(<const char*>element.value, 12)
         bucket.load_columns(doc)
         return bucket
@@ -259,7 +259,7 @@ cdef class Bucket:
             return 0
         cursor = first_element(data.value)
         while next_element(&cursor, &element):
-            if element.type != 3:
+            if element.type != BSON_DOCUMENT:
                 continue
             column = self.column(element.name, element.name_len)
             column.values.put_bytes(element.value + 4, element.value_len - 5)
@@ -337,7 +337,7 @@ cdef class Bucket:
             if column is None or not same_name(column.name, &element):
                 column = self.column(element.name, element.name_len)
             expected += 1
-            if self.count == 0 and element.type == DATE and same_name(self.reader.time_field, &element):
+            if self.count == 0 and element.type == BSON_DATE and same_name(self.reader.time_field, &element):
                 column.low = b"\x09" + (<const char*>&self.start)[:8]
                 column.high = whole(&element)
             column.add(position, length, &element)
@@ -361,16 +361,16 @@ cdef class Bucket:
         cdef size_t top = out.open()
         cdef size_t mark
         cdef Column column
-        out.put_name(7, "_id", 3)
+        out.put_name(BSON_OBJECT_ID, "_id", 3)
         out.put_bytes(PyBytes_AS_STRING(self.identity), 12)
         self.put_control(out)
         if self.meta:
             out.put_name(<uint8_t>self.meta[0], "meta", 4)
             out.put_bytes(PyBytes_AS_STRING(self.meta) + 1, PyBytes_GET_SIZE(self.meta) - 1)
-        out.put_name(3, "data", 4)
+        out.put_name(BSON_DOCUMENT, "data", 4)
         cdef size_t data = out.open()
         for column in self.columns:
-            out.put_name(3, PyBytes_AS_STRING(column.name), PyBytes_GET_SIZE(column.name))
+            out.put_name(BSON_DOCUMENT, PyBytes_AS_STRING(column.name), PyBytes_GET_SIZE(column.name))
             mark = out.open()
             out.put_bytes(column.values.buffer, column.values.size)
             out.close(mark)
@@ -382,19 +382,19 @@ cdef class Bucket:
         cdef Column column
         cdef bytes bound
         cdef size_t mark
-        out.put_name(3, "control", 7)
+        out.put_name(BSON_DOCUMENT, "control", 7)
         cdef size_t control = out.open()
-        out.put_name(16, "version", 7)
+        out.put_name(BSON_INT, "version", 7)
         out.put_int32(1)
         for name in (b"min", b"max"):
-            out.put_name(3, PyBytes_AS_STRING(name), 3)
+            out.put_name(BSON_DOCUMENT, PyBytes_AS_STRING(name), 3)
             mark = out.open()
             for column in self.columns:
                 bound = column.low if name == b"min" else column.high
                 out.put_name(<uint8_t>bound[0], PyBytes_AS_STRING(column.name), PyBytes_GET_SIZE(column.name))
                 out.put_bytes(PyBytes_AS_STRING(bound) + 1, PyBytes_GET_SIZE(bound) - 1)
             out.close(mark)
-        out.put_name(16, "count", 5)
+        out.put_name(BSON_INT, "count", 5)
         out.put_int32(<int>self.count)
         out.close(control)
         return 0
@@ -426,10 +426,10 @@ def bucket_start(bytes document not None, bytes time_field not None):
     cdef Element control
     cdef Element low
     cdef Element time
-    if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), "control", 7, &control) or control.type != 3:
+    if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), "control", 7, &control) or control.type != BSON_DOCUMENT:
         return None
-    if not find_field(control.value, "min", 3, &low) or low.type != 3:
+    if not find_field(control.value, "min", 3, &low) or low.type != BSON_DOCUMENT:
         return None
-    if not find_field(low.value, PyBytes_AS_STRING(time_field), <uint32_t>PyBytes_GET_SIZE(time_field), &time) or time.type != DATE:
+    if not find_field(low.value, PyBytes_AS_STRING(time_field), <uint32_t>PyBytes_GET_SIZE(time_field), &time) or time.type != BSON_DATE:
         return None
     return read_int64(time.value)

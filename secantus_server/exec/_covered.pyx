@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t
 
 from secantus_server.bson._codec cimport Writer, decode_value
 from secantus_server.bson._raw cimport value_length
+from secantus_server.bson._types cimport BSON_DOCUMENT
 
 from secantus_server.bson.values import MISSING
 
@@ -82,7 +83,7 @@ cdef class EntryShape:
         cdef bytes name
         for name, number, below in level:
             if below is not None:
-                self.out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+                self.out.put_name(BSON_DOCUMENT, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
                 self.write(below)
                 continue
             value = self.values[<int>number]

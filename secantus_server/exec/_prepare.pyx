@@ -7,6 +7,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int64
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_REGEX, BSON_TIMESTAMP, BSON_UNDEFINED
 
 from secantus_server.bson.values import TYPE_NAMES
 from secantus_server.errors import CommandError
@@ -17,9 +18,9 @@ cdef Py_ssize_t MAX_SIZE = 16 * 1024 * 1024
 cdef int check_id(const Element* element) except -1:
     cdef Element inner
     cdef const uint8_t* cursor
-    if element.type == 4 or element.type == 11 or element.type == 6:
+    if element.type == BSON_ARRAY or element.type == BSON_REGEX or element.type == BSON_UNDEFINED:
         raise CommandError(53, f"The '_id' value cannot be of type {TYPE_NAMES[element.type]}")
-    if element.type == 3:
+    if element.type == BSON_DOCUMENT:
         cursor = first_element(element.value)
         if next_element(&cursor, &inner) and inner.name_len == 4 and memcmp(inner.name, b"$ref", 4) == 0:
             # A DBRef, the reference to a document of another collection.
@@ -58,7 +59,7 @@ cpdef bytes prepare_document(bytes doc, make_id, make_timestamp):
             if not rebuild:
                 check_id(&element)
                 continue
-        if element.type == 17 and read_int64(element.value) == 0:
+        if element.type == BSON_TIMESTAMP and read_int64(element.value) == 0:
             rebuild = True
     return rebuilt(data, make_id, make_timestamp) if rebuild else doc
 
@@ -76,8 +77,8 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
     while next_element(&cursor, &element):
         if element.name_len == 3 and element.name[:3] == b"_id":
             continue
-        if element.type == 17 and read_int64(element.value) == 0:
-            out.put_name(17, element.name, element.name_len)
+        if element.type == BSON_TIMESTAMP and read_int64(element.value) == 0:
+            out.put_name(BSON_TIMESTAMP, element.name, element.name_len)
             # The number is unsigned, because its top bit is set from the year 2038 on.
             out.put_int64(<int64_t><uint64_t>make_timestamp())
         else:

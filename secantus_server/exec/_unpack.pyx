@@ -9,6 +9,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_DOCUMENT
 
 from secantus_server.exec._bucket import check_version
 
@@ -62,9 +63,11 @@ cdef class Unpacker:
         cdef const uint8_t* doc = <const uint8_t*>PyBytes_AS_STRING(bucket)
         cdef bint has_meta
         check_version(bucket)
-        if not find_field(doc, "data", 4, &data) or data.type != 3:
+        if not find_field(doc, "data", 4, &data) or data.type != BSON_DOCUMENT:
             return []
-        if not find_field(data.value, PyBytes_AS_STRING(self.time_field), <uint32_t>PyBytes_GET_SIZE(self.time_field), &time) or time.type != 3:
+        if not find_field(data.value, PyBytes_AS_STRING(self.time_field), <uint32_t>PyBytes_GET_SIZE(self.time_field), &time):
+            return []
+        if time.type != BSON_DOCUMENT:
             return []
         has_meta = self.meta_field is not None and self.wants(self.meta_field) and find_field(doc, "meta", 4, &meta)
         return self.rows(&data, &time, &meta if has_meta else NULL)
@@ -90,7 +93,7 @@ cdef class Unpacker:
         cdef Element element
         cdef Py_ssize_t count = 0
         while next_element(&cursor, &element):
-            if element.type != 3 or is_named(&element, self.time_field) or not self.wants(element.name[:element.name_len]):
+            if element.type != BSON_DOCUMENT or is_named(&element, self.time_field) or not self.wants(element.name[:element.name_len]):
                 continue
             columns[count].name = element.name
             columns[count].name_len = element.name_len

@@ -12,6 +12,7 @@ from libc.string cimport memcpy, strchr, strlen
 from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key, put_null_key
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 
 from secantus_server.bson.values import UNDEFINED
 from secantus_server.errors import CommandError
@@ -44,7 +45,7 @@ cdef bint names_a_field(const uint8_t* array, const char* name, uint32_t name_le
     cdef Element field
     cdef const uint8_t* cursor = first_element(array)
     while next_element(&cursor, &element):
-        if element.type == 3 and find_field(element.value, name, name_len, &field):
+        if element.type == BSON_DOCUMENT and find_field(element.value, name, name_len, &field):
             return True
     return False
 
@@ -72,7 +73,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
         if not find_field(slot.doc, component, <uint32_t>length, &element):
             slot.kind = ABSENT
             return
-        while element.type == 4 and slot.rest != NULL:
+        while element.type == BSON_ARRAY and slot.rest != NULL:
             # A numeric component selects one element, if the array has an element with this index. The array is then not expanded.
             component = slot.rest
             split_component(component, &length)
@@ -83,7 +84,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
                 slot.kind = AMBIGUOUS
                 return
             slot.rest = split_component(component, &length)
-        if element.type == 4:
+        if element.type == BSON_ARRAY:
             slot.kind = ARRAY
             slot.array = element.value
             return
@@ -91,7 +92,7 @@ cdef void look_up(Slot* slot) noexcept nogil:
             slot.kind = VALUE
             slot.value = element
             return
-        if element.type != 3:
+        if element.type != BSON_DOCUMENT:
             slot.kind = ABSENT
             return
         slot.doc = element.value
@@ -246,7 +247,7 @@ cdef void enter(Slot* slot, const Element* element) noexcept nogil:
     if slot.rest == NULL:
         slot.kind = VALUE
         slot.value = element[0]
-    elif element.type == 3:
+    elif element.type == BSON_DOCUMENT:
         slot.kind = PENDING
         slot.doc = element.value
     else:

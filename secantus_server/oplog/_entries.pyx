@@ -11,6 +11,7 @@ from libc.stdio cimport snprintf
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DATE, BSON_DOCUMENT, BSON_LONG, BSON_STRING, BSON_TIMESTAMP
 from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
 
@@ -40,13 +41,13 @@ cdef int put_row(RecoveryUnit unit, Writer out, uint64_t stamp) except -1:
 
 
 cdef int put_times(Writer out, uint64_t stamp, int64_t wall_ms) except -1:
-    out.put_name(17, "ts", 2)
+    out.put_name(BSON_TIMESTAMP, "ts", 2)
     out.put_int64(<int64_t>stamp)
-    out.put_name(18, "t", 1)
+    out.put_name(BSON_LONG, "t", 1)
     out.put_int64(1)
-    out.put_name(18, "v", 1)
+    out.put_name(BSON_LONG, "v", 1)
     out.put_int64(2)
-    out.put_name(9, "wall", 4)
+    out.put_name(BSON_DATE, "wall", 4)
     return out.put_int64(wall_ms)
 
 
@@ -79,10 +80,10 @@ cdef int put_command(Writer out, entry) except -1:
     out.put_value("ns", 2, namespace, 1)
     if uuid is not None:
         out.put_value("ui", 2, uuid, 1)
-    out.put_name(3, "o", 1)
+    out.put_name(BSON_DOCUMENT, "o", 1)
     out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
     if o2 is not None:
-        out.put_name(3, "o2", 2)
+        out.put_name(BSON_DOCUMENT, "o2", 2)
         out.put_bytes(PyBytes_AS_STRING(o2), PyBytes_GET_SIZE(o2))
     return 0
 
@@ -94,7 +95,7 @@ cdef uint8_t letter_of(str op) except 0:
 
 cdef int put_op(Writer out, uint8_t letter) except -1:
     """Append the field `op`, a string of one letter."""
-    out.put_name(2, "op", 2)
+    out.put_name(BSON_STRING, "op", 2)
     out.put_int32(2)
     out.put_byte(letter)
     return out.put_byte(0)
@@ -105,13 +106,13 @@ cdef int put_change(Writer out, tuple change) except -1:
     cdef bytes document = change[1]
     cdef bytes o = document
     if change[0] == "d":
-        out.put_name(3, "o", 1)
+        out.put_name(BSON_DOCUMENT, "o", 1)
         return put_id(out, <const uint8_t*>PyBytes_AS_STRING(document))
     if len(change) > 2:
         o = change[2]
-    out.put_name(3, "o", 1)
+    out.put_name(BSON_DOCUMENT, "o", 1)
     out.put_bytes(PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o))
-    out.put_name(3, "o2", 2)
+    out.put_name(BSON_DOCUMENT, "o2", 2)
     return put_id(out, <const uint8_t*>PyBytes_AS_STRING(document))
 
 
@@ -121,7 +122,7 @@ cdef int put_image(Writer out, tuple change) except -1:
     if len(change) < 4:
         return 0
     image = change[3]
-    out.put_name(3, "$pre", 4)
+    out.put_name(BSON_DOCUMENT, "$pre", 4)
     return out.put_bytes(PyBytes_AS_STRING(image), PyBytes_GET_SIZE(image))
 
 
@@ -169,15 +170,15 @@ cpdef list transaction_entries(list entries, list writes, bytes lsid, int64_t nu
 
 cdef int put_head(Writer out, bytes lsid, int64_t number) except -1:
     """Append the fields of a transaction's entry up to the name of `o`."""
-    out.put_name(3, "lsid", 4)
+    out.put_name(BSON_DOCUMENT, "lsid", 4)
     out.put_bytes(PyBytes_AS_STRING(lsid), PyBytes_GET_SIZE(lsid))
-    out.put_name(18, "txnNumber", 9)
+    out.put_name(BSON_LONG, "txnNumber", 9)
     out.put_int64(number)
     put_op(out, COMMAND)
-    out.put_name(2, "ns", 2)
+    out.put_name(BSON_STRING, "ns", 2)
     out.put_int32(11)
     out.put_bytes(b"admin.$cmd", 11)
-    return out.put_name(3, "o", 1)
+    return out.put_name(BSON_DOCUMENT, "o", 1)
 
 
 cdef bytes head_of(bytes lsid, int64_t number):
@@ -200,13 +201,13 @@ cdef bytes only_entry(list writes, bytes lsid, int64_t number, Py_ssize_t limit)
     cdef tuple change
     put_head(out, lsid, number)
     command = out.open()
-    out.put_name(4, "applyOps", 8)
+    out.put_name(BSON_ARRAY, "applyOps", 8)
     array = out.open()
     for identity, changes in writes:
         if count + len(changes) > FEW:
             return None
         for change in changes:
-            out.put_name(3, name, snprintf(name, DIGITS, "%d", <int>count))
+            out.put_name(BSON_DOCUMENT, name, snprintf(name, DIGITS, "%d", <int>count))
             one = out.open()
             put_operation(out, identity, change)
             out.close(one)
@@ -263,7 +264,7 @@ cdef class Operations:
         if self.in_part and <Py_ssize_t>(self.out.size + self.one.size) > self.limit:
             self.end_part(b"partialTxn", True)
         name = str(self.in_part).encode()
-        self.out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        self.out.put_name(BSON_DOCUMENT, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
         self.out.put_bytes(self.one.buffer, self.one.size)
         self.one.clear()
         self.in_part += 1
@@ -275,7 +276,7 @@ cdef class Operations:
         cdef Writer document = Writer()
         cdef size_t mark = document.open()
         cdef size_t array
-        document.put_name(4, "applyOps", 8)
+        document.put_name(BSON_ARRAY, "applyOps", 8)
         array = document.open()
         document.put_bytes(self.out.buffer, self.out.size)
         document.close(array)
@@ -325,10 +326,10 @@ cpdef Py_ssize_t append_transaction(RecoveryUnit unit, list entries, uint64_t st
 cdef int put_previous(Writer out, uint64_t stamp) except -1:
     """Append `prevOpTime`, the optime of the transaction's previous entry. For the first entry, `stamp` is 0."""
     cdef size_t mark
-    out.put_name(3, "prevOpTime", 10)
+    out.put_name(BSON_DOCUMENT, "prevOpTime", 10)
     mark = out.open()
-    out.put_name(17, "ts", 2)
+    out.put_name(BSON_TIMESTAMP, "ts", 2)
     out.put_int64(<int64_t>stamp)
-    out.put_name(18, "t", 1)
+    out.put_name(BSON_LONG, "t", 1)
     out.put_int64(1 if stamp else -1)
     return out.close(mark)

@@ -7,6 +7,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 from secantus_server.oplog._rows cimport is_packed, packed_count, packed_identity, plain_row
 
 from secantus_server.bson._codec import RawDocument
@@ -87,7 +88,7 @@ def fields_of(bytes document not None):
     cdef dict fields = {}
     while next_element(&cursor, &element):
         name = element.name[: element.name_len].decode("utf-8", "surrogateescape")
-        if element.type == 3:
+        if element.type == BSON_DOCUMENT:
             fields[name] = RawDocument(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))
         else:
             fields[name] = decode_element(&element)
@@ -98,7 +99,7 @@ def embedded(bytes document not None, bytes name not None):
     """Return a field's embedded document as BSON bytes, or None if the field is missing or not a document."""
     cdef Element element
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(document)
-    if find_field(data, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element) and element.type == 3:
+    if find_field(data, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &element) and element.type == BSON_DOCUMENT:
         return PyBytes_FromStringAndSize(<const char*>element.value, element.value_len)
     return None
 
@@ -111,11 +112,11 @@ def documents_of(bytes document not None, bytes name not None):
     cdef list found = []
     if not find_field(<const uint8_t*>PyBytes_AS_STRING(document), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name), &array):
         return None
-    if array.type != 4:
+    if array.type != BSON_ARRAY:
         return None
     cursor = first_element(array.value)
     while next_element(&cursor, &element):
-        if element.type == 3:
+        if element.type == BSON_DOCUMENT:
             found.append(PyBytes_FromStringAndSize(<const char*>element.value, element.value_len))
     return found
 

@@ -32,6 +32,7 @@ from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport document_length, read_int32, read_int64
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_INT, BSON_LONG
 from secantus_server.oplog._entries cimport letter_of, put_id, put_op, put_previous, put_row, put_times
 from secantus_server.storage._pauses cimport BREATH, pause_when_due
 from secantus_server.storage._unit cimport RecoveryUnit
@@ -254,14 +255,14 @@ cdef class Unpacking:
         return 0
 
     cdef int put_document(self, const char* name, size_t name_len, const uint8_t* document) except -1:
-        self.out.put_name(3, name, name_len)
+        self.out.put_name(BSON_DOCUMENT, name, name_len)
         return self.out.put_bytes(document, document_length(document))
 
     cdef int put_session(self) except -1:
         """Append the first fields of an entry of a retryable write."""
         if self.lsid is not NULL:
             self.put_document("lsid", 4, self.lsid)
-            self.out.put_name(18, "txnNumber", 9)
+            self.out.put_name(BSON_LONG, "txnNumber", 9)
             self.out.put_int64(self.number)
         return 0
 
@@ -275,14 +276,14 @@ cdef class Unpacking:
         out.put_bytes(self.identity + 4, document_length(self.identity) - 5)
         self.put_document("o", 1, self.at)
         if letter == INSERT:
-            out.put_name(3, "o2", 2)
+            out.put_name(BSON_DOCUMENT, "o2", 2)
             put_id(out, self.at)
         elif letter == UPDATE:
             self.at += document_length(self.at)
             self.put_document("o2", 2, self.at)
         self.at += document_length(self.at)
         if self.lsid is not NULL:
-            out.put_name(16, "stmtId", 6)
+            out.put_name(BSON_INT, "stmtId", 6)
             out.put_int32(self.statement)
             if self.statement < self.last:
                 self.statement += 1
@@ -320,20 +321,20 @@ cdef class Unpacking:
         self.put_session()
         put_op(out, COMMAND)
         out.put_value("ns", 2, "admin.$cmd", 1)
-        out.put_name(3, "o", 1)
+        out.put_name(BSON_DOCUMENT, "o", 1)
         command = out.open()
-        out.put_name(4, "applyOps", 8)
+        out.put_name(BSON_ARRAY, "applyOps", 8)
         array = out.open()
         for i in range(count):
             name = b"%d" % i
-            out.put_name(3, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+            out.put_name(BSON_DOCUMENT, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
             one = out.open()
             self.put_change()
             out.close(one)
         out.close(array)
         out.close(command)
         self.put_end()
-        out.put_name(16, "multiOpType", 11)
+        out.put_name(BSON_INT, "multiOpType", 11)
         out.put_int32(1)
         return out.close(mark)
 

@@ -6,6 +6,7 @@ from libc.stdint cimport uint8_t, uint32_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 
 # Sentinel for the document that `set_found` points to.
 cdef object FOUND = object()
@@ -42,10 +43,10 @@ cdef class FieldSetter:
 
     cdef int put_found(self, const char* name, size_t length) except -1:
         cdef size_t mark
-        self.out.put_name(4, name, length)
+        self.out.put_name(BSON_ARRAY, name, length)
         mark = self.out.open()
         if self.found != NULL:
-            self.out.put_name(3, "0", 1)
+            self.out.put_name(BSON_DOCUMENT, "0", 1)
             self.out.put_bytes(<const char*>self.found, self.found_size)
         return self.out.close(mark)
 
@@ -75,5 +76,5 @@ cdef class FieldSetter:
     cdef int put_field(self, const char* name, size_t length, const Element* old, Py_ssize_t index, object value) except -1:
         if index == self.last:
             return self.put_found(name, length) if value is FOUND else self.out.put_value(name, length, value, 1)
-        self.out.put_name(3, name, length)
-        return self.put(old.value if old != NULL and old.type == 3 else NULL, index + 1, value)
+        self.out.put_name(BSON_DOCUMENT, name, length)
+        return self.put(old.value if old != NULL and old.type == BSON_DOCUMENT else NULL, index + 1, value)

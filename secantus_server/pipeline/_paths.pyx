@@ -7,6 +7,18 @@ from libc.stdint cimport uint8_t, uint32_t
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_LONG,
+    BSON_OBJECT_ID,
+    BSON_STRING,
+)
 
 
 cdef class JoinPath:
@@ -44,7 +56,7 @@ cdef class JoinPath:
             return False
         if not find_field(<const uint8_t*>PyBytes_AS_STRING(doc), PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
             return False
-        if element.type not in (1, 2, 5, 7, 8, 9, 16, 18):
+        if element.type not in (BSON_DOUBLE, BSON_STRING, BSON_BINARY, BSON_OBJECT_ID, BSON_BOOL, BSON_DATE, BSON_INT, BSON_LONG):
             return False
         self.out.clear()
         self.out.put_bytes(PyBytes_AS_STRING(prefix), PyBytes_GET_SIZE(prefix))
@@ -61,9 +73,9 @@ cdef class JoinPath:
         return self.descend(&element, index + 1)
 
     cdef int descend(self, const Element* element, Py_ssize_t index) except -1:
-        if element.type == 3:
+        if element.type == BSON_DOCUMENT:
             return self.walk(element.value, index)
-        if element.type == 4:
+        if element.type == BSON_ARRAY:
             return self.through(element.value, index)
         return 0
 
@@ -74,7 +86,7 @@ cdef class JoinPath:
         cdef Py_ssize_t wanted = self.indexes[index]
         cdef Py_ssize_t position = 0
         while next_element(&cursor, &element):
-            if element.type == 3:
+            if element.type == BSON_DOCUMENT:
                 self.walk(element.value, index)
             if position == wanted:
                 if index == self.last:
@@ -87,7 +99,7 @@ cdef class JoinPath:
     cdef int leaf(self, const Element* element) except -1:
         cdef Element item
         cdef const uint8_t* cursor
-        if element.type != 4:
+        if element.type != BSON_ARRAY:
             return self.add(element)
         cursor = first_element(element.value)
         while next_element(&cursor, &item):

@@ -10,13 +10,14 @@ from libc.stdint cimport uint8_t
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport invert, put_key
 from secantus_server.bson._raw cimport Element
+from secantus_server.bson._types cimport BSON_DATE, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_OBJECT_ID, BSON_STRING
 from secantus_server.dispatch._operation cimport Counts
 from secantus_server.exec._point cimport read_record
 from secantus_server.index._index cimport Index, read_record_id
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport DATE, DOUBLE, FIND, INT32, INT64, OBJECT_ID, STRING, Parts
+from secantus_server.work._plain_message cimport FIND, Parts
 
 from bson.objectid import ObjectId
 
@@ -40,7 +41,14 @@ cdef int ENTRIES_TABLE = INDEX_ENTRIES
 # The type bracket of the values of each type: its least key and whether it is included, and its greatest key and whether it is included.
 cdef dict BRACKETS = {
     number: bracket(value)[:4]
-    for number, value in [(DOUBLE, 0.0), (INT32, 0), (INT64, 0), (STRING, ""), (OBJECT_ID, ObjectId(b"\0" * 12)), (DATE, Date(0))]
+    for number, value in [
+        (BSON_DOUBLE, 0.0),
+        (BSON_INT, 0),
+        (BSON_LONG, 0),
+        (BSON_STRING, ""),
+        (BSON_OBJECT_ID, ObjectId(b"\0" * 12)),
+        (BSON_DATE, Date(0)),
+    ]
 }
 
 

@@ -7,7 +7,17 @@ from libc.string cimport memcpy, memset
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport read_int32
-from secantus_server.work._plain_message cimport ARRAY, BOOL, DOCUMENT, INT32, INT64, OBJECT_ID, OP_MSG, STRING, TIMESTAMP
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BOOL,
+    BSON_DOCUMENT,
+    BSON_INT,
+    BSON_LONG,
+    BSON_OBJECT_ID,
+    BSON_STRING,
+    BSON_TIMESTAMP,
+)
+from secantus_server.work._plain_message cimport OP_MSG
 
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
@@ -55,27 +65,27 @@ cdef class ReplyWriter:
         return 0
 
     cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1:
-        self.out.put_name(INT32, name, length)
+        self.out.put_name(BSON_INT, name, length)
         return self.out.put_int32(value)
 
     cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1:
-        self.out.put_name(INT64, name, length)
+        self.out.put_name(BSON_LONG, name, length)
         return self.out.put_int64(value)
 
     cdef int put_timestamp(self, const char* name, size_t length, uint64_t stamp) except -1:
-        self.out.put_name(TIMESTAMP, name, length)
+        self.out.put_name(BSON_TIMESTAMP, name, length)
         return self.out.put_int64(<int64_t>stamp)
 
     cdef int put_namespace(self, str db, str name) except -1:
         cdef bytes namespace = f"{db}.{name}".encode("ascii")
-        self.out.put_name(STRING, b"ns", 2)
+        self.out.put_name(BSON_STRING, b"ns", 2)
         self.out.put_int32(<int32_t>PyBytes_GET_SIZE(namespace) + 1)
         return self.out.put_bytes(PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace) + 1)
 
     cdef int begin_batch(self) except -1:
-        self.out.put_name(DOCUMENT, b"cursor", 6)
+        self.out.put_name(BSON_DOCUMENT, b"cursor", 6)
         self.cursor = self.out.open()
-        self.out.put_name(ARRAY, b"firstBatch", 10)
+        self.out.put_name(BSON_ARRAY, b"firstBatch", 10)
         self.batch = self.out.open()
         return 0
 
@@ -83,8 +93,8 @@ cdef class ReplyWriter:
         cdef char[2] name
         name[0], name[1] = <char>(48 + position // 10), <char>(48 + position % 10)
         if position < 10:
-            return self.out.put_name(DOCUMENT, name + 1, 1)
-        return self.out.put_name(DOCUMENT, name, 2)
+            return self.out.put_name(BSON_DOCUMENT, name + 1, 1)
+        return self.out.put_name(BSON_DOCUMENT, name, 2)
 
     cdef int put_document(self, int position, const uint8_t* document, size_t size) except -1:
         self.put_position(position)
@@ -94,7 +104,7 @@ cdef class ReplyWriter:
         cdef size_t mark
         if count == 0:
             return 0
-        self.out.put_name(DOCUMENT, b"0", 1)
+        self.out.put_name(BSON_DOCUMENT, b"0", 1)
         mark = self.out.open()
         self.put_int32(b"_id", 3, 1)
         self.put_int32(b"n", 1, count)
@@ -110,13 +120,13 @@ cdef class ReplyWriter:
     cdef int put_modified(self, bytes value) except -1:
         cdef Writer out = self.out
         cdef size_t mark
-        out.put_name(DOCUMENT, b"lastErrorObject", 15)
+        out.put_name(BSON_DOCUMENT, b"lastErrorObject", 15)
         mark = out.open()
         self.put_int32(b"n", 1, 1)
-        out.put_name(BOOL, b"updatedExisting", 15)
+        out.put_name(BSON_BOOL, b"updatedExisting", 15)
         out.put_byte(1)
         out.close(mark)
-        out.put_name(DOCUMENT, b"value", 5)
+        out.put_name(BSON_DOCUMENT, b"value", 5)
         return out.put_bytes(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
 
     cdef int put_optime(self, time) except -1:
@@ -128,9 +138,9 @@ cdef class ReplyWriter:
         election_id = self.topology.election_id
         if election_id is not self.election_id:
             self.election_id, self.election_bytes = election_id, election_id.binary
-        out.put_name(OBJECT_ID, b"electionId", 10)
+        out.put_name(BSON_OBJECT_ID, b"electionId", 10)
         out.put_bytes(PyBytes_AS_STRING(self.election_bytes), 12)
-        out.put_name(DOCUMENT, b"opTime", 6)
+        out.put_name(BSON_DOCUMENT, b"opTime", 6)
         mark = out.open()
         self.put_timestamp(b"ts", 2, stamp)
         self.put_int64(b"t", 1, 1)

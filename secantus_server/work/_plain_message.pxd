@@ -7,20 +7,6 @@ from secantus_server.bson._raw cimport Element, read_int32
 cdef enum:
     OP_MSG = 2013
 
-# BSON types.
-cdef enum Type:
-    DOUBLE = 1
-    STRING = 2
-    DOCUMENT = 3
-    ARRAY = 4
-    BINARY = 5
-    OBJECT_ID = 7
-    BOOL = 8
-    DATE = 9
-    INT32 = 16
-    TIMESTAMP = 17
-    INT64 = 18
-
 cdef enum Kind:
     FIND
     INSERT

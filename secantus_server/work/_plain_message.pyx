@@ -11,6 +11,19 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.bson._types cimport (
+    BSON_ARRAY,
+    BSON_BINARY,
+    BSON_BOOL,
+    BSON_DATE,
+    BSON_DOCUMENT,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_LONG,
+    BSON_OBJECT_ID,
+    BSON_STRING,
+    BSON_TIMESTAMP,
+)
 from secantus_server.bson._validate cimport check_whole
 
 from secantus_server.bson import decode_unique, encode
@@ -55,7 +68,7 @@ cdef bint is_plain_name(const Element* element) noexcept nogil:
     cdef uint8_t c
     cdef const uint8_t* text = element.value + 4
     cdef uint32_t length
-    if element.type != STRING:
+    if element.type != BSON_STRING:
         return False
     length = <uint32_t>read_int32(element.value) - 1
     if length == 0 or length > LONGEST_NAME:
@@ -86,40 +99,40 @@ cdef bint is_admin(const Element* element) noexcept nogil:
 cdef bint is_session(const Element* element) noexcept nogil:
     """Return whether a field is a session document that contains only a UUID."""
     cdef const uint8_t* p = element.value
-    if element.type != DOCUMENT or element.value_len != 30:
+    if element.type != BSON_DOCUMENT or element.value_len != 30:
         return False
-    return p[4] == BINARY and memcmp(p + 5, b"id\0", 3) == 0 and read_int32(p + 8) == 16 and p[12] == 4
+    return p[4] == BSON_BINARY and memcmp(p + 5, b"id\0", 3) == 0 and read_int32(p + 8) == 16 and p[12] == 4
 
 
 cdef bint cluster_stamp(const Element* element, uint64_t* stamp) noexcept nogil:
     """Read the time of a `$clusterTime` in the form that the server sends; return 0 for any other form."""
     cdef Element inner
     cdef Element part
-    if element.type != DOCUMENT or not find_field(element.value, b"clusterTime", 11, &inner) or inner.type != TIMESTAMP:
+    if element.type != BSON_DOCUMENT or not find_field(element.value, b"clusterTime", 11, &inner) or inner.type != BSON_TIMESTAMP:
         return False
     stamp[0] = <uint64_t>read_int64(inner.value)
     if not find_field(element.value, b"signature", 9, &inner):
         return count_of(element.value) == 1
-    if count_of(element.value) != 2 or inner.type != DOCUMENT or count_of(inner.value) != 2:
+    if count_of(element.value) != 2 or inner.type != BSON_DOCUMENT or count_of(inner.value) != 2:
         return False
-    if not find_field(inner.value, b"hash", 4, &part) or part.type != BINARY:
+    if not find_field(inner.value, b"hash", 4, &part) or part.type != BSON_BINARY:
         return False
-    return find_field(inner.value, b"keyId", 5, &part) and part.type == INT64
+    return find_field(inner.value, b"keyId", 5, &part) and part.type == BSON_LONG
 
 
 cdef bint is_false(const Element* element) noexcept nogil:
-    return element.type == BOOL and element.value[0] == 0
+    return element.type == BSON_BOOL and element.value[0] == 0
 
 
 cdef bint is_true(const Element* element) noexcept nogil:
-    return element.type == BOOL and element.value[0] == 1
+    return element.type == BSON_BOOL and element.value[0] == 1
 
 
 cdef bint read_only_field(const Element* query, Element* field) noexcept nogil:
     """Read the only field of a filter; return 0 unless the filter has exactly one field."""
     cdef Element more
     cdef const uint8_t* cursor
-    if query.start == NULL or query.type != DOCUMENT:
+    if query.start == NULL or query.type != BSON_DOCUMENT:
         return False
     cursor = first_element(query.value)
     return next_element(&cursor, field) and not next_element(&cursor, &more)
@@ -127,7 +140,7 @@ cdef bint read_only_field(const Element* query, Element* field) noexcept nogil:
 
 cdef bint is_plain_value(const Element* field) noexcept nogil:
     """Return whether a filter's field has a value that matches only by equality."""
-    return field.type in (INT32, STRING, OBJECT_ID, INT64, DOUBLE, DATE, BOOL)
+    return field.type in (BSON_INT, BSON_STRING, BSON_OBJECT_ID, BSON_LONG, BSON_DOUBLE, BSON_DATE, BSON_BOOL)
 
 
 cdef bint is_plain_path(const Element* field, bint may_have_dots) noexcept nogil:
@@ -150,12 +163,12 @@ cdef bint is_plain_path(const Element* field, bint may_have_dots) noexcept nogil
 cdef int bracket_of(const Element* end) noexcept nogil:
     """Return the type bracket of the end of a range, or 0 if the lane does not compare values like it."""
     cdef double number
-    if end.type == DOUBLE:
+    if end.type == BSON_DOUBLE:
         memcpy(&number, end.value, 8)
-        return DOUBLE if number == number else 0
-    if end.type == INT32 or end.type == INT64:
-        return DOUBLE
-    return end.type if end.type in (STRING, OBJECT_ID, DATE) else 0
+        return BSON_DOUBLE if number == number else 0
+    if end.type == BSON_INT or end.type == BSON_LONG:
+        return BSON_DOUBLE
+    return end.type if end.type in (BSON_STRING, BSON_OBJECT_ID, BSON_DATE) else 0
 
 
 cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
@@ -165,7 +178,7 @@ cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
     cdef int count = 0
     while next_element(&cursor, &element):
         count += 1
-        if element.type != DOCUMENT or count > most:
+        if element.type != BSON_DOCUMENT or count > most:
             return False
     return count > 0
 
@@ -188,7 +201,7 @@ cdef bint is_flat(const uint8_t* document) noexcept nogil:
     cdef int i
     while count < MOST_FIELDS and next_element(&cursor, &fields[count]):
         # A NaN is excluded because of its payload.
-        if not is_plain_value(&fields[count]) or (fields[count].type == DOUBLE and not bracket_of(&fields[count])):
+        if not is_plain_value(&fields[count]) or (fields[count].type == BSON_DOUBLE and not bracket_of(&fields[count])):
             return False
         for i in range(count):
             if fields[i].name_len == fields[count].name_len and memcmp(fields[i].name, fields[count].name, fields[i].name_len) == 0:
@@ -228,7 +241,7 @@ cdef class PlainMessage:
             return False
         if p[5] not in (97, 99, 100, 102, 103, 105, 117):  # a, c, d, f, g, i, u
             return False
-        if p[4] != (INT32 if p[5] == 99 else INT64 if p[5] == 103 else STRING):
+        if p[4] != (BSON_INT if p[5] == 99 else BSON_LONG if p[5] == 103 else BSON_STRING):
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -319,14 +332,14 @@ cdef class PlainMessage:
         cdef Parts* parts = &self.parts
         cdef uint64_t stamp
         if named(element, b"$db", 3):
-            return keep(&parts.db, element, STRING)
+            return keep(&parts.db, element, BSON_STRING)
         if named(element, b"lsid", 4):
-            return is_session(element) and keep(&parts.lsid, element, DOCUMENT)
+            return is_session(element) and keep(&parts.lsid, element, BSON_DOCUMENT)
         if named(element, b"$clusterTime", 12):
             # The general path must check and adopt a time that is later than the server's.
             return is_first(parts, CLUSTER_TIME) and cluster_stamp(element, &stamp) and stamp <= newest
         if named(element, b"txnNumber", 9):
-            return keep(&parts.number, element, INT64)
+            return keep(&parts.number, element, BSON_LONG)
         if named(element, b"autocommit", 10):
             parts.in_transaction = True
             return is_first(parts, AUTOCOMMIT) and is_false(element)
@@ -334,7 +347,7 @@ cdef class PlainMessage:
             parts.starts = True
             return is_first(parts, STARTS) and is_true(element)
         if named(element, b"$readPreference", 15):
-            return is_first(parts, READ_PREFERENCE) and element.type == DOCUMENT and count_of(element.value) == 1
+            return is_first(parts, READ_PREFERENCE) and element.type == BSON_DOCUMENT and count_of(element.value) == 1
         return False
 
     cdef bint read_own(self, const Element* element) noexcept:
@@ -349,27 +362,27 @@ cdef class PlainMessage:
         if parts.kind == GET_MORE:
             return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
-            return keep(&parts.query, element, ARRAY)
-        return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BOOL
+            return keep(&parts.query, element, BSON_ARRAY)
+        return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
 
     cdef bint read_find(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
         if named(element, b"filter", 6):
-            return keep(&parts.query, element, DOCUMENT)
-        if named(element, b"limit", 5) and element.type == INT32:
+            return keep(&parts.query, element, BSON_DOCUMENT)
+        if named(element, b"limit", 5) and element.type == BSON_INT:
             parts.limit = read_int32(element.value)
             return is_first(parts, LIMIT) and parts.limit >= 0
         if named(element, b"sort", 4):
-            return keep(&parts.sort, element, DOCUMENT)
-        return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BOOL
+            return keep(&parts.sort, element, BSON_DOCUMENT)
+        return named(element, b"singleBatch", 11) and is_first(parts, SINGLE_BATCH) and element.type == BSON_BOOL
 
     cdef bint read_modify(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
         if named(element, b"query", 5):
-            return keep(&parts.query, element, DOCUMENT)
+            return keep(&parts.query, element, BSON_DOCUMENT)
         if named(element, b"update", 6):
-            return keep(&parts.update, element, DOCUMENT)
-        if named(element, b"new", 3) and element.type == BOOL:
+            return keep(&parts.update, element, BSON_DOCUMENT)
+        if named(element, b"new", 3) and element.type == BSON_BOOL:
             parts.returns_new = element.value[0]
             return is_first(parts, NEW)
         if named(element, b"upsert", 6):
@@ -379,22 +392,22 @@ cdef class PlainMessage:
     cdef bint read_get_more(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
         if named(element, b"collection", 10):
-            return keep(&parts.query, element, STRING)
-        if named(element, b"maxTimeMS", 9) and (element.type == INT32 or element.type == INT64):
-            parts.wait_ms = read_int32(element.value) if element.type == INT32 else read_int64(element.value)
+            return keep(&parts.query, element, BSON_STRING)
+        if named(element, b"maxTimeMS", 9) and (element.type == BSON_INT or element.type == BSON_LONG):
+            parts.wait_ms = read_int32(element.value) if element.type == BSON_INT else read_int64(element.value)
             return is_first(parts, MAX_TIME) and 0 < parts.wait_ms <= 2147483647
-        if not named(element, b"batchSize", 9) or element.type != INT32:
+        if not named(element, b"batchSize", 9) or element.type != BSON_INT:
             return False
         parts.limit = read_int32(element.value)
         return is_first(parts, BATCH_SIZE) and parts.limit > 0
 
     cdef bint read_count(self, const Element* element) noexcept:
         if named(element, b"pipeline", 8):
-            return element.type == ARRAY and self.parts.query.start == NULL and self.read_pipeline(element)
+            return element.type == BSON_ARRAY and self.parts.query.start == NULL and self.read_pipeline(element)
         return (
             named(element, b"cursor", 6)
             and is_first(&self.parts, CURSOR)
-            and element.type == DOCUMENT
+            and element.type == BSON_DOCUMENT
             and count_of(element.value) == 0
         )
 
@@ -405,13 +418,13 @@ cdef class PlainMessage:
         cdef Element match
         cdef Element group
         cdef Element field
-        if not next_element(&cursor, &match) or match.type != DOCUMENT or count_of(match.value) != 1:
+        if not next_element(&cursor, &match) or match.type != BSON_DOCUMENT or count_of(match.value) != 1:
             return False
         inner = first_element(match.value)
         next_element(&inner, &field)
-        if not named(&field, b"$match", 6) or not keep(&self.parts.query, &field, DOCUMENT):
+        if not named(&field, b"$match", 6) or not keep(&self.parts.query, &field, BSON_DOCUMENT):
             return False
-        if not next_element(&cursor, &group) or group.type != DOCUMENT or next_element(&cursor, &match):
+        if not next_element(&cursor, &group) or group.type != BSON_DOCUMENT or next_element(&cursor, &match):
             return False
         if group.value_len != PyBytes_GET_SIZE(COUNTING):
             return False
@@ -439,13 +452,13 @@ cdef class PlainMessage:
                 return False
         elif parts.sequence_len or (parts.kind == COUNT and not parts.seen & CURSOR):
             return False
-        if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != DOCUMENT):
+        if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != BSON_DOCUMENT):
             return False
         if not read_only_field(&parts.query, &parts.field):
             return self.is_whole_query()
         if not is_plain_path(&parts.field, parts.kind == FIND):
             return False
-        return self.read_range() if parts.field.type == DOCUMENT else is_plain_value(&parts.field) and parts.sort.start == NULL
+        return self.read_range() if parts.field.type == BSON_DOCUMENT else is_plain_value(&parts.field) and parts.sort.start == NULL
 
     cdef bint is_whole_query(self) noexcept:
         """Return whether the command reads all documents, outside transactions."""
@@ -490,7 +503,7 @@ cdef class PlainMessage:
         """Read the direction of the sort by the query's field; return 0 for any other sort."""
         cdef Parts* parts = &self.parts
         cdef Element by
-        if not read_only_field(&parts.sort, &by) or by.type != INT32 or not named(&by, parts.field.name, parts.field.name_len):
+        if not read_only_field(&parts.sort, &by) or by.type != BSON_INT or not named(&by, parts.field.name, parts.field.name_len):
             return False
         parts.direction = read_int32(by.value)
         return parts.direction == 1 or parts.direction == -1
@@ -525,12 +538,12 @@ cdef class PlainMessage:
             return False
         while next_element(&cursor, &element):
             if named(&element, b"q", 1):
-                usual = keep(&parts.query, &element, DOCUMENT)
+                usual = keep(&parts.query, &element, BSON_DOCUMENT)
             elif parts.kind == DELETE:
-                usual = not is_limited and named(&element, b"limit", 5) and element.type == INT32 and read_int32(element.value) == 1
+                usual = not is_limited and named(&element, b"limit", 5) and element.type == BSON_INT and read_int32(element.value) == 1
                 is_limited = True
             elif named(&element, b"u", 1):
-                usual = keep(&parts.update, &element, DOCUMENT)
+                usual = keep(&parts.update, &element, BSON_DOCUMENT)
             elif named(&element, b"multi", 5):
                 usual = is_first(parts, MULTI) and is_false(&element)
             else:

@@ -21,6 +21,7 @@ from libc.string cimport memchr
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key
 from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 from secantus_server.mql._keys cimport Generation, KeyGenerator, generate
 
 MARK = b"\xfe"
@@ -28,8 +29,6 @@ MARK = b"\xfe"
 cdef enum:
     STRING_RANK = 50
     MIN_KEY = 255
-    DOCUMENT = 3
-    ARRAY = 4
     DOT = 46
 
 cdef const uint8_t* EMPTY_DOCUMENT = <const uint8_t*>b"\x05\x00\x00\x00\x00"
@@ -137,7 +136,7 @@ cdef class Run:
         cdef const uint8_t* cursor
         cdef Element item
         cdef bint some = False
-        if element.type != ARRAY:
+        if element.type != BSON_ARRAY:
             return self.add_one(element, tree, in_array)
         self.found[self.path_mark()] = None
         cursor = first_element(element.value)
@@ -154,14 +153,14 @@ cdef class Run:
     cdef bint add_one(self, const Element* element, object tree, bint in_array) except -1:
         """Add the keys of a value, or of an element of an array. Return whether any key was added."""
         cdef bint is_empty
-        if element.type == DOCUMENT:
+        if element.type == BSON_DOCUMENT:
             if self.add_fields(element.value, tree, in_array, False):
                 return True
             if not self.is_whole(tree):
                 return False
             is_empty = element.value_len == 5
             self.start()
-            put_key(self.out, DOCUMENT, EMPTY_DOCUMENT, None)
+            put_key(self.out, BSON_DOCUMENT, EMPTY_DOCUMENT, None)
             self.finish(self.covered(element) if is_empty and not in_array else b"")
             return True
         if not self.is_whole(tree):

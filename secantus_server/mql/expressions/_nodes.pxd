@@ -4,16 +4,7 @@
 from libc.stdint cimport int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
-
-
-cdef enum:
-    # The BSON types of the values that `compute` can return. BSON_MISSING is that of a missing value.
-    BSON_MISSING = 0
-    BSON_DOUBLE = 1
-    BSON_STRING = 2
-    BSON_NULL = 10
-    BSON_INT = 16
-    BSON_LONG = 18
+from secantus_server.bson._types cimport BSON_MISSING, BSON_NULL
 
 
 cdef struct Computed:

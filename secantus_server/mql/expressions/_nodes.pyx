@@ -19,6 +19,7 @@ from secantus_server.bson._raw cimport (
     read_int32,
     read_int64,
 )
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_MISSING, BSON_NULL, BSON_STRING
 from secantus_server.bson._utf8 cimport is_utf8
 
 from bson.decimal128 import Decimal128
@@ -248,9 +249,9 @@ cdef class FieldPath(Expression):
             if index == self.last:
                 return decode_element(&element)
             index += 1
-            if element.type == 4:
+            if element.type == BSON_ARRAY:
                 return self.collect(element.value, index)
-            if element.type != 3:
+            if element.type != BSON_DOCUMENT:
                 return NO_VALUE
             doc = element.value
 
@@ -268,9 +269,9 @@ cdef class FieldPath(Expression):
                 return 1
             if index == self.last:
                 return compute_element(&element, text, out)
-            if element.type == 4:
+            if element.type == BSON_ARRAY:
                 return 0
-            if element.type != 3:
+            if element.type != BSON_DOCUMENT:
                 out.type = BSON_MISSING
                 return 1
             index += 1
@@ -282,7 +283,7 @@ cdef class FieldPath(Expression):
         cdef const uint8_t* cursor = first_element(array)
         cdef list found = []
         while next_element(&cursor, &element):
-            if element.type == 3:
+            if element.type == BSON_DOCUMENT:
                 value = self.walk(element.value, index)
                 if value is not NO_VALUE:
                     found.append(value)

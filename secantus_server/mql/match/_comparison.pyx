@@ -17,6 +17,17 @@ from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._compare cimport compare_elements
 from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element, canonical_rank, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._types cimport (
+    BSON_DECIMAL,
+    BSON_DOUBLE,
+    BSON_INT,
+    BSON_LONG,
+    BSON_MAX_KEY,
+    BSON_MIN_KEY,
+    BSON_MISSING,
+    BSON_NULL,
+    BSON_STRING,
+)
 from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nodes
 
 from secantus_server.bson import compare_values, encode, key_string
@@ -56,10 +67,10 @@ cdef bytes collated(const Element* element, object collation):
 
 cdef inline bint is_nan(const Element* element) noexcept nogil:
     cdef double number
-    if element.type == 1:
+    if element.type == BSON_DOUBLE:
         number = read_double(element.value)
         return number != number
-    return element.type == 19 and (element.value[15] & 0x7C) == 0x7C
+    return element.type == BSON_DECIMAL and (element.value[15] & 0x7C) == 0x7C
 
 
 cdef inline int order_of_texts(const uint8_t* a, const uint8_t* b) noexcept nogil:
@@ -104,14 +115,14 @@ cdef class Comparison(PathMatch):
     cdef int choose_kind(self) except -1:
         """Select a fast path for operands that do not need the general comparison."""
         self.kind = OTHER
-        if self.right.type == 16 or self.right.type == 18:
-            self.whole = read_int32(self.right.value) if self.right.type == 16 else read_int64(self.right.value)
+        if self.right.type == BSON_INT or self.right.type == BSON_LONG:
+            self.whole = read_int32(self.right.value) if self.right.type == BSON_INT else read_int64(self.right.value)
             self.real = <double>self.whole
             self.kind = LONG if -EXACT <= self.whole <= EXACT else OTHER
-        elif self.right.type == 1:
+        elif self.right.type == BSON_DOUBLE:
             self.real = read_double(self.right.value)
             self.kind = OTHER if is_nan(&self.right) else DOUBLE
-        elif self.right.type == 2 and self.collation_key is None:
+        elif self.right.type == BSON_STRING and self.collation_key is None:
             self.kind = TEXT
         return 0
 
@@ -122,16 +133,16 @@ cdef class Comparison(PathMatch):
         cdef int64_t whole
         cdef double real
         cdef int found
-        if self.kind == LONG and (element.type == 16 or element.type == 18):
-            whole = read_int32(element.value) if element.type == 16 else read_int64(element.value)
+        if self.kind == LONG and (element.type == BSON_INT or element.type == BSON_LONG):
+            whole = read_int32(element.value) if element.type == BSON_INT else read_int64(element.value)
             return accepts(self.accepted, whole < self.whole, whole == self.whole)
-        if (self.kind == LONG or self.kind == DOUBLE) and element.type == 1:
+        if (self.kind == LONG or self.kind == DOUBLE) and element.type == BSON_DOUBLE:
             real = read_double(element.value)
             return real == real and accepts(self.accepted, real < self.real, real == self.real)
-        if self.kind == DOUBLE and element.type == 16:
+        if self.kind == DOUBLE and element.type == BSON_INT:
             real = <double>read_int32(element.value)
             return accepts(self.accepted, real < self.real, real == self.real)
-        if self.kind == TEXT and element.type == 2:
+        if self.kind == TEXT and element.type == BSON_STRING:
             if self.accepted == EQUAL and self.right.value_len != element.value_len:
                 return False
             found = order_of_texts(element.value, self.right.value)
@@ -141,11 +152,13 @@ cdef class Comparison(PathMatch):
     cdef bint matches_other(self, const Element* element) except -1:
         cdef int rank = canonical_rank(self.right.type)
         cdef int found
-        if element.type == 0 and self.right.type == 10:
+        if element.type == BSON_MISSING and self.right.type == BSON_NULL:
             return (self.accepted & EQUAL) != 0
-        if element.type == 0 or canonical_rank(element.type) != rank:
+        if element.type == BSON_MISSING or canonical_rank(element.type) != rank:
             # minKey is less than, and maxKey greater than, values of every other type.
-            return self.accepted & GREATER != 0 and self.right.type == 255 or self.accepted & LESS != 0 and self.right.type == 127
+            if self.right.type == BSON_MIN_KEY:
+                return self.accepted & GREATER != 0
+            return self.right.type == BSON_MAX_KEY and self.accepted & LESS != 0
         if rank == 40 and (is_nan(element) or is_nan(&self.right)):
             return self.accepted & EQUAL != 0 and is_nan(element) and is_nan(&self.right)
         if self.collation_key is not None:
@@ -206,7 +219,7 @@ cdef class In(PathMatch):
         return {"$in": self.operands + [regex.as_value() for regex in self.regexes]}
 
     cdef bint matches_element(self, const Element* element) except -1:
-        if element.type == 0:
+        if element.type == BSON_MISSING:
             return self.has_null
         if self.contains(element):
             return True

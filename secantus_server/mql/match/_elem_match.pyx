@@ -4,6 +4,7 @@
 from libc.stdint cimport uint8_t
 
 from secantus_server.bson._raw cimport Element, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 from secantus_server.mql.match._nodes cimport MatchExpression, PathMatch, as_nodes
 
 
@@ -14,7 +15,7 @@ cdef class ElemMatch(PathMatch):
         raise NotImplementedError
 
     cdef bint matches_element(self, const Element* element) except -1:
-        return element.type == 4 and self.matches_array(element, NULL)
+        return element.type == BSON_ARRAY and self.matches_array(element, NULL)
 
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1:
         cdef Element element
@@ -42,7 +43,7 @@ cdef class ElemMatchObject(ElemMatch):
         return {"$elemMatch": self.child.serialize()}
 
     cdef bint accepts(self, const Element* element) except -1:
-        return (element.type == 3 or element.type == 4) and self.child.matches_raw(element.value)
+        return (element.type == BSON_DOCUMENT or element.type == BSON_ARRAY) and self.child.matches_raw(element.value)
 
 
 cdef class ElemMatchValue(ElemMatch):

@@ -6,6 +6,7 @@ from libc.stdint cimport uint8_t
 
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 from secantus_server.mql.match._nodes cimport PathMatch
 
 
@@ -37,7 +38,7 @@ cdef class GeoMatch(PathMatch):
 
     cdef bint matches_element(self, const Element* element) except -1:
         # Test only arrays and documents, because other values cannot be geometries.
-        return (element.type == 3 or element.type == 4) and self.test(decode_element(element))
+        return (element.type == BSON_DOCUMENT or element.type == BSON_ARRAY) and self.test(decode_element(element))
 
 
 cdef class GeoNear(PathMatch):
@@ -93,7 +94,7 @@ cdef class GeoNear(PathMatch):
         return self.nearest_distance(doc) is not None
 
     cdef bint matches_element(self, const Element* element) except -1:
-        if element.type == 3 or element.type == 4:
+        if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
             found = self.measure(decode_element(element))
             if found is not None and (self.nearest is None or found < self.nearest):
                 self.nearest = found

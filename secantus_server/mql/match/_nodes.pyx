@@ -16,6 +16,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_MISSING
 
 
 cdef class MatchExpression:
@@ -242,8 +243,8 @@ cdef bint ends_path(const uint8_t* array, const PathPart* part) noexcept nogil:
     while next_element(&cursor, &element):
         if element.name_len == part.length and memcmp(element.name, part.name, part.length) == 0:
             return False
-        nested = nested or element.type == 4
-        documents = documents or element.type == 3
+        nested = nested or element.type == BSON_ARRAY
+        documents = documents or element.type == BSON_DOCUMENT
     return nested or not documents
 
 
@@ -297,16 +298,16 @@ cdef class PathMatch(MatchExpression):
         cdef Element element
         while find_field(doc, self.parts[depth].name, self.parts[depth].length, &element):
             depth += 1
-            if element.type == 4:
+            if element.type == BSON_ARRAY:
                 if depth == self.part_count:
                     return self.matches_array(&element, position)
                 return self.walk_array(element.value, depth, position)
             if depth == self.part_count:
                 return self.matches_element(&element)
-            if element.type != 3:
+            if element.type != BSON_DOCUMENT:
                 break
             doc = element.value
-        element.type = 0
+        element.type = BSON_MISSING
         return self.matches_element(&element)
 
     cdef bint matches_array(self, const Element* array, Py_ssize_t* position) except -1:
@@ -330,7 +331,7 @@ cdef class PathMatch(MatchExpression):
         cdef const uint8_t* cursor = first_element(array)
         cdef Py_ssize_t index = 0
         while next_element(&cursor, &element):
-            if element.type == 3 and self.walk_document(element.value, depth, NULL):
+            if element.type == BSON_DOCUMENT and self.walk_document(element.value, depth, NULL):
                 if position != NULL:
                     position[0] = index
                 return True
@@ -349,6 +350,6 @@ cdef class PathMatch(MatchExpression):
         depth += 1
         if depth == self.part_count:
             return self.matches_element(element)
-        if element.type == 3:
+        if element.type == BSON_DOCUMENT:
             return self.walk_document(element.value, depth, NULL)
-        return element.type == 4 and self.walk_array(element.value, depth, NULL)
+        return element.type == BSON_ARRAY and self.walk_array(element.value, depth, NULL)

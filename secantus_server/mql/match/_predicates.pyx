@@ -7,6 +7,7 @@ from libc.string cimport memset
 
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_BINARY, BSON_DECIMAL, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_MISSING
 from secantus_server.mql.match._nodes cimport PathMatch
 
 from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, int_value
@@ -15,19 +16,19 @@ from secantus_server.bson.numbers import INT64_MAX, INT64_MIN, int_value
 cdef bint read_whole(const Element* element, bint truncate, int64_t* out) except -1:
     """Read a number as a 64-bit integer. Return false if it is not a number, is too large, or has a fraction and `truncate` is false."""
     cdef double real
-    if element.type == 16:
+    if element.type == BSON_INT:
         out[0] = read_int32(element.value)
         return True
-    if element.type == 18:
+    if element.type == BSON_LONG:
         out[0] = read_int64(element.value)
         return True
-    if element.type == 1:
+    if element.type == BSON_DOUBLE:
         real = read_double(element.value)
         if not (-9223372036854775808.0 <= real < 9223372036854775808.0):
             return False
         out[0] = <int64_t>real
         return truncate or <double>out[0] == real
-    return element.type == 19 and read_whole_decimal(element, truncate, out)
+    return element.type == BSON_DECIMAL and read_whole_decimal(element, truncate, out)
 
 
 cdef bint read_whole_decimal(const Element* element, bint truncate, int64_t* out) except -1:
@@ -51,7 +52,7 @@ cdef class Exists(PathMatch):
         return {"$exists": True}
 
     cdef bint matches_element(self, const Element* element) except -1:
-        return element.type != 0
+        return element.type != BSON_MISSING
 
 
 cdef class TypeMatch(PathMatch):
@@ -95,7 +96,7 @@ cdef class Size(PathMatch):
         cdef Element item
         cdef const uint8_t* cursor
         cdef int64_t count = 0
-        if element.type != 4:
+        if element.type != BSON_ARRAY:
             return False
         cursor = first_element(element.value)
         while count <= self.size and next_element(&cursor, &item):
@@ -179,7 +180,7 @@ cdef class Bits(PathMatch):
     cdef bint matches_element(self, const Element* element) except -1:
         cdef int64_t number
         cdef int i
-        if element.type == 5:
+        if element.type == BSON_BINARY:
             for i in range(self.count):
                 if (binary_bit(element.value, self.bits[i]) == self.wants_set) != self.wants_all:
                     return not self.wants_all

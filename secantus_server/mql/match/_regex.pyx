@@ -5,6 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport strcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
+from secantus_server.bson._types cimport BSON_REGEX, BSON_STRING, BSON_SYMBOL
 from secantus_server.mql.match._nodes cimport PathMatch
 from secantus_server.mql.regex._pattern cimport Pattern
 
@@ -45,9 +46,9 @@ cdef class RegexMatch(PathMatch):
         return found
 
     cdef bint matches_element(self, const Element* element) except -1:
-        if element.type == 2 or element.type == 14:
+        if element.type == BSON_STRING or element.type == BSON_SYMBOL:
             return self.compiled.matches_bytes(element.value + 4, read_int32(element.value) - 1)
-        return element.type == 11 and self.is_same(<const char*>element.value)
+        return element.type == BSON_REGEX and self.is_same(<const char*>element.value)
 
     cdef bint is_same(self, const char* pattern) except -1:
         cdef const char* options = pattern + PyBytes_GET_SIZE(self.raw_pattern) + 1

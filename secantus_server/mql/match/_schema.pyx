@@ -10,6 +10,7 @@ from libc.string cimport memset
 
 from secantus_server.bson._codec cimport decode_element
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DECIMAL, BSON_DOCUMENT, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_STRING
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.mql.regex._pattern cimport Pattern
 
@@ -53,7 +54,7 @@ cdef class JsonSchema(MatchExpression):
     cdef bint matches_raw(self, const uint8_t* doc) except -1:
         cdef Element whole
         whole.start = doc
-        whole.type = 3
+        whole.type = BSON_DOCUMENT
         whole.name = b""
         whole.name_len = 0
         whole.value = doc
@@ -136,7 +137,7 @@ cdef class NumberRule(Rule):
         self.comparison = comparison
 
     cdef bint accepts(self, const Element* value) except -1:
-        if value.type != 16 and value.type != 1 and value.type != 18 and value.type != 19:
+        if value.type != BSON_INT and value.type != BSON_DOUBLE and value.type != BSON_LONG and value.type != BSON_DECIMAL:
             return True
         return self.comparison.matches_element(value)
 
@@ -150,7 +151,7 @@ cdef class MultipleRule(Rule):
         self.divisor = divisor
 
     cdef bint accepts(self, const Element* value) except -1:
-        if value.type != 16 and value.type != 1 and value.type != 18 and value.type != 19:
+        if value.type != BSON_INT and value.type != BSON_DOUBLE and value.type != BSON_LONG and value.type != BSON_DECIMAL:
             return True
         return is_multiple(decode_element(value), self.divisor)
 
@@ -168,7 +169,7 @@ cdef class LengthRule(Rule):
     cdef bint accepts(self, const Element* value) except -1:
         cdef int64_t count = 0
         cdef int32_t i
-        if value.type != 2:
+        if value.type != BSON_STRING:
             return True
         for i in range(read_int32(value.value) - 1):
             # Count characters. Every byte starts one, except UTF-8 continuation bytes.
@@ -185,7 +186,7 @@ cdef class PatternRule(Rule):
         self.regex = regex
 
     cdef bint accepts(self, const Element* value) except -1:
-        return value.type != 2 or self.regex.matches_element(value)
+        return value.type != BSON_STRING or self.regex.matches_element(value)
 
 
 # ---------------------------------------------------------------- arrays
@@ -225,7 +226,7 @@ cdef class UniqueRule(Rule):
         cdef const uint8_t* cursor
         cdef set seen = set()
         cdef Py_ssize_t count = 0
-        if value.type != 4:
+        if value.type != BSON_ARRAY:
             return True
         cursor = first_element(value.value)
         while next_element(&cursor, &element):
@@ -253,7 +254,7 @@ cdef class ItemsRule(Rule):
         cdef Element element
         cdef const uint8_t* cursor
         cdef Py_ssize_t index = 0
-        if value.type != 4:
+        if value.type != BSON_ARRAY:
             return True
         cursor = first_element(value.value)
         while next_element(&cursor, &element):
@@ -281,7 +282,7 @@ cdef class RequiredRule(Rule):
 
     cdef bint accepts(self, const Element* value) except -1:
         cdef Element element
-        if value.type != 3:
+        if value.type != BSON_DOCUMENT:
             return True
         for name in self.names:
             if not find_field(value.value, <const char*>(<bytes>name), <uint32_t>len(<bytes>name), &element):
@@ -301,7 +302,7 @@ cdef class DependencyRule(Rule):
 
     cdef bint accepts(self, const Element* value) except -1:
         cdef Element element
-        if value.type != 3 or not find_field(value.value, <const char*>self.name, <uint32_t>len(self.name), &element):
+        if value.type != BSON_DOCUMENT or not find_field(value.value, <const char*>self.name, <uint32_t>len(self.name), &element):
             return True
         return self.rule.accepts(value)
 
@@ -330,7 +331,7 @@ cdef class PropertiesRule(Rule):
     cdef bint accepts(self, const Element* value) except -1:
         cdef Element element
         cdef const uint8_t* cursor
-        if value.type != 3:
+        if value.type != BSON_DOCUMENT:
             return True
         cursor = first_element(value.value)
         while next_element(&cursor, &element):

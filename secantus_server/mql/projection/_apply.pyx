@@ -11,15 +11,8 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer, write_decimal
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
-from secantus_server.mql.expressions._nodes cimport (
-    BSON_DOUBLE,
-    BSON_INT,
-    BSON_LONG,
-    BSON_MISSING,
-    BSON_STRING,
-    Computed as ComputedValue,
-    Expression,
-)
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_MISSING, BSON_STRING
+from secantus_server.mql.expressions._nodes cimport Computed as ComputedValue, Expression
 
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
@@ -132,11 +125,11 @@ cdef class FirstMatch(Computed):
     cdef int put(self, const char* name, size_t name_len, bytes root, Writer out) except -1:
         cdef Element array
         cdef size_t mark
-        if not find_field(<const uint8_t*>PyBytes_AS_STRING(root), name, <uint32_t>name_len, &array) or array.type != 4:
+        if not find_field(<const uint8_t*>PyBytes_AS_STRING(root), name, <uint32_t>name_len, &array) or array.type != BSON_ARRAY:
             return 0
         if not self.match.matches(root):
             return 0
-        out.put_name(4, name, name_len)
+        out.put_name(BSON_ARRAY, name, name_len)
         mark = out.open()
         put_element_at(array.value, self.match.array_index(root), out)
         out.close(mark)
@@ -248,14 +241,14 @@ cdef int put_named(Branch branch, Node node, const Element* element, bytes root,
 cdef int put_value(Branch branch, const char* name, size_t name_len, const Element* element, bytes root, Writer out) except -1:
     """Apply a branch to an element and write the result. Return 0 if the element is dropped."""
     cdef size_t mark
-    if element.type == 3:
-        out.put_name(3, name, name_len)
+    if element.type == BSON_DOCUMENT:
+        out.put_name(BSON_DOCUMENT, name, name_len)
         mark = out.open()
         put_fields(branch, element.value, root, out)
         out.close(mark)
         return 1
-    if element.type == 4:
-        out.put_name(4, name, name_len)
+    if element.type == BSON_ARRAY:
+        out.put_name(BSON_ARRAY, name, name_len)
         put_array(branch, element.value, root, out)
         return 1
     if not branch.keeps_others:
@@ -302,7 +295,7 @@ cdef int put_additions(Branch branch, set written, bytes root, Writer out) excep
 cdef int put_new_document(Branch branch, const char* name, size_t name_len, bytes root, Writer out) except -1:
     """Write a document that contains only computed fields."""
     cdef size_t mark
-    out.put_name(3, name, name_len)
+    out.put_name(BSON_DOCUMENT, name, name_len)
     mark = out.open()
     put_additions(branch, set(), root, out)
     return out.close(mark)
@@ -316,14 +309,14 @@ cdef int put_slice(Slice slice, const Element* element, Writer out) except -1:
     cdef size_t mark
     cdef char[24] digits
     cdef int length
-    if element.type != 4:
+    if element.type != BSON_ARRAY:
         out.put_raw_element(element)
         return 1
     start = slice.skip
     if start < 0:
         start = max(0, start + count_elements(element.value))
     stop = start + slice.limit
-    out.put_name(4, element.name, element.name_len)
+    out.put_name(BSON_ARRAY, element.name, element.name_len)
     mark = out.open()
     cursor = first_element(element.value)
     position = 0
@@ -376,13 +369,13 @@ cdef int narrow(const uint8_t* doc, tuple names, Py_ssize_t depth, object index,
         if (
             element.name_len != PyBytes_GET_SIZE(name)
             or memcmp(element.name, PyBytes_AS_STRING(name), element.name_len) != 0
-            or (element.type != 4 and (element.type != 3 or depth + 1 == len(names)))
+            or (element.type != BSON_ARRAY and (element.type != BSON_DOCUMENT or depth + 1 == len(names)))
         ):
             out.put_raw_element(&element)
             continue
         out.put_name(element.type, element.name, element.name_len)
         mark = out.open()
-        if element.type == 3:
+        if element.type == BSON_DOCUMENT:
             narrow(element.value, names, depth + 1, index, out)
         elif index is None:
             raise CommandError(51246, "positional operator '.$' couldn't find a matching element in the array")

@@ -7,6 +7,7 @@ from libc.string cimport memset
 
 from secantus_server.bson._codec cimport Writer, decode_element, write_decimal
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_NULL
 from secantus_server.mql.update._nodes cimport KEPT, REMOVED, WRITTEN, ArrayNode, Leaf, Node, ObjectNode, State
 
 from secantus_server.bson.values import MISSING
@@ -47,12 +48,12 @@ cdef int apply_element(Node node, const Element* element, Writer out, State stat
             return KEPT
         return (<Leaf>node).change(element, element.name, element.name_len, out, state)
     if isinstance(node, ObjectNode):
-        if element.type == 3 or element.type == 4:
+        if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
             return apply_nested(node, element, out, state)
         if node.demands(state.inserting):
             cannot_create((<ObjectNode>node).resolve(state), element, state)
         return KEPT
-    if element.type != 4:
+    if element.type != BSON_ARRAY:
         field = element.name[:element.name_len].decode("utf-8", "surrogateescape")
         raise CommandError(2, f"Cannot apply array updates to non-array element {describe_element(field, decode_element(element))}")
     return apply_nested(node, element, out, state)
@@ -99,10 +100,10 @@ cdef int settle(int outcome, const Element* element, bint in_array, Writer out) 
         return 0
     if outcome == REMOVED and in_array:
         # As in MongoDB, a removed array element becomes null, so that later elements keep their indexes.
-        if element.type == 10:
+        if element.type == BSON_NULL:
             out.put_raw_element(element)
             return 0
-        out.put_name(10, element.name, element.name_len)
+        out.put_name(BSON_NULL, element.name, element.name_len)
     return 1
 
 
@@ -112,7 +113,7 @@ cdef int apply_fields(ObjectNode node, const Element* holder, const uint8_t* doc
     `holder` is the element that contains the document, or NULL for the root.
     """
     cdef Element element
-    cdef bint in_array = holder != NULL and holder.type == 4
+    cdef bint in_array = holder != NULL and holder.type == BSON_ARRAY
     cdef const uint8_t* cursor = first_element(doc)
     cdef const uint8_t* pending = cursor
     cdef const uint8_t* end = doc + document_length(doc) - 1
@@ -181,7 +182,7 @@ cdef int pad(int64_t count, int64_t index, Writer out) except -1:
         raise CommandError(34, f"can't backfill more than {MAX_BACKFILL} elements")
     while count < index:
         length = write_decimal(digits, count)
-        out.put_name(10, digits, length)
+        out.put_name(BSON_NULL, digits, length)
         count += 1
     return 0
 
@@ -203,7 +204,7 @@ cdef int create_document(ObjectNode node, const char* name, size_t name_len, Wri
     cdef size_t mark
     cdef int changed
     node = node.resolve(state)
-    out.put_name(3, name, name_len)
+    out.put_name(BSON_DOCUMENT, name, name_len)
     mark = out.open()
     memset(node.seen, 0, node.count)
     state.path.append(PyBytes_FromStringAndSize(name, name_len))
@@ -270,9 +271,9 @@ def lookup(bytes document not None, tuple names not None):
             return NO_VALUE, array
         if i == len(names) - 1:
             return decode_element(&element), array
-        if element.type != 3 and element.type != 4:
+        if element.type != BSON_DOCUMENT and element.type != BSON_ARRAY:
             return NO_VALUE, array
-        if element.type == 4 and array is None:
+        if element.type == BSON_ARRAY and array is None:
             array = b".".join(names[: i + 1]).decode("utf-8", "surrogateescape")
         doc = element.value
 

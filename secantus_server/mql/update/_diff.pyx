@@ -19,11 +19,8 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_BOOL, BSON_DOCUMENT, BSON_INT
 from secantus_server.mql.update._nodes cimport ArrayNode, Leaf, Node, ObjectNode, State
-
-cdef enum:
-    DOCUMENT = 3
-    ARRAY = 4
 
 
 cdef inline bint same_value(const Element* first, const Element* second) noexcept:
@@ -43,7 +40,7 @@ cdef class Sections:
     cdef int remove(self, const char* name, size_t name_len) except -1:
         if self.removed is None:
             self.removed = Writer.__new__(Writer)
-        self.removed.put_name(8, name, name_len)
+        self.removed.put_name(BSON_BOOL, name, name_len)
         return self.removed.put_byte(0)
 
     cdef int update(self, const Element* element) except -1:
@@ -60,7 +57,7 @@ cdef class Sections:
         """Add the diff of an embedded document or array."""
         if self.nested is None:
             self.nested = Writer.__new__(Writer)
-        return put_prefixed(self.nested, DOCUMENT, b"s", name, name_len, diff.buffer, diff.size)
+        return put_prefixed(self.nested, BSON_DOCUMENT, b"s", name, name_len, diff.buffer, diff.size)
 
     cdef int finish(self, Writer out) except -1:
         """Append the diff to `out` as a document."""
@@ -77,7 +74,7 @@ cdef int put_section(Writer out, const char* name, Writer fields) except -1:
     cdef size_t mark
     if fields is None:
         return 0
-    out.put_name(DOCUMENT, name, 1)
+    out.put_name(BSON_DOCUMENT, name, 1)
     mark = out.open()
     out.put_bytes(fields.buffer, fields.size)
     return out.close(mark)
@@ -111,9 +108,9 @@ def update_entry(ObjectNode root not None, State state not None, bytes old not N
 cdef size_t open_entry(Writer out) except? 0:
     """Begin the field `o` of an oplog entry, up to the diff. Return the position that is needed to close the document."""
     cdef size_t mark = out.open()
-    out.put_name(16, "$v", 2)
+    out.put_name(BSON_INT, "$v", 2)
     out.put_int32(2)
-    out.put_name(DOCUMENT, "diff", 4)
+    out.put_name(BSON_DOCUMENT, "diff", 4)
     return mark
 
 
@@ -153,12 +150,12 @@ cdef int diff_only(const char* name, uint32_t name_len, const uint8_t* old, cons
     cdef bint has = find_field(new, name, name_len, &after)
     cdef size_t mark = out.open()
     cdef size_t section
-    out.put_name(DOCUMENT, (b"u" if find_field(old, name, name_len, &before) else b"i") if has else b"d", 1)
+    out.put_name(BSON_DOCUMENT, (b"u" if find_field(old, name, name_len, &before) else b"i") if has else b"d", 1)
     section = out.open()
     if has:
         out.put_raw_element(&after)
     else:
-        out.put_name(8, name, name_len)
+        out.put_name(BSON_BOOL, name, name_len)
         out.put_byte(0)
     out.close(section)
     return out.close(mark)
@@ -170,12 +167,12 @@ cdef Writer diff_below(Node node, const Element* before, const Element* after, S
     Return None if the whole new value must be recorded instead.
     """
     cdef Writer out
-    if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
+    if before.type != after.type or (after.type != BSON_DOCUMENT and after.type != BSON_ARRAY):
         return None
     if isinstance(node, Leaf):
-        return appended(before, after) if (<Leaf>node).appends and after.type == ARRAY else None
+        return appended(before, after) if (<Leaf>node).appends and after.type == BSON_ARRAY else None
     out = Writer.__new__(Writer)
-    if after.type == ARRAY:
+    if after.type == BSON_ARRAY:
         diff_elements(node, before.value, after.value, state, out)
     else:
         diff_fields(node, before.value, after.value, state, out)
@@ -203,7 +200,7 @@ cdef Writer appended(const Element* before, const Element* after):
 cdef size_t open_array(Writer out) except? 0:
     """Begin the diff of an array."""
     cdef size_t mark = out.open()
-    out.put_name(8, "a", 1)
+    out.put_name(BSON_BOOL, "a", 1)
     out.put_byte(1)
     return mark
 
@@ -243,7 +240,7 @@ cdef int diff_element(Node node, const Element* before, const Element* after, St
     cdef Writer inner = None if before == NULL else diff_below(node, before, after, state)
     if inner is None:
         return put_prefixed(out, after.type, b"u", after.name, after.name_len, after.value, after.value_len)
-    return put_prefixed(out, DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
+    return put_prefixed(out, BSON_DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
 
 
 def smallest_entry(bytes old not None, bytes new not None, bint nested=True):
@@ -306,10 +303,10 @@ cdef Writer compare_below(const Element* before, const Element* after):
     Return None if no diff is possible, or if the diff is not smaller than the new value.
     """
     cdef Writer out
-    if before.type != after.type or (after.type != DOCUMENT and after.type != ARRAY):
+    if before.type != after.type or (after.type != BSON_DOCUMENT and after.type != BSON_ARRAY):
         return None
     out = Writer.__new__(Writer)
-    if after.type == DOCUMENT:
+    if after.type == BSON_DOCUMENT:
         compare_documents(before.value, after.value, True, out)
     else:
         compare_arrays(before.value, after.value, out)
@@ -328,7 +325,7 @@ cdef int compare_arrays(const uint8_t* old, const uint8_t* new, Writer out) exce
     cdef int count = 0
     cdef size_t mark = open_array(out)
     if shortened(old, new, &count):
-        out.put_name(16, "l", 1)
+        out.put_name(BSON_INT, "l", 1)
         out.put_int32(count)
     while has:
         if not had or not same_value(&before, &after):
@@ -336,7 +333,7 @@ cdef int compare_arrays(const uint8_t* old, const uint8_t* new, Writer out) exce
             if inner is None:
                 put_prefixed(out, after.type, b"u", after.name, after.name_len, after.value, after.value_len)
             else:
-                put_prefixed(out, DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
+                put_prefixed(out, BSON_DOCUMENT, b"s", after.name, after.name_len, inner.buffer, inner.size)
         had = had and next_element(&olds, &before)
         has = next_element(&news, &after)
     return out.close(mark)

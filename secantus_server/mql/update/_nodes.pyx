@@ -12,6 +12,7 @@ from libc.string cimport memcmp
 
 from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._raw cimport Element, read_double, read_int32
+from secantus_server.bson._types cimport BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_MISSING
 
 from bson.int64 import Int64
 
@@ -132,27 +133,27 @@ cdef class IncLeaf(Leaf):
         self.creates = True
         self.make_modify = make_modify
         self.amount = amount
-        self.type = 0
+        self.type = BSON_MISSING
         if type(amount) is int or type(amount) is LONG:
-            self.type = 16 if type(amount) is int else 18
+            self.type = BSON_INT if type(amount) is int else BSON_LONG
             self.whole = amount
         elif type(amount) is float:
-            self.type = 1
+            self.type = BSON_DOUBLE
             self.real = amount
 
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
         cdef int64_t total
         cdef double sum
-        if old != NULL and old.type == 16 and self.type == 16:
+        if old != NULL and old.type == BSON_INT and self.type == BSON_INT:
             total = read_int32(old.value) + self.whole
             if total == <int32_t>total and self.whole != 0:
-                out.put_name(16, name, name_len)
+                out.put_name(BSON_INT, name, name_len)
                 out.put_int32(<int32_t>total)
                 return WRITTEN
-        elif old != NULL and old.type == 1 and self.type == 1:
+        elif old != NULL and old.type == BSON_DOUBLE and self.type == BSON_DOUBLE:
             sum = read_double(old.value) + self.real
             if sum != read_double(old.value):
-                out.put_name(1, name, name_len)
+                out.put_name(BSON_DOUBLE, name, name_len)
                 out.put_bytes(&sum, 8)
                 return WRITTEN
         if self.modify is None:

@@ -12,6 +12,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_double
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_BINARY, BSON_DOCUMENT, BSON_DOUBLE
 
 cdef extern from *:
     """
@@ -434,12 +435,12 @@ cdef class VectorPack:
             if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
                 return
             if index < last:
-                if element.type != 3:
+                if element.type != BSON_DOCUMENT:
                     return
                 doc = element.value
-        if element.type == 4:
+        if element.type == BSON_ARRAY:
             self.add_array(key, element.value)
-        elif element.type == 5 and element.value[4] == BINARY_VECTOR and element.value_len >= 7:
+        elif element.type == BSON_BINARY and element.value[4] == BINARY_VECTOR and element.value_len >= 7:
             self.add_binary(key, element.value + 5, element.value_len - 5)
 
     cdef int add_array(self, bytes key, const uint8_t* array) except -1:
@@ -450,7 +451,7 @@ cdef class VectorPack:
         cdef Element element
         cdef int count = 0
         while next_element(&cursor, &element):
-            if element.type != 1 or count == self.dimensions:
+            if element.type != BSON_DOUBLE or count == self.dimensions:
                 return 0
             row[count] = <float>read_double(element.value)
             if not isfinite(row[count]):

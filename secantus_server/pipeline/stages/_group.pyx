@@ -10,6 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer, decode_element
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_NULL, BSON_UNDEFINED
 from secantus_server.mql.accumulators._states cimport Meter, State, size_of
 from secantus_server.mql.expressions._nodes cimport Computed, Constant, Expression, all_can_compute, value_of
 from secantus_server.pipeline.stages._group_keys cimport RawKey, RecentGroups, compute_key, key_of, read_key, stored
@@ -217,9 +218,9 @@ cdef class Grouper:
         if self.names is None and key_takes[0] == 0:
             self.recent = RecentGroups()
         for doc in source:
-            if not unwinder.find(<const uint8_t*>PyBytes_AS_STRING(doc), &array) or array.type == 10 or array.type == 6:
+            if not unwinder.find(<const uint8_t*>PyBytes_AS_STRING(doc), &array) or array.type == BSON_NULL or array.type == BSON_UNDEFINED:
                 continue
-            if array.type == 4:
+            if array.type == BSON_ARRAY:
                 self.add_elements(doc, array.value, known, taken, check)
             else:
                 self.add_values(doc, [decode_element(&array)])

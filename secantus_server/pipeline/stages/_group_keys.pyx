@@ -11,7 +11,8 @@ from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element
-from secantus_server.mql.expressions._nodes cimport BSON_DOUBLE, BSON_MISSING, BSON_NULL, BSON_STRING, Computed
+from secantus_server.bson._types cimport BSON_DOUBLE, BSON_MISSING, BSON_NULL, BSON_STRING
+from secantus_server.mql.expressions._nodes cimport Computed
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64

@@ -6,6 +6,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int32
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_NULL, BSON_UNDEFINED
 from secantus_server.pipeline._fields cimport FieldSetter
 
 from bson.int64 import Int64
@@ -30,11 +31,11 @@ cdef class Unwinder:
         cdef Element array
         if not self.find(<const uint8_t*>PyBytes_AS_STRING(doc), &array):
             return self.without_elements(doc)
-        if array.type == 4:
+        if array.type == BSON_ARRAY:
             if read_int32(array.value) > 5:
                 return self.elements(doc, &array)
             return self.without_elements(self.replaced(doc, &array, NULL)) if self.preserve else ()
-        if array.type == 10 or array.type == 6:
+        if array.type == BSON_NULL or array.type == BSON_UNDEFINED:
             return self.without_elements(doc)
         return (self.indexed(doc, None),)
 
@@ -45,7 +46,7 @@ cdef class Unwinder:
         self.depth = 0
         for name in self.names:
             if self.depth > 0:
-                if found.type != 3:
+                if found.type != BSON_DOCUMENT:
                     return False
                 doc = found.value
             self.ancestors[self.depth] = doc - top

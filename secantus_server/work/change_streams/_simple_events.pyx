@@ -10,19 +10,21 @@ from libc.string cimport memchr, memcmp, memset
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.bson._types cimport (
+    BSON_BINARY,
+    BSON_DATE,
+    BSON_DOCUMENT,
+    BSON_INT,
+    BSON_LONG,
+    BSON_OBJECT_ID,
+    BSON_STRING,
+    BSON_TIMESTAMP,
+)
 from secantus_server.oplog._entries cimport letter_of
 
 from secantus_server.oplog.resume_tokens import identity_head
 
 cdef enum:
-    STRING = 2
-    DOCUMENT = 3
-    BINARY = 5
-    OBJECT_ID = 7
-    DATE = 9
-    INT32 = 16
-    TIMESTAMP = 17
-    INT64 = 18
     INSERT = 105  # "i"
     DELETE = 100  # "d"
     UPDATE = 117  # "u"
@@ -91,7 +93,7 @@ def simple_event(bytes entry not None, uint64_t stamp):
     cdef Writer out
     cdef Writer token
     read_fields(<const uint8_t*>PyBytes_AS_STRING(entry), &fields)
-    if fields.op.type != STRING or fields.o.type != DOCUMENT or fields.wall.type != DATE:
+    if fields.op.type != BSON_STRING or fields.o.type != BSON_DOCUMENT or fields.wall.type != BSON_DATE:
         return None
     key = fields.o.value if fields.op.value[4] == DELETE else fields.o2.value
     if key == NULL or not read_only_id(key, &id):
@@ -125,7 +127,7 @@ cdef bint put_fields(
         o: the inserted document, or the document or the diff of an update; unused for a deletion.
         id: the field of the document key.
     """
-    if fields.ns.type != STRING or fields.ui.type != BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
+    if fields.ns.type != BSON_STRING or fields.ui.type != BSON_BINARY or read_int32(fields.ui.value) != 16 or fields.ui.value[4] != 4:
         return False
     if letter == INSERT:
         return put_token(out, token, stamp, fields, INSERT_DIGITS, id) and put_kind(out, token, fields, b"insert", 6, o, id, stamp, wall_ms)
@@ -169,18 +171,18 @@ cdef bint put_id_key(Writer out, const Element* element) except -1:
     """Append the field `_id` of a document key as a key string; return 0 for an uncommon type."""
     cdef int64_t number
     cdef size_t length
-    if element.type == INT32 or element.type == INT64:
-        number = read_int32(element.value) if element.type == INT32 else read_int64(element.value)
+    if element.type == BSON_INT or element.type == BSON_LONG:
+        number = read_int32(element.value) if element.type == BSON_INT else read_int64(element.value)
         out.put_byte(NUMBER_KEY)
         out.put_bytes(b"_id", 4)
         return put_number(out, number)
-    if element.type == OBJECT_ID:
+    if element.type == BSON_OBJECT_ID:
         out.put_byte(OBJECT_ID_KEY)
         out.put_bytes(b"_id", 4)
         out.put_byte(OBJECT_ID_KEY)
         out.put_bytes(element.value, 12)
         return True
-    if element.type != STRING:
+    if element.type != BSON_STRING:
         return False
     length = <size_t>read_int32(element.value)
     if <const uint8_t*>memchr(element.value + 4, 0, length) != element.value + 4 + length - 1:
@@ -270,24 +272,24 @@ cdef bint put_kind(
     cdef const char* namespace = <const char*>fields.ns.value + 4
     cdef size_t length = <size_t>read_int32(fields.ns.value) - 1
     cdef const char* dot = <const char*>memchr(namespace, c".", length)
-    out.put_name(DOCUMENT, b"_id", 3)
+    out.put_name(BSON_DOCUMENT, b"_id", 3)
     inner = out.open()
     out.put_string(b"_data", 5, <const char*>token.buffer, token.size)
     out.close(inner)
     out.put_string(b"operationType", 13, kind, kind_len)
-    out.put_name(TIMESTAMP, b"clusterTime", 11)
+    out.put_name(BSON_TIMESTAMP, b"clusterTime", 11)
     out.put_int64(<int64_t>stamp)
-    out.put_name(DATE, b"wallTime", 8)
+    out.put_name(BSON_DATE, b"wallTime", 8)
     out.put_int64(wall_ms)
     if o != NULL:
-        out.put_name(DOCUMENT, b"fullDocument", 12)
+        out.put_name(BSON_DOCUMENT, b"fullDocument", 12)
         out.put_bytes(o, document_length(o))
-    out.put_name(DOCUMENT, b"ns", 2)
+    out.put_name(BSON_DOCUMENT, b"ns", 2)
     inner = out.open()
     out.put_string(b"db", 2, namespace, <size_t>(dot - namespace))
     out.put_string(b"coll", 4, dot + 1, length - <size_t>(dot - namespace) - 1)
     out.close(inner)
-    out.put_name(DOCUMENT, b"documentKey", 11)
+    out.put_name(BSON_DOCUMENT, b"documentKey", 11)
     inner = out.open()
     out.put_raw_element(id)
     out.close(inner)

@@ -15,10 +15,11 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport read_int64
+from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_LONG
 from secantus_server.dispatch._operation cimport Operation
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport ARRAY, DOCUMENT, INT64, Parts, text_of
+from secantus_server.work._plain_message cimport Parts, text_of
 from secantus_server.work.change_streams._event_reply cimport EventReply, draft_of
 from secantus_server.work.change_streams._simple_events cimport put_event
 
@@ -88,9 +89,9 @@ cdef class StreamWait:
         """Begin the reply, up to the first event."""
         cdef Writer out = reply.out
         reply.begin()
-        out.put_name(DOCUMENT, b"cursor", 6)
+        out.put_name(BSON_DOCUMENT, b"cursor", 6)
         self.cursor_at = out.open()
-        out.put_name(ARRAY, b"nextBatch", 9)
+        out.put_name(BSON_ARRAY, b"nextBatch", 9)
         self.batch_at = out.open()
         return 0
 
@@ -100,10 +101,10 @@ cdef class StreamWait:
         cdef bytes namespace = self.namespace
         cdef size_t inner
         out.close(self.batch_at)
-        out.put_name(INT64, b"id", 2)
+        out.put_name(BSON_LONG, b"id", 2)
         out.put_int64(self.cursor_id)
         out.put_string(b"ns", 2, PyBytes_AS_STRING(namespace), PyBytes_GET_SIZE(namespace))
-        out.put_name(DOCUMENT, b"postBatchResumeToken", 20)
+        out.put_name(BSON_DOCUMENT, b"postBatchResumeToken", 20)
         inner = out.open()
         out.put_string(b"_data", 5, token, length)
         out.close(inner)

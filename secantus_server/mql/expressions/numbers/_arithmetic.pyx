@@ -13,19 +13,8 @@ from libc.math cimport INFINITY, isfinite, llround
 from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
-from secantus_server.mql.expressions._nodes cimport (
-    BSON_DOUBLE,
-    BSON_INT,
-    BSON_LONG,
-    BSON_NULL,
-    BSON_STRING,
-    BinaryOperation,
-    Computed,
-    Expression,
-    Operation,
-    all_can_compute,
-    is_nothing,
-)
+from secantus_server.bson._types cimport BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_NULL, BSON_STRING
+from secantus_server.mql.expressions._nodes cimport BinaryOperation, Computed, Expression, Operation, all_can_compute, is_nothing
 
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64

@@ -13,17 +13,9 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memmove
 
 from secantus_server.bson._codec cimport Writer
+from secantus_server.bson._types cimport BSON_INT, BSON_NULL, BSON_STRING
 from secantus_server.bson._utf8 cimport skip_code_points
-from secantus_server.mql.expressions._nodes cimport (
-    BSON_INT,
-    BSON_NULL,
-    BSON_STRING,
-    Computed,
-    Expression,
-    Operation,
-    all_can_compute,
-    is_nothing,
-)
+from secantus_server.mql.expressions._nodes cimport Computed, Expression, Operation, all_can_compute, is_nothing
 
 from secantus_server.bson import is_number, type_name
 from secantus_server.errors import CommandError

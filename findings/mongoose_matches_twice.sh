@@ -1,8 +1,8 @@
 #!/bin/bash
 # Mongoose 9.12.1: if the `match` of populate() is a function, Mongoose filters twice. MongoDB gets the condition with its values cast to the
-# schema; then the package sift (17.1.4) filters the documents that were read, with the values as the function returned them. So documents that MongoDB
-# returned are dropped, without an error, if the condition needs a cast, compares decimals, looks into a map, or uses a field that `select`
-# leaves out. If `match` is the same condition as an object, Mongoose filters once.
+# schema; then the package sift (17.1.4) filters the documents that were read, with the values as the function returned them. So documents
+# that MongoDB returned are dropped, without an error, if the condition needs a cast, compares decimals, looks into a map, or uses a field
+# that `select` leaves out. If `match` is the same condition as an object, Mongoose filters once.
 #
 # The script needs no MongoDB. The collection returns the one matching document, with the fields of the projection.
 set -euo pipefail

@@ -24,6 +24,8 @@ cdef extern from "Python.h":
 cdef enum:
     BODY_AT = 21  # header 16, flags 4, kind 1
     INSERT = 105  # "i"
+    # A longer reply is not kept: a client that has left its stream open must not hold much memory.
+    MOST_KEPT = 65536
     # The position of the digits of the time in a token, and the number of digits after those of the document key.
     TIME_DIGITS = 2
     END_DIGITS = 6
@@ -46,7 +48,7 @@ cdef EventReply draft_of(Claims claims, bytes data, Writer scratch):
     cdef const uint8_t* event
     cdef EventReply one = EventReply.__new__(EventReply)
     cdef Element found
-    if letter_of(claims.change[0]) != INSERT:
+    if letter_of(claims.change[0]) != INSERT or PyBytes_GET_SIZE(data) > MOST_KEPT:
         return None
     one.identity, one.data = claims.identity, data
     cursor = value_of(body, b"cursor", 6, &found)

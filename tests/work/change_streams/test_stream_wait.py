@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import sys
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -228,6 +229,18 @@ def test_a_waiting_command_receives_a_large_change(server: SecantusDBServer, wri
     write(writer, {"insert": "c", "documents": [{"_id": 1, "text": "x" * MOST_KEPT_BYTES}]})
     assert wait.wait() == b""
     assert len(batch(stream.pushed[0])) == 1
+
+
+def test_only_a_small_reply_is_kept(server: SecantusDBServer, writer: Side) -> None:
+    references = []
+    for size in (1 << 10, 1 << 17):
+        stream = Stream(server, writer)
+        wait = stream.ask()
+        write(writer, {"insert": "c", "documents": [{"s": "x" * size}]})
+        assert wait.wait() == b""
+        references.append(sys.getrefcount(stream.pushed[-1]))
+    # The cursor refers to the small one.
+    assert references[0] == references[1] + 1
 
 
 def test_the_general_path_reads_kept_changes(server: SecantusDBServer, writer: Side) -> None:

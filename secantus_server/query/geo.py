@@ -114,9 +114,13 @@ def cell_intervals(index: Index, ranges: list[Range]) -> list[FieldInterval]:
 def _ordinary(index: Index, used: Used) -> list[FieldInterval]:
     """Return the intervals of an index field that contains no geometries.
 
-    In a multikey index, only one predicate can bound the field, because different elements of an array may satisfy two predicates.
+    In a multikey index, only one predicate can bound the field, because different elements of an array may satisfy two predicates. A
+    geospatial index is multikey only if a document has several keys, so an array may escape from the bounds of an index that is not.
     """
+    used = [one for one in used if not one[0].escapes]
+    if index.multikey:
+        used = sorted(used, key=points_first)[:1]
     found: list[FieldInterval] = [EVERYTHING]
-    for number, (predicate, _) in enumerate(sorted(used, key=points_first)[:1] if index.multikey else used):
+    for number, (predicate, _) in enumerate(used):
         found = predicate.intervals if number == 0 else intersect(found, predicate.intervals)
     return found

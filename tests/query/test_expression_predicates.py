@@ -70,6 +70,15 @@ def test_a_multikey_index_does_not_serve_an_expression(db: Database, document: d
     assert plan_of(db, {"$eq": ["$a.b", 3]})["stage"] == "COLLSCAN"
 
 
+@pytest.mark.parametrize(("path", "condition"), [("a", {"$expr": {"$gt": ["$a", 5]}}), ("a.b", {"a.b": {"$ne": None}})])
+@pytest.mark.parametrize("array", [[], [3], [1, 2]], ids=repr)
+def test_arrays_escape_from_the_bounds_of_a_geospatial_index(db: Database, path: str, condition: dict[str, Any], array: list[int]) -> None:
+    """Such an index with one key for each document is not multikey, even if it has arrays."""
+    db.c.create_index([(path, 1), ("place", "2dsphere")])
+    db.c.insert_one({"a": array, "place": {"type": "Point", "coordinates": [0, 0]}})
+    assert db.c.count_documents({"place": {"$geoWithin": {"$centerSphere": [[0, 0], 0.1]}}, **condition}) == 1
+
+
 def test_missing_fields_are_less_than_all_values(db: Database) -> None:
     db.c.insert_many([{"_id": 1}, {"_id": 2, "a": None}, {"_id": 3, "a": 1}, {"_id": 4, "a": 9}])
     db.c.create_index("a")

@@ -10,6 +10,7 @@ from typing import Any
 
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
+from secantus_server.modules import import_late
 from secantus_server.mql.match import (
     AlwaysTrue,
     And,
@@ -217,10 +218,8 @@ def _predicates_by_path(nodes: list[Any], collation: Any, same_collation: bool) 
             _add_inner(node, found, collation, same_collation)
             continue
         if type(node) is ExprMatch:
-            # Late, because it loads operators of expressions.
-            from secantus_server.query.expression_predicates import expression_predicates
-
-            for own in expression_predicates(node.expression, collation, same_collation):
+            predicates_of = import_late("secantus_server.query.expression_predicates").expression_predicates
+            for own in predicates_of(node.expression, collation, same_collation):
                 found.setdefault(own.path, []).append((own, node))
             continue
         predicate = predicate_of(node, collation)

@@ -32,13 +32,11 @@ def expression_predicates(expression: Expression, collation: Collation | None, s
         collation: the index's collation.
         same_collation: whether the query has the same collation.
     """
-    for comparison in _comparisons(expression):
-        path, operator, value = comparison
-        if same_collation or not has_text(value):
-            interval = _interval(operator, value, collation)
-            if interval is not None:
-                # All matches of a multikey index may have their keys elsewhere.
-                yield Predicate(path, [interval], False, escapes=True)
+    for path, operator, value in _comparisons(expression):
+        interval = _interval(operator, value, collation) if same_collation or not has_text(value) else None
+        if interval is not None:
+            # All matches of a multikey index may have their keys elsewhere.
+            yield Predicate(path, [interval], False, escapes=True)
 
 
 def _comparisons(expression: Expression) -> Iterator[tuple[str, str, Any]]:
@@ -62,11 +60,12 @@ def _interval(operator: str, value: Any, collation: Collation | None) -> FieldIn
 
     Unlike a range of a filter, the interval includes the values of all other types that are less or greater.
     """
-    if operator == "$eq":
-        served = value is None or type(value) is dict or (type(value) in RANGE_TYPES and not is_nan(value))
-        return point(value, collation) if served else None
+    if operator == "$eq" and (value is None or type(value) is dict):
+        return point(value, collation)
     if type(value) not in RANGE_TYPES or is_nan(value):
         return None
+    if operator == "$eq":
+        return point(value, collation)
     key, end = key_string(value, collation), End(value, collation)
     if operator in ("$gt", "$gte"):
         return EVERYTHING._replace(low=key, low_included=operator == "$gte", low_end=end)

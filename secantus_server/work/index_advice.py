@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from secantus_server.bson.values import Regex
+from secantus_server.mql.expressions.paths import is_field_path
 from secantus_server.work._shell_commands import collection_text
 from secantus_server.work._shell_text import plain, typed
 
@@ -121,13 +122,9 @@ def _split_expression(expression: dict[str, Any], equal: dict[str, None], ranges
         operands = expression.get(operator)
         if type(operands) is not list or len(operands) != 2:
             continue
-        paths = [operand[1:] for operand in operands if _is_path(operand)]
+        paths = [operand[1:] for operand in operands if is_field_path(operand)]
         if len(paths) == 1 and any(map(_is_known, operands)):
             (equal if is_equality else ranges)[paths[0]] = None
-
-
-def _is_path(operand: Any) -> bool:
-    return type(operand) is str and operand.startswith("$") and not operand.startswith("$$")
 
 
 def _is_known(operand: Any) -> bool:

@@ -13,6 +13,7 @@ from secantus_server.bson.values import JavaScript
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
+from secantus_server.mql.expressions.paths import is_field_path
 from secantus_server.mql.match._expression import ExprMatch, SampleRate, Where
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level
@@ -39,7 +40,7 @@ def _is_field_in_constants(argument: Any, ctx: ParseContext) -> bool:
     if type(operands) is not list or len(operands) != 2 or type(operands[1]) is not list:
         return False
     path = operands[0]
-    return type(path) is str and path.startswith("$") and not path.startswith("$$") and parse_expression(operands[1], ctx).is_constant
+    return is_field_path(path) and parse_expression(operands[1], ctx).is_constant
 
 
 def parse_comment(_clause: Clause) -> MatchExpression | None:

@@ -15,6 +15,7 @@ from secantus_server.bson import encode, key_string
 from secantus_server.bson.values import MISSING
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
+from secantus_server.mql.expressions.paths import is_field_path
 from secantus_server.pipeline.memory import MAX_STAGE_BYTES
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline
@@ -149,7 +150,7 @@ def _find_equality(rest: Pipeline, names: tuple[str, ...], ctx: ParseContext) ->
         return None
     for pair in _equalities(first.filter.get("$expr")):
         for path, variable in (pair, pair[::-1]):
-            if _is_path(path) and _is_variable(variable, names):
+            if is_field_path(path) and _is_variable(variable, names):
                 return Equality(path[1:], parse_expression(path, ctx), parse_expression(variable, ctx))
     return None
 
@@ -164,10 +165,6 @@ def _equalities(spec: Any) -> Iterator[list[Any]]:
     clauses = spec.get("$and")
     for clause in clauses if type(clauses) is list else ():
         yield from _equalities(clause)
-
-
-def _is_path(spec: Any) -> bool:
-    return type(spec) is str and spec.startswith("$") and not spec.startswith("$$")
 
 
 def _is_variable(spec: Any, names: tuple[str, ...]) -> bool:

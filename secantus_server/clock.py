@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from bson.objectid import ObjectId
 
+from secantus_server.modules import late_import_s
 from secantus_server.system._clock import SystemTime
 from secantus_server.system._threads import Lock
 
@@ -30,6 +31,10 @@ class Clock(SystemTime):
         self.random = random.Random(seed) if seed is not None else random.SystemRandom()
         self._process_id = self.random.getrandbits(40).to_bytes(5, "big")
         self._counter = itertools.count(self.random.getrandbits(24))
+
+    def late_import_s(self, since: float) -> float:
+        """Return the seconds that late imports have taken since a time of `monotonic`; 0 for a clock that imports do not advance."""
+        return late_import_s(since) if type(self).monotonic is SystemTime.monotonic else 0.0
 
     def object_id(self) -> ObjectId:
         """Return a new ObjectId, composed of the time in seconds, five random bytes of this clock, and a counter."""

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from types import ModuleType
 
+from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import RLock
 
 #: The late imports that are running now. While there are any, a lookup in a registry must call `settle` before it uses an entry.
@@ -22,6 +23,9 @@ RUNNING: list[str] = []
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
 _LOCK = RLock()
+
+#: The start and duration of each late import, in seconds of the monotonic clock. There are at most as many as there are modules.
+_TIMES: list[tuple[float, float]] = []
 
 
 def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
@@ -74,6 +78,7 @@ def import_late(name: str) -> ModuleType:
         return known
     with _LOCK:
         RUNNING.append(name)
+        started = monotonic()
         try:
             for kept, module in list(_KEPT.items()):
                 sys.modules.setdefault(kept, module)
@@ -81,7 +86,19 @@ def import_late(name: str) -> ModuleType:
             _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
         finally:
             RUNNING.pop()
+            # A late import within another one is part of the other one's duration.
+            if not RUNNING:
+                _TIMES.append((started, monotonic() - started))
     return found
+
+
+def late_import_s(since: float) -> float:
+    """Return the seconds that late imports have taken since a time, in any thread, because they hold up all threads.
+
+    Arguments:
+        since: the time, in seconds of the monotonic clock.
+    """
+    return sum(duration for started, duration in _TIMES if started >= since)
 
 
 def settle() -> None:

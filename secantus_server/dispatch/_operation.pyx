@@ -88,9 +88,12 @@ cdef class Operation:
         self.deadline = self.started + max_time_ms / 1000 if max_time_ms else None
 
     def seconds_left(self):
-        """Return the seconds until the time limit, which must be set. The result is negative once the limit is exceeded."""
+        """Return the seconds until the time limit, which must be set. The result is negative once the limit is exceeded.
+
+        The time of late imports does not count. MongoDB does not import anything, and an import takes long on a busy machine.
+        """
         assert self.deadline is not None, "its time is limited"
-        return self.deadline - self._clock.monotonic()
+        return self.deadline - self._clock.monotonic() + self._clock.late_import_s(self.started)
 
     def check(self):
         """Raise an error if the operation was killed or has exceeded its time limit.
@@ -100,7 +103,8 @@ cdef class Operation:
         """
         if self.killed is not None:
             raise self.killed
-        if self.deadline is not None and self._clock.monotonic() > self.deadline:
+        # Late imports are summed only for an operation that would otherwise fail, because long loops call this method.
+        if self.deadline is not None and self._clock.monotonic() > self.deadline and self.seconds_left() < 0:
             raise CommandError(50, "operation exceeded time limit")
 
     def is_ended_by(self, error):

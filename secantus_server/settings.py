@@ -1,6 +1,6 @@
-"""The server's settings, as a frozen dataclass.
+"""The server's settings, as a frozen record.
 
-The command-line flags, the config file's schema and the tables in docs/config.md are derived from the dataclass.
+The command-line flags, the config file's schema and the tables in docs/config.md are derived from its fields.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from typing import Any, Final
 
+from secantus_server.records import fields, record
 from secantus_server.version import MONGODB_8_2, RELEASES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -37,7 +38,7 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
-    """Return the dataclass field of a setting.
+    """Return the field of a setting.
 
     Arguments:
         default: the default value, whose type is the type of the setting.
@@ -50,7 +51,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
     return field(default=default, metadata={"section": section, "key": key, "help": help, "unit": unit, "choices": choices})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settings:
     """A server's settings.
 

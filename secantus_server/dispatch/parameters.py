@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/reference/parameters/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.auth import x509
@@ -23,6 +22,7 @@ from secantus_server.dispatch.request import NO_TABLE_SCAN
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.limits import DEFAULT_BYTES
+from secantus_server.records import record
 from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import MIN_ITERATIONS, Settings
 from secantus_server.version import Difference, Release
@@ -42,7 +42,7 @@ BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 MAX_TRANSACTIONS = "maxConcurrentMultiDocumentTransactions"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Parameter:
     """A server parameter.
 

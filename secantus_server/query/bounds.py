@@ -7,7 +7,6 @@ index entries. Bounds include every match. They are exact if they include nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from secantus_server.bson import key_string
 from secantus_server.bson.shell import shell_text
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
+from secantus_server.records import record
 
 # Upper bound on the number of ranges. Each combination of the leading fields' points is a range, so several long $in lists would make
 # very many. Fields that would exceed the bound are left unbounded.
@@ -134,7 +134,7 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_end, upper.high_end)
 
 
-@dataclass
+@record()
 class IndexBounds:
     """The ranges of index entries that result from the intervals of the index's fields.
 

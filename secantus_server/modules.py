@@ -18,7 +18,7 @@ from secantus_server.system._threads import RLock
 RUNNING: list[str] = []
 
 # Two dicts of modules by name: the modules that were imported late, and all modules of Secantus that were loaded after the latest late
-# import. `_LOCK` guards changes of both dicts and of RUNNING.
+# import. `_LOCK` guards changes of both dicts and of RUNNING, except that `keep_modules` adds to `_KEPT` without it.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
 _LOCK = RLock()
@@ -75,13 +75,29 @@ def import_late(name: str) -> ModuleType:
     with _LOCK:
         RUNNING.append(name)
         try:
-            for kept, module in list(_KEPT.items()):
-                sys.modules.setdefault(kept, module)
-            found = _LATE[name] = import_module(name)
-            _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+            found = _LATE[name] = import_part(name)
         finally:
             RUNNING.pop()
     return found
+
+
+def import_part(name: str) -> ModuleType:
+    """Return a module that a package imports when one of the package's names is first used.
+
+    As in `import_late`, first restore Secantus's modules in `sys.modules`. Acquire no lock: another module's import may be the first use,
+    and then the caller holds that module's lock, for which a late import in another thread may wait.
+    """
+    keep_modules()
+    found = import_module(name)
+    keep_modules()
+    return found
+
+
+def keep_modules() -> None:
+    """Restore Secantus's modules that a tool has removed from `sys.modules`, and retain those that were loaded since the last call."""
+    for kept, module in list(_KEPT.items()):
+        sys.modules.setdefault(kept, module)
+    _KEPT.update([(kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server.")])
 
 
 def settle() -> None:

@@ -329,7 +329,7 @@ _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(S
 # A host name or an IPv4 address, with or without a port; or an IPv6 address, either in brackets with or without a port, or without brackets
 # and port.
 _MOST_PORT = 65535
-_ADVERTISED = re.compile(r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+_ADVERTISED = r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
 
 
 def _check(settings: Settings) -> None:
@@ -348,9 +348,7 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
-    advertised = _ADVERTISED.fullmatch(settings.advertised_host)
-    if settings.advertised_host and (advertised is None or not 0 < int((advertised[1] or advertised[2] or ":1")[1:]) <= _MOST_PORT):
-        raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {settings.advertised_host!r}.")
+    _check_advertised(settings.advertised_host)
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
     for name in ("scram_iteration_count", "scram_sha256_iteration_count"):
@@ -358,6 +356,14 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be between {MIN_ITERATIONS} and {2**31 - 1}, not {getattr(settings, name)}.")
     if settings.session_max < MIN_SESSIONS:
         raise SettingsError(f"session_max must be at least {MIN_SESSIONS}, not {settings.session_max}.")
+
+
+def _check_advertised(host: str) -> None:
+    if not host:
+        return
+    found = re.fullmatch(_ADVERTISED, host)
+    if found is None or not 0 < int((found[1] or found[2] or ":1")[1:]) <= _MOST_PORT:
+        raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {host!r}.")
 
 
 def _described(kind: type) -> str:

@@ -16,7 +16,6 @@ from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.scripts import open_engine
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
-from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.records import record, replace
 from secantus_server.wire.message import Message
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.javascript import Engine
+    from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.sessions._registries import RetryableWrite, SessionTransaction
 
 #: The parameter that makes each query fail that needs a collection scan.

@@ -16,12 +16,12 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
-from secantus_server.mql.text.definition import TextDefinition
 from secantus_server.records import record
 from secantus_server.version import MONGODB_8_2, Release
 
 if TYPE_CHECKING:
     from secantus_server.javascript import Engine
+    from secantus_server.mql.text.definition import TextDefinition
 
 
 class Collation(Protocol):

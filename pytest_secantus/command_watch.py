@@ -291,6 +291,9 @@ class CommandWatch:
             pytest.fail(str(error), pytrace=False)
 
     def _check_marker(self, item: pytest.Item) -> None:
+        # The keywords contain the names of all markers, and a look-up takes a tenth of the time of `get_closest_marker`.
+        if FAIL_MARKER not in item.keywords and ALLOW_MARKER not in item.keywords:
+            return
         if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
             checks = self._checks(item)
             if checks and self._worker.options.uri is not None:

@@ -1,4 +1,5 @@
-"""Context managers that run an action after a package is imported, and that delay signals and garbage collections during an import.
+"""Context managers that run an action after a package is imported, and that keep signals, garbage collections and import hooks away from
+an import.
 
 With ``--secantus`` the plugin runs before the first conftest, which may patch the process with gevent or eventlet. A driver that is
 imported before the patch keeps references to unpatched objects, and fails or hangs. Therefore the plugin must not import pymongo before
@@ -101,3 +102,20 @@ def collections_held() -> Iterator[None]:
             gc.freeze()
             gc.unfreeze()
         gc.enable()
+
+
+@contextmanager
+def rewriting_paused() -> Iterator[None]:
+    """Remove pytest's import hook, which rewrites the assertions of tests, within the block.
+
+    The hook compares the name of each imported module with the patterns of test files, in Python. This takes a fifth of the import of
+    pymongo, of which no module is rewritten.
+    """
+    hooks = [(at, finder) for at, finder in enumerate(sys.meta_path) if type(finder).__module__ == "_pytest.assertion.rewrite"]
+    for _, hook in hooks:
+        sys.meta_path.remove(hook)
+    try:
+        yield
+    finally:
+        for at, hook in hooks:
+            sys.meta_path.insert(at, hook)

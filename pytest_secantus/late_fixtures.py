@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
 
 
+#: Per module or class of tests, the names that `_requested` returns, each with the innermost definition of the fixture.
+_DEFINITIONS: Final = pytest.StashKey[list[tuple[str, Any]]]()
+
+
 def _requested(manager: Any, definition: pytest.Item) -> list[str]:
     """Return the names in `LATE`, and the names of all fixtures that the suite's overrides of the late fixtures request."""
     names = list(LATE)
@@ -31,21 +35,30 @@ def _requested(manager: Any, definition: pytest.Item) -> list[str]:
     return names
 
 
+def _definitions(definition: pytest.Item) -> list[tuple[str, Any]]:
+    """Return the requested fixtures and their innermost definitions, which are the same for all tests of a module or class."""
+    assert definition.parent is not None, "a test is in a module or class"
+    stash = definition.parent.stash
+    found = stash.get(_DEFINITIONS, None)
+    if found is None:
+        manager = definition.session._fixturemanager
+        requested = [(name, manager.getfixturedefs(name, definition)) for name in _requested(manager, definition)]
+        found = stash[_DEFINITIONS] = [(name, fixtures[-1] if fixtures else None) for name, fixtures in requested]
+    return found
+
+
 def declare_parametrized(metafunc: pytest.Metafunc) -> None:
     """For a test with `secantus_db`, declare the late fixtures that the suite parametrizes through a marker or an overriding fixture."""
     marked = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize") if mark.args]
     names = {name.strip() for given in marked for name in (given.split(",") if isinstance(given, str) else given)}
-    manager = metafunc.definition.session._fixturemanager
-    for name in _requested(manager, metafunc.definition):
-        if name in metafunc.fixturenames:
+    for name, fixture in _definitions(metafunc.definition):
+        params = fixture.params if fixture is not None else None
+        if (params is None and name not in names) or name in metafunc.fixturenames:
             continue
-        fixtures = manager.getfixturedefs(name, metafunc.definition) or ()
-        params = fixtures[-1].params if fixtures else None
-        if name in names or params is not None:
-            metafunc.fixturenames.insert(0, name)
+        metafunc.fixturenames.insert(0, name)
         # pytest does this only for fixtures that are declared in the test's signature.
         if params is not None and name not in names:
-            metafunc.parametrize(name, params, indirect=True, scope=fixtures[-1].scope, ids=fixtures[-1].ids)
+            metafunc.parametrize(name, params, indirect=True, scope=fixture.scope, ids=fixture.ids)
 
 
 #: The name of the fixture that `ReadyDatabase` provides.

@@ -309,9 +309,9 @@ class Worker:
         """The plugin's own client. Tests have no access to it, so that they cannot close it."""
         if self._client is None:
             from pytest_secantus.driver import OWN_NAME
-            from pytest_secantus.imports import collections_held, signals_held
+            from pytest_secantus.imports import collections_held, rewriting_paused, signals_held
 
-            with signals_held(), collections_held():
+            with signals_held(), collections_held(), rewriting_paused():
                 from pymongo import MongoClient
 
             # This application name keeps the plugin's commands out of the command log.
@@ -387,9 +387,9 @@ class Worker:
             from pytest_secantus.child import ChildServer
 
             return ChildServer(**settings)
-        from pytest_secantus.imports import signals_held
+        from pytest_secantus.imports import rewriting_paused, signals_held
 
-        with signals_held():
+        with signals_held(), rewriting_paused():
             from secantus_server.server import SecantusDBServer
 
         return SecantusDBServer(**settings)
@@ -469,10 +469,10 @@ def check_driver() -> None:
     Raises:
         CannotStart: pymongo is missing or too old.
     """
-    from pytest_secantus.imports import signals_held
+    from pytest_secantus.imports import rewriting_paused, signals_held
 
     try:
-        with signals_held():
+        with signals_held(), rewriting_paused():
             import pymongo
     except ImportError as error:
         raise CannotStart(f"pytest-secantus needs pymongo, but importing it failed: {error}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.clock import Clock
@@ -14,12 +15,10 @@ from secantus_server.commands import all as _commands  # noqa: F401  (makes the 
 from secantus_server.cursors._registry import CursorRegistry
 from secantus_server.diagnostics.counters import Counters
 from secantus_server.diagnostics.log import Log
-from secantus_server.dispatch.harness import Harness
 from secantus_server.dispatch.interceptors import Interceptors
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.topology import Topology
-from secantus_server.interceptors.access_control import AccessCheck
 from secantus_server.interceptors.fail_command import FailCommand
 from secantus_server.interceptors.fsync_wait import FsyncWait
 from secantus_server.interceptors.gate import Gate
@@ -29,6 +28,7 @@ from secantus_server.interceptors.role_check import RoleCheck
 from secantus_server.interceptors.slow_log import SlowLog
 from secantus_server.interceptors.time_limits import TimeLimits
 from secantus_server.interceptors.write_block import WriteBlock
+from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Oplog
 from secantus_server.oplog.retention import retention_of
 from secantus_server.sessions.registry import SessionRegistry
@@ -36,20 +36,26 @@ from secantus_server.sessions.retry_rows import load
 from secantus_server.settings import Settings
 from secantus_server.storage import Engine
 from secantus_server.work._express import Express
-from secantus_server.work.access_control import AccessControl
 from secantus_server.work.auto_commit import AutoCommit
 from secantus_server.work.cluster_parameter_rows import load_parameters
-from secantus_server.work.outdated_indexes import build_outdated_indexes
 from secantus_server.work.query_setting_rows import load_settings
 from secantus_server.work.session_work import SessionWork
 from secantus_server.work.snapshot_history import SnapshotHistory
-from secantus_server.work.snapshot_reads import run_in_snapshot
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.harness import Harness
+    from secantus_server.dispatch.registry import Reply
 
 
 def _free_memory(services: Services) -> None:
     """Free space by clearing `services.history` and trimming a large oplog. The store calls this function when it is nearly full."""
     services.history.clear()
     services.oplog.trim_if_large()
+
+
+def _run_in_snapshot(*arguments: Any) -> Reply:
+    """Call `run_in_snapshot` of a module that is imported for the first command with read concern "snapshot"."""
+    return import_late("secantus_server.work.snapshot_reads").run_in_snapshot(*arguments)  # type: ignore[no-any-return]
 
 
 def assemble(
@@ -87,7 +93,7 @@ def assemble(
         request_stop=request_stop,
     )
     if services.catalog.outdated:
-        build_outdated_indexes(services)
+        import_late("secantus_server.work.outdated_indexes").build_outdated_indexes(services)
     services.harness = harness
     _set_implementations(services)
     return services, _install_interceptors(services)
@@ -99,7 +105,7 @@ def _set_implementations(services: Services) -> None:
     services.sessions.resume(load(engine))
     services.work, services.express = AutoCommit(services), Express
     services.parameters, services.query_settings = load_parameters(services), load_settings(services)
-    services.run_in_snapshot = run_in_snapshot
+    services.run_in_snapshot = _run_in_snapshot
     services.history = SnapshotHistory(services)
     engine.call_when_crowded(partial(_free_memory, services))
     services.open_transaction = partial(SessionWork, services)
@@ -111,8 +117,9 @@ def _install_interceptors(services: Services) -> Gate:
     # As in MongoDB, failCommand also acts on commands that the user may not run.
     interceptors.install(TimeLimits(services), FailCommand(services))
     if services.settings.require_auth:
-        services.access = AccessControl(services)
-        interceptors.install(AccessCheck(services.access))
+        services.access = import_late("secantus_server.work.access_control").AccessControl(services)
+        assert services.access is not None
+        interceptors.install(import_late("secantus_server.interceptors.access_control").AccessCheck(services.access))
     gate = Gate(interceptors)
     interceptors.install(gate)
     # The second TimeLimits acts on the limits that query settings add.

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from secantus_server.config.effective import Effective, load
 from secantus_server.diagnostics.log_lines import JsonFormatter
 from secantus_server.errors import CommandError
+from secantus_server.records import fields
 from secantus_server.settings import Settings, SettingsError
 from secantus_server.system.notify import ServiceManager
 from secantus_server.system.pid_file import PidFile

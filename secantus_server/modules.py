@@ -19,7 +19,7 @@ from secantus_server.system._threads import RLock
 RUNNING: list[str] = []
 
 # Two dicts of modules by name: the modules that were imported late, and all modules of Secantus that were loaded after the latest late
-# import. `_LOCK` guards changes of both dicts and of RUNNING.
+# import. `_LOCK` guards changes of both dicts and of RUNNING, except that `keep_modules` adds to `_KEPT` without it.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
 _LOCK = RLock()
@@ -80,16 +80,22 @@ def import_late(name: str) -> ModuleType:
         RUNNING.append(name)
         started = monotonic()
         try:
-            for kept, module in list(_KEPT.items()):
-                sys.modules.setdefault(kept, module)
+            keep_modules()
             found = _LATE[name] = import_module(name)
-            _KEPT.update((kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server."))
+            keep_modules()
         finally:
             RUNNING.pop()
             # A late import within another one is part of the other one's duration.
             if not RUNNING:
                 _TIMES.append((started, monotonic() - started))
     return found
+
+
+def keep_modules() -> None:
+    """Restore Secantus's modules that a tool has removed from `sys.modules`, and retain those that were loaded since the last call."""
+    for kept, module in list(_KEPT.items()):
+        sys.modules.setdefault(kept, module)
+    _KEPT.update([(kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server.")])
 
 
 def late_import_s(since: float) -> float:

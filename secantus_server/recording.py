@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secantus_server.dispatch.services import Services
+from secantus_server.modules import import_late
 from secantus_server.snapshots import Snapshots
 
 if TYPE_CHECKING:
@@ -43,10 +44,8 @@ class Recording:
             ignored: commands with this application name or comment are not logged.
         """
         if self._command_log is None:
-            from secantus_server.interceptors.command_log import CommandLog
-
-            self._command_log = CommandLog(ignored)
-            self.services.interceptors.install(self._command_log)
+            self._command_log = command_log = import_late("secantus_server.interceptors.command_log").CommandLog(ignored)
+            self.services.interceptors.install(command_log)
 
     def stop_logging_commands(self) -> None:
         """Stop the command log and discard its commands."""

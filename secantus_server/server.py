@@ -15,7 +15,6 @@ from secantus_server.assembly import assemble
 from secantus_server.checkpoint import checkpoint
 from secantus_server.clock import Clock
 from secantus_server.diagnostics.log import Log
-from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import as_json, as_text
 from secantus_server.dispatch.fail_points import Mode
 from secantus_server.dispatch.operations import Operations
@@ -24,7 +23,7 @@ from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.interceptors.fail_command import NAME as FAIL_COMMAND
 from secantus_server.interceptors.gate import Gate
-from secantus_server.modules import import_late
+from secantus_server.modules import import_late, keep_modules
 from secantus_server.net.listener import Listener, ListenError, reachable_address
 from secantus_server.periodic import Periodic, expire
 from secantus_server.recording import Recording
@@ -37,6 +36,7 @@ from secantus_server.version import RELEASES
 if TYPE_CHECKING:
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
+    from secantus_server.diagnostics.log_file import LogFile
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
@@ -195,6 +195,9 @@ class SecantusDBServer(Recording):
         settings = self.settings
         if not settings.log_file:
             return None
+        # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
+        from secantus_server.diagnostics.log_file import LogFile
+
         form = as_json if settings.log_format == "json" else as_text
         try:
             return LogFile(Path(settings.log_file).absolute(), form, renames=settings.log_rotate == "rename")
@@ -226,6 +229,7 @@ class SecantusDBServer(Recording):
         return OplogArchive(services.engine, directory, services.oplog.newest_stamp, oldest)
 
     def _assemble(self, engine: Engine, operations: Operations) -> tuple[Services, Gate]:
+        keep_modules()
         return assemble(self.settings, self._clock, engine, operations, self._log, self, self.request_stop)
 
     @contextmanager
@@ -295,6 +299,7 @@ class SecantusDBServer(Recording):
         services, self._services = self._services, None
         if services is None:
             return
+        keep_modules()
         self._ended = True
         self._stop_asked.set()
         _RUNNING.discard(self)

@@ -1,6 +1,6 @@
-"""The server's settings, as a frozen dataclass.
+"""The server's settings, as a frozen record.
 
-The command-line flags, the config file's schema and the tables in docs/config.md are derived from the dataclass.
+The command-line flags, the config file's schema and the tables in docs/config.md are derived from its fields.
 """
 
 from __future__ import annotations
@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from typing import Any, Final
 
+from secantus_server.records import fields, record
 from secantus_server.version import MONGODB_8_2, RELEASES
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
@@ -37,7 +38,7 @@ class SettingsError(Exception):
 
 
 def setting(default: Any, place: str, help: str, *, unit: str | None = None, choices: tuple[str, ...] = ()) -> Any:
-    """Return the dataclass field of a setting.
+    """Return the field of a setting.
 
     Arguments:
         default: the default value, whose type is the type of the setting.
@@ -50,7 +51,7 @@ def setting(default: Any, place: str, help: str, *, unit: str | None = None, cho
     return field(default=default, metadata={"section": section, "key": key, "help": help, "unit": unit, "choices": choices})
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Settings:
     """A server's settings.
 
@@ -328,7 +329,7 @@ _TYPES: dict[str, type] = {field.name: type(field.default) for field in fields(S
 # A host name or an IPv4 address, with or without a port; or an IPv6 address, either in brackets with or without a port, or without brackets
 # and port.
 _MOST_PORT = 65535
-_ADVERTISED = re.compile(r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+_ADVERTISED = r"[^\s:/,@\[\]]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
 
 
 def _check(settings: Settings) -> None:
@@ -347,9 +348,7 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{entry.name} must be one of {', '.join(filter(None, choices))}, not {value!r}.")
     if not settings.host:
         raise SettingsError("host must be a host name or an address to listen on.")
-    advertised = _ADVERTISED.fullmatch(settings.advertised_host)
-    if settings.advertised_host and (advertised is None or not 0 < int((advertised[1] or advertised[2] or ":1")[1:]) <= _MOST_PORT):
-        raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {settings.advertised_host!r}.")
+    _check_advertised(settings.advertised_host)
     if not settings.storage_path:
         raise SettingsError("storage_path must be a directory or ':memory:'.")
     for name in ("scram_iteration_count", "scram_sha256_iteration_count"):
@@ -357,6 +356,14 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{name} must be between {MIN_ITERATIONS} and {2**31 - 1}, not {getattr(settings, name)}.")
     if settings.session_max < MIN_SESSIONS:
         raise SettingsError(f"session_max must be at least {MIN_SESSIONS}, not {settings.session_max}.")
+
+
+def _check_advertised(host: str) -> None:
+    if not host:
+        return
+    found = re.fullmatch(_ADVERTISED, host)
+    if found is None or not 0 < int((found[1] or found[2] or ":1")[1:]) <= _MOST_PORT:
+        raise SettingsError(f"advertised_host must be a host name or an address, with or without a port, not {host!r}.")
 
 
 def _described(kind: type) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count, pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from secantus_server.dispatch.adjustments import Adjustments, Changes
 from secantus_server.dispatch.fail_points import FailPoint
-from secantus_server.dispatch.harness import Difference
 from secantus_server.dispatch.services import Services
+from secantus_server.modules import import_late
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
 from secantus_server.work.query_setting_rows import store_current
-from secantus_server.work.set_aside import NamespaceChange, build_again, put_back, set_aside
+
+if TYPE_CHECKING:
+    from secantus_server.dispatch.harness import Difference
+    from secantus_server.work.set_aside import NamespaceChange
+
+_SET_ASIDE = "secantus_server.work.set_aside"
 
 
 class ServerSnapshot:
@@ -170,7 +175,7 @@ class Snapshots:
             # After the transactions of these two, which only read, and before the indexes are built, which is a write since the snapshot.
             self._note_time(snapshot)
             for indexes in lost:
-                build_again(services, indexes)
+                import_late(_SET_ASIDE).build_again(services, indexes)
         self._renew_access()
         if services.engine.was_full:
             services.engine.make_room(at_any_cost=True)
@@ -222,12 +227,21 @@ class Snapshots:
         snapshot.adjustments.apply(self._services)
         fail_points = self._services.fail_points.set_aside(snapshot.fail_points)
         with self._alone():
-            written = [set_aside(self._services, one.storage) for one in reversed(later)]
+            written = [self._undo(one.storage) for one in reversed(later)]
             self._services.oplog.note_restore(snapshot.time)
             self._renew_access()
         self._taken = [one for one in self._taken if one not in later]
         self._tell()
         return SetAside(tuple(zip(later, written[::-1], changes, strict=True)), cursors, sessions.known(), fail_points)
+
+    def _undo(self, snapshot: Snapshot) -> list[NamespaceChange]:
+        """Undo all writes since the innermost snapshot, discard the snapshot, and return the undone changes."""
+        engine = self._services.engine
+        with engine.exclusive(aborts_idle=True):
+            changes = import_late(_SET_ASIDE).collect(self._services, snapshot) if engine.written_since(snapshot) else []
+            self._services.catalog.reload(engine.restore(snapshot))
+            engine.pop_snapshot(snapshot)
+        return changes
 
     def put_back(self, aside: SetAside) -> None:
         """Recreate snapshots that were set aside, inside the currently open snapshots, and repeat the writes since each of them.
@@ -248,7 +262,8 @@ class Snapshots:
                 snapshot.adjustments = Adjustments.of(self._services)
                 snapshot.fail_points = self._services.fail_points.active
                 self._taken.append(snapshot)
-                put_back(self._services, written)
+                if written:
+                    import_late(_SET_ASIDE).put_back(self._services, written)
                 snapshot.adjustments.changed(changes).apply(self._services)
                 if self._services.query_settings is not snapshot.adjustments.query_settings:
                     # The restored settings document contains only the settings at the time when it was written, so write the current

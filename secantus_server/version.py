@@ -5,13 +5,15 @@ To check for a change, a parser calls the release in its context: `ctx.release.h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from secantus_server.records import record
 
 #: The versions that introduce differences, in their order.
 ORDER = ("8.2", "8.3", "9.0")
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Difference:
     """A change of behavior that a release of MongoDB introduces.
 
@@ -36,7 +38,7 @@ class Difference:
     is_refused: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Release:
     """A release of MongoDB.
 

@@ -29,7 +29,10 @@ CONSOLE = ROOT / "secantus_console"
 BOOT_LINE = "from secantus_console.child import main"
 
 # Packages that every package may import.
-FOUNDATION = {"errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "version", "differences", "reserved_names"}
+FOUNDATION = {
+    *("errors", "error_codes", "clock", "system", "bson", "diagnostics", "modules", "records", "version", "differences"),
+    "reserved_names",
+}
 
 # Further imports allowed to each package or top-level module; docs/architecture.md shows the same table.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -43,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "config": {"settings"},
     "modules": set(),
+    "records": set(),
     "version": set(),
     "differences": set(),
     "reserved_names": set(),

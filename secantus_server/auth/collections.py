@@ -9,6 +9,9 @@ from typing import Final
 
 #: The database of users and roles.
 USERS_DB: Final = "admin"
+#: The database of users that log in with a certificate, and the name of that mechanism.
+EXTERNAL: Final = "$external"
+BY_CERTIFICATE: Final = "MONGODB-X509"
 USERS: Final = "system.users"
 ROLES: Final = "system.roles"
 #: The collections that contain users' SCRAM keys. mongorestore writes users to `tempusers` before it merges them into `system.users`.

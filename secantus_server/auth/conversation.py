@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Any
 
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.errors import CommandError
+from secantus_server.records import record
 
 NONCE_BYTES = 24
 AUTHENTICATION_FAILED = 18
@@ -25,7 +26,7 @@ def authentication_failed() -> CommandError:
     return CommandError(AUTHENTICATION_FAILED, "Authentication failed.")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ClientFirst:
     """The client's first message.
 
@@ -70,7 +71,7 @@ def _unescaped(name: str) -> str:
     return pieces[0] + "".join({"2C": ",", "3D": "="}[piece[:2]] + piece[2:] for piece in pieces[1:])
 
 
-@dataclass
+@record()
 class Conversation:
     """The state of a SCRAM conversation between two messages of the client.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from secantus_server.clock import Clock
+from secantus_server.records import record
 from secantus_server.system._threads import Lock
 
 #: The number of failed logins that cause no delay. It applies both to one user from one address and to all users from one address.
@@ -23,7 +23,7 @@ MAX_SOURCES = 10_000
 Source = tuple[str, ...]
 
 
-@dataclass
+@record()
 class _Failures:
     count: int = 0
     last: float = 0.0

@@ -6,12 +6,9 @@ https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#mongod
 
 from __future__ import annotations
 
+from secantus_server.auth.collections import EXTERNAL
 from secantus_server.auth.conversation import AUTHENTICATION_FAILED
 from secantus_server.errors import CommandError
-
-MECHANISM = "MONGODB-X509"
-#: The database of the users whose credentials are not stored in this server, such as those with a certificate.
-EXTERNAL = "$external"
 
 
 def certified_name(subject: str | None, user: str | None, db: str) -> str:

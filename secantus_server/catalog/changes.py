@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from secantus_server.auth.collections import has_users_or_roles
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.rows import encode_row, row_key
 from secantus_server.diagnostics.crash_points import reach
 from secantus_server.index._index import Index
+from secantus_server.records import record
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, META, RECORDS, WITHOUT_USERS, RecoveryUnit
 from secantus_server.storage.lifetime import Lifetime
 
 
-@dataclass
+@record()
 class CatalogChanges:
     """The catalog changes of one transaction. The rows are written in the transaction, and the catalog in memory is updated after the
     commit.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson.binary import Binary
 
@@ -13,8 +13,11 @@ from secantus_server.catalog._document_count import DocumentCount
 from secantus_server.catalog.search_contents import SearchContents
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
-from secantus_server.index.kinds.text import TextContents, any_text, text_definition
+from secantus_server.modules import import_late
 from secantus_server.storage.lifetime import Lifetime
+
+if TYPE_CHECKING:
+    from secantus_server.index.kinds.text import TextContents
 
 _NO_IMAGES: dict[str, Any] = {}
 
@@ -109,14 +112,15 @@ class Collection(CollectionState):
         Raises:
             CommandError: 27 IndexNotFound if the collection has no text index, 291 if the text index is hidden.
         """
+        kind = import_late("secantus_server.index.kinds.text")
         if self.is_view:
-            return any_text()
+            return kind.any_text()  # type: ignore[no-any-return]
         texts = [index for index in self.indexes if index.kind.serves_text]
         if not texts:
             raise CommandError(27, "text index required for $text query")
         if texts[0].hidden:
             raise CommandError(291, f"error processing query: ns={self.namespace}: the text index {texts[0].name} is hidden")
-        return text_definition(texts[0].spec)
+        return kind.text_definition(texts[0].spec)  # type: ignore[no-any-return]
 
     def count(self) -> int | None:
         """Return the number of documents, or None if it is unknown because the documents have not been counted yet."""

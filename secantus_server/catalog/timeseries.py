@@ -9,10 +9,10 @@ https://www.mongodb.com/docs/manual/core/timeseries-collections/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import int_value
+from secantus_server.records import record
 from secantus_server.reserved_names import BUCKETS
 
 UNPACK = "$_internalUnpackBucket"
@@ -29,7 +29,7 @@ MIN_DATE_MS = -(2**63)
 _SHARED = ("collation", "expireAfterSeconds", "storageEngine", "indexOptionDefaults")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True)
 class Bucketing:
     """The rules that assign the measurements of a time-series collection to buckets.
 

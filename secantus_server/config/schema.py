@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from secantus_server.config.quantities import megabytes, milliseconds, seconds
+from secantus_server.records import fields
 from secantus_server.settings import FORMER_NAMES, MILLISECONDS, SECONDS, SIZE_MB, Settings, SettingsError
 
 #: Sections whose keys become flags without the section's name as a prefix.

@@ -7,7 +7,6 @@ are allowed in every command (`$db`, `lsid`, `maxTimeMS`, ...) are declared in `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bson.int64 import Int64
@@ -38,6 +37,7 @@ from secantus_server.dispatch.argument_values import (
     whole_number,
     wrong_type,
 )
+from secantus_server.records import record
 
 __all__ = [
     "GENERIC",
@@ -71,7 +71,7 @@ __all__ = [
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Field:
     """The declaration of one field of a command.
 

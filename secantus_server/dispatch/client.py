@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
 from secantus_server.dispatch.usage import Usage
+from secantus_server.records import record
 
 
-@dataclass
+@record()
 class ClientInfo:
     """The server-side state of one connection.
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.registry import import_all_commands
 from secantus_server.errors import CommandError
+from secantus_server.records import record
 from secantus_server.system._threads import Condition
 
 FAIL_POINT_SET_FAILED = 266
@@ -66,7 +66,7 @@ class InjectedError(CommandError):
         self.has_own_labels = labels is not None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Mode:
     """The mode of a fail point, which determines which entries (executions of its place in the code) trigger the fail point.
 

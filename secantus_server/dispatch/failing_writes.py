@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from secantus_server.dispatch import fail_point_data as fields
 from secantus_server.dispatch.fail_points import FailPoints, InjectedError, fail_point
 from secantus_server.errors import CloseConnection
+from secantus_server.records import record
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.registry import Reply
@@ -28,7 +28,7 @@ _FIELDS = frozenset(["closeConnection", "failBeforeCommitExceptionCode"])
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """The parsed data of the fail point onPrimaryTransactionalWrite.
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any
 
 from secantus_server.clock import Clock
 from secantus_server.dispatch.interceptors import Call
+from secantus_server.records import record, replace
 
 SLOW_MS = 100
 
@@ -19,7 +20,7 @@ SLOW_MS = 100
 NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Profiling:
     """The settings of the profiler. Instances are immutable, so a change replaces the whole instance.
 

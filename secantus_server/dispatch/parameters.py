@@ -6,11 +6,9 @@ https://www.mongodb.com/docs/manual/reference/parameters/
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from secantus_server.auth import x509
-from secantus_server.auth.scram import MECHANISMS
+from secantus_server.auth.collections import BY_CERTIFICATE
 from secantus_server.bson import int_value
 from secantus_server.bson.numbers import INT32_MAX, to_float
 from secantus_server.bson.values import is_number, type_name
@@ -22,12 +20,16 @@ from secantus_server.dispatch.log_verbosity import NAME, default_verbosity, logs
 from secantus_server.dispatch.request import NO_TABLE_SCAN
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.mql.limits import DEFAULT_BYTES
+from secantus_server.records import record
 from secantus_server.sessions.registry import MAX_SESSIONS, TIMEOUT_MINUTES
 from secantus_server.settings import MIN_ITERATIONS, Settings
 from secantus_server.version import Difference, Release
 
 MAX_SYNC_DELAY_S = 9_000_000
+#: The parameter for how many seconds past states of the store are retained.
+HISTORY_WINDOW = "minSnapshotHistoryWindowInSeconds"
 #: The key for whether clients' writes are refused. setUserWriteBlockMode sets it. It is stored with the parameters, so that restoring a
 #: snapshot resets it.
 #: The version of the format of the documents of users, as in MongoDB since 3.0.
@@ -42,7 +44,7 @@ BASE_BACKOFF_MS = "externalClientBaseBackoffMS"
 MAX_TRANSACTIONS = "maxConcurrentMultiDocumentTransactions"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Parameter:
     """A server parameter.
 
@@ -64,6 +66,10 @@ class Parameter:
 
 def _constant(value: Any) -> Callable[[Settings], Any]:
     return lambda _settings: value
+
+
+def _mechanisms(_settings: Settings) -> list[str]:
+    return [BY_CERTIFICATE, *import_late("secantus_server.auth.scram").MECHANISMS]
 
 
 def _boolean(name: str, value: Any) -> bool:
@@ -123,7 +129,7 @@ PARAMETERS: dict[str, Parameter] = {
     "ShardingTaskExecutorPoolReplicaSetMatching": Parameter(_constant("automatic"), None, settable=True),
     "acceptApiVersion2": Parameter(_constant(False)),
     "authSchemaVersion": Parameter(_constant(AUTH_SCHEMA_VERSION), None, at_startup=False),
-    "authenticationMechanisms": Parameter(_constant([x509.MECHANISM, *MECHANISMS])),
+    "authenticationMechanisms": Parameter(_mechanisms),
     "clientCursorMonitorFrequencySecs": Parameter(_constant(4), _integer(1), settable=True),
     "cursorTimeoutMillis": Parameter(lambda settings: settings.cursor_timeout_s * 1000, _integer(1), settable=True),
     "enableElectionHandoff": Parameter(_constant(True), _boolean, settable=True),
@@ -142,7 +148,7 @@ PARAMETERS: dict[str, Parameter] = {
     "maxAcceptableLogicalClockDriftSecs": Parameter(_constant(MAX_DRIFT_S)),
     "maxSessions": Parameter(_constant(MAX_SESSIONS)),
     MAX_TRANSACTIONS: Parameter(_constant(10_000), _integer(1), settable=True, since=TRANSACTION_LIMIT),
-    "minSnapshotHistoryWindowInSeconds": Parameter(_constant(300), _integer(0), settable=True),
+    HISTORY_WINDOW: Parameter(_constant(300), _integer(0), settable=True),
     NO_TABLE_SCAN: Parameter(_constant(False), _boolean, settable=True),
     "periodicNoopIntervalSecs": Parameter(lambda settings: settings.oplog_noop_heartbeat_s or 10, _integer(1), settable=True),
     "quiet": Parameter(_constant(False), _boolean, settable=True),

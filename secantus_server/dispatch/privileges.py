@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from secantus_server.bson import decode
+from secantus_server.records import record
 
 if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants
@@ -51,7 +52,7 @@ class Authorized(Protocol):
     services: Services
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class OtherCommand:
     """A command that must be authorized although it is not the running command, such as an explained command or the origin of a cursor."""
 
@@ -67,7 +68,7 @@ class OtherCommand:
 Check = Callable[[Authorized, "Grants"], bool]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Privileges:
     """The privileges that a command requires.
 

@@ -7,7 +7,6 @@ that this server does not support yet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from secantus_server.dispatch.known import NOT_YET
 from secantus_server.dispatch.privileges import AUTHENTICATED, Privileges
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.modules import RUNNING, import_late, settle
+from secantus_server.records import record
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.request import Request
@@ -38,7 +38,7 @@ class InTransaction(Enum):
     END = "ends the transaction"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Command:
     """The definition of one command.
 

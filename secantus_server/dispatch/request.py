@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from bson.timestamp import Timestamp
@@ -16,7 +16,7 @@ from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.scripts import open_engine
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS
-from secantus_server.mql.text.definition import TextDefinition
+from secantus_server.records import record, replace
 from secantus_server.wire.message import Message
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import UnitOfWork
     from secantus_server.javascript import Engine
+    from secantus_server.mql.text.definition import TextDefinition
     from secantus_server.sessions._registries import RetryableWrite, SessionTransaction
 
 #: The parameter that makes each query fail that needs a collection scan.
 NO_TABLE_SCAN: Final = "notablescan"
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Request:
     """A running command.
 

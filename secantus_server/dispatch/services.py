@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bson.timestamp import Timestamp
@@ -20,6 +20,7 @@ from secantus_server.dispatch.login_secret import LoginSecret
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
 from secantus_server.errors import CommandError
+from secantus_server.records import record, replace
 from secantus_server.settings import Settings
 from secantus_server.version import RELEASES, Release
 
@@ -100,7 +101,7 @@ def no_certificates(_reason: str) -> None:
     raise CommandError(140, "The server has no certificates: it was started without tls_cert_file.")
 
 
-@dataclass
+@record()
 class Services:
     """The components of a running server.
 

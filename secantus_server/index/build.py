@@ -6,9 +6,9 @@ from typing import Any
 
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.kind import IndexKind, kind_of
+from secantus_server.modules import import_late
 from secantus_server.mql.collation import SORT_KEYS_VERSION, parse_collation
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
 
 
 def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
@@ -22,7 +22,9 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
     kind = kind_of(spec["key"])
     collation = parse_collation(spec.get("collation"))
     partial = spec.get("partialFilterExpression")
-    partial_filter = parse_match(partial, ParseContext(collation=collation)) if partial is not None else None
+    partial_filter = None
+    if partial is not None:
+        partial_filter = import_late("secantus_server.mql.match").parse_match(partial, ParseContext(collation=collation))
     generator = kind.generator(spec["key"], collation)
     return Index(spec, ident, kind, generator, partial_filter, multikey, kind.guard(spec), kind.extractor(spec))
 

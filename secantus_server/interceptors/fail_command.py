@@ -6,7 +6,6 @@ https://github.com/mongodb/specifications/blob/master/source/unified-test-format
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.bson import decode
@@ -17,6 +16,7 @@ from secantus_server.dispatch.interceptors import Call, Interceptor
 from secantus_server.dispatch.registry import command_to_run, is_command, writes
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CloseConnection, CommandError
+from secantus_server.records import record
 
 NAME = "failCommand"
 _FIELDS = frozenset(
@@ -33,7 +33,7 @@ ROLE_CODES = frozenset([91, 189, 10107, 11600, 11602, 13435, 13436])
 _EXEMPT = frozenset(["configureFailPoint", "waitForFailPoint"])
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """The parsed data of the fail point failCommand.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bson.objectid import ObjectId
@@ -16,11 +16,12 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
-from secantus_server.mql.text.definition import TextDefinition
+from secantus_server.records import record
 from secantus_server.version import MONGODB_8_2, Release
 
 if TYPE_CHECKING:
     from secantus_server.javascript import Engine
+    from secantus_server.mql.text.definition import TextDefinition
 
 
 class Collation(Protocol):
@@ -40,7 +41,7 @@ class Cell:
         self.value = value
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class ParseContext:
     """The context of one command's filter, expression, update or pipeline. Treat it as immutable.
 

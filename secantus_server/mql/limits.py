@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from secantus_server.records import record
 
 DEFAULT_BYTES = 100 * 1024 * 1024
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class MemoryLimits:
     """The limits on memory and sizes, in bytes.
 

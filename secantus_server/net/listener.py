@@ -20,7 +20,6 @@ from secantus_server.net.direct import NESTED, NESTED_S, DirectConnection, Direc
 from secantus_server.net.establishment import Establishment
 from secantus_server.net.plain import PlainTransport, new_turn
 from secantus_server.net.refusal import Refusal
-from secantus_server.net.strangers import Strangers, default_limit
 from secantus_server.net.transport import Transport
 from secantus_server.settings import Settings
 from secantus_server.system._clock import monotonic
@@ -31,6 +30,7 @@ from secantus_server.system.sockets import Socket, listen, listen_at
 if TYPE_CHECKING:
     from secantus_server.diagnostics.log import Log
     from secantus_server.net.certificates import Certificates
+    from secantus_server.net.strangers import Strangers
 
 
 class ListenError(Exception):
@@ -52,6 +52,16 @@ _EPHEMERAL_PORTS = range(32768, 61000)
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - they are keys here; nothing listens on them.
 _PASSING_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+def _strangers(services: Services) -> Strangers | None:
+    """Return the limit on connections without a login, or None if no client has to log in."""
+    if services.access is None:
+        return None
+    # Imported here, because few servers use it, and an import at the top would slow down every start of a server.
+    from secantus_server.net.strangers import Strangers, default_limit
+
+    return Strangers(services, services.settings.max_unauthenticated_connections or default_limit(services.connection_limit))
 
 
 def reachable_address(host: str, port: int) -> str:
@@ -103,8 +113,7 @@ class Listener:
         self.certificates = _certificates(services)
         if self.certificates is not None:
             services.reload_certificates = partial(_reload, self.certificates, services.log)
-        wanted = services.settings.max_unauthenticated_connections or default_limit(services.connection_limit)
-        self._strangers = Strangers(services, wanted) if services.access is not None else None
+        self._strangers = _strangers(services)
         tcp = self._open()
         self.port: int = tcp.getsockname()[1]
         self._unix_path = self._path_of_unix_socket()

@@ -7,21 +7,27 @@ index entries. Bounds include every match. They are exact if they include nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
 
+from bson.binary import Binary
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
+from bson.objectid import ObjectId
+from bson.timestamp import Timestamp
 
-from secantus_server.bson import key_string
+from secantus_server.bson import canonical_type, key_string
 from secantus_server.bson.shell import shell_text
+from secantus_server.bson.values import Date
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
+from secantus_server.records import record
 
 # Upper bound on the number of ranges. Each combination of the leading fields' points is a range, so several long $in lists would make
 # very many. Fields that would exceed the bound are left unbounded.
 MAX_RANGES = 2000
+#: The canonical type of strings.
+STRING_RANK = 50
 _LOWEST, _HIGHEST = b"\0", b"\xff"
 
 
@@ -134,7 +140,7 @@ def _intersect_two(x: FieldInterval, y: FieldInterval) -> FieldInterval | None:
     return FieldInterval(lower.low, lower.low_included, upper.high, upper.high_included, lower.low_end, upper.high_end)
 
 
-@dataclass
+@record()
 class IndexBounds:
     """The ranges of index entries that result from the intervals of the index's fields.
 
@@ -251,3 +257,30 @@ def _range(prefix: bytes, interval: FieldInterval, direction: int) -> tuple[byte
 def end_of_prefix(prefix: bytes) -> bytes:
     """Return the upper bound of all keys with the prefix. It always exists, because no key string starts with the byte 255."""
     return next_prefix(prefix) or b"\xff" * 9
+
+
+def bracket(operand: Any) -> FieldInterval:
+    """Return the interval of all values in the operand's type bracket."""
+    rank = canonical_type(operand)
+    ends = _ENDS.get(rank)
+    if ends is not None:
+        return ends
+    low, high = ("", {}) if rank == STRING_RANK else (Binary(b""), ObjectId(b"\0" * 12))
+    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, End(low), End(high))
+
+
+def _ends(low: Any, high: Any) -> FieldInterval:
+    return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
+
+
+# The type brackets that have a least and a greatest value. NaN is outside, because no range matches NaN.
+_ENDS = {
+    canonical_type(low): _ends(low, high)
+    for low, high in [
+        (float("-inf"), float("inf")),
+        (Date(-(2**63)), Date(2**63 - 1)),
+        (False, True),
+        (ObjectId(b"\0" * 12), ObjectId(b"\xff" * 12)),
+        (Timestamp(0, 0), Timestamp(2**32 - 1, 2**32 - 1)),
+    ]
+}

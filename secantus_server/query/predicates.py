@@ -10,16 +10,15 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
 
-from secantus_server.bson import canonical_type, key_string
+from secantus_server.bson import key_string
 from secantus_server.bson.values import UNDEFINED, Date, Regex, Undefined
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
 from secantus_server.mql.match import And, Comparison, ElemMatchValue, Exists, In, Not, RegexMatch
-from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, complement, intersect, point, union_of
+from secantus_server.query.bounds import EVERYTHING, STRING_RANK, End, FieldInterval, bracket, complement, intersect, point, union_of
 
 # The types of the operands of ranges.
 RANGE_TYPES = (int, Int64, float, Decimal128, str, Date, ObjectId, bool, Timestamp, Binary)
-_STRING_RANK = 50
 _REGEX_SPECIAL = frozenset("^$.|?*+()[]{}\\")
 _NULL_KEY = key_string(None)
 
@@ -210,33 +209,6 @@ def is_nan(value: Any) -> bool:
     return bool(value != value) or (type(value) is Decimal128 and value.to_decimal().is_nan())
 
 
-def bracket(operand: Any) -> FieldInterval:
-    """Return the interval of all values in the operand's type bracket."""
-    rank = canonical_type(operand)
-    ends = _ENDS.get(rank)
-    if ends is not None:
-        return ends
-    low, high = ("", {}) if rank == _STRING_RANK else (Binary(b""), ObjectId(b"\0" * 12))
-    return FieldInterval(bytes([rank]), True, bytes([rank + 1]), False, End(low), End(high))
-
-
-def _ends(low: Any, high: Any) -> FieldInterval:
-    return FieldInterval(key_string(low), True, key_string(high), True, End(low), End(high))
-
-
-# The type brackets that have a least and a greatest value. NaN is outside, because no range matches NaN.
-_ENDS = {
-    canonical_type(low): _ends(low, high)
-    for low, high in [
-        (float("-inf"), float("inf")),
-        (Date(-(2**63)), Date(2**63 - 1)),
-        (False, True),
-        (ObjectId(b"\0" * 12), ObjectId(b"\xff" * 12)),
-        (Timestamp(0, 0), Timestamp(2**32 - 1, 2**32 - 1)),
-    ]
-}
-
-
 def _prefix(pattern: str, options: str) -> Bounds:
     """Return the bounds for a regular expression.
 
@@ -246,7 +218,7 @@ def _prefix(pattern: str, options: str) -> Bounds:
     itself = point(Regex(pattern, options), None)
     if not literal:
         return [bracket(""), itself], False, False, False
-    low = bytes([_STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
+    low = bytes([STRING_RANK]) + literal.encode("utf-8", "surrogateescape")
     high = next_prefix(low)
     assert high is not None, "a string's rank is not 255"
     return [FieldInterval(low, True, high, False, End(literal), End(_following(literal))), itself], False

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
-from secantus_server.index.kinds.wildcard import has_path
 from secantus_server.modules import import_late
 from secantus_server.query.bounds import point
 
@@ -66,5 +65,5 @@ def _find(collection: Collection, path: str) -> SoleIndex | None:
 
 def _could_serve(index: Index, path: str) -> bool:
     if index.kind.has_wildcard:
-        return path in index.spec["key"] or has_path(index.spec, path)
+        return path in index.spec["key"] or bool(import_late("secantus_server.index.kinds.wildcard").has_path(index.spec, path))
     return bool(next(iter(index.spec["key"])) == path)

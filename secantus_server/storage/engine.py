@@ -15,27 +15,23 @@ from secantus_server.storage._gate import Gate
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.blocks import ExclusiveAccess, ExclusiveBlock, TransactionBlock
-from secantus_server.storage.connections import closed_on_error, connect
 from secantus_server.storage.errors import REFUSED, CheckpointRefused, StorageError
-from secantus_server.storage.format import check_version
 from secantus_server.storage.idents import Idents
-from secantus_server.storage.inspection import inspect
 from secantus_server.storage.keys import IdentRange
-from secantus_server.storage.log_cuts import Cut
-from secantus_server.storage.log_marks import LogMarks, reserve
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
 from secantus_server.storage.temporary import TemporaryFiles
 from secantus_server.storage.tidying import Tidying
 from secantus_server.storage.waiting import Check, Waits
-from secantus_server.storage.whole_checkpoint import checkpoint_all
 from secantus_server.storage.wiredtiger._binding import Connection
 from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, RLock, Thread
 
 if TYPE_CHECKING:
     from secantus_server.storage.hot_backup import HotBackup
+    from secantus_server.storage.log_cuts import Cut
+    from secantus_server.storage.log_marks import LogMarks
 
 T = TypeVar("T")
 
@@ -140,6 +136,8 @@ class Engine:
             size = configuration.memory_size_mb(cache_size_mb)
             connection = Connection(name, configuration.memory_config(size, session_max), True)
             return cls(connection, memory_size_mb=size, check_waiting=check_waiting)
+        from secantus_server.storage.log_marks import reserve
+
         directory, marks = reserve(path)
         try:
             return cls._open_directory(directory, marks, cache_size_mb, session_max, sync_on_commit, check_waiting)
@@ -155,6 +153,12 @@ class Engine:
         cls, directory: Path, marks: LogMarks, cache_size_mb: int | None, session_max: int, sync_on_commit: bool, check_waiting: Check
     ) -> Engine:
         """Open the store in a directory. Create a store if the directory contains none."""
+        # Imported here, because an in-memory store does not need them, and an import at the top would slow down its start.
+        from secantus_server.storage.connections import closed_on_error, connect
+        from secantus_server.storage.format import check_version
+        from secantus_server.storage.inspection import inspect
+        from secantus_server.storage.whole_checkpoint import checkpoint_all
+
         log = inspect(directory, marks.before)
         marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
+from secantus_server.records import record
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError
@@ -48,7 +49,7 @@ class ValuesAtSnapshot(NamedTuple):
     records: Values
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Snapshot:
     """A state of the store that can be restored. Its fields are private to this module.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from secantus_server.errors import CommandError
+from secantus_server.records import record
 
 
 class Unfinished(NamedTuple):
@@ -24,7 +25,7 @@ class Unfinished(NamedTuple):
     began: float | None = None
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Message:
     """A request.
 

@@ -24,8 +24,7 @@ from bson.objectid import ObjectId
 from secantus_server.bson.values import Date
 from secantus_server.exec._scan import IndexScan
 from secantus_server.index._index import ident_prefix
-from secantus_server.query.bounds import end_of_prefix
-from secantus_server.query.predicates import bracket
+from secantus_server.query.bounds import bracket, end_of_prefix
 from secantus_server.query.sole_index import sole_index
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/core/authorization/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from secantus_server.auth.collections import ROLES, USERS
@@ -14,6 +13,7 @@ from secantus_server.auth.restrictions import are_met, is_loopback
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import UNAUTHORIZED, CommandError
+from secantus_server.records import record
 from secantus_server.sessions.ids import user_digest
 from secantus_server.system._threads import Lock
 from secantus_server.system.sockets import UNIX_CLIENT
@@ -34,7 +34,7 @@ _FIRST_USER = Grants(
 _MAX_RIGHTS = 100
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Rights:
     """The cached rights of a user.
 

@@ -11,6 +11,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.auth import x509
+from secantus_server.auth.collections import BY_CERTIFICATE
 from secantus_server.auth.conversation import ClientFirst, Conversation, authentication_failed, begin_conversation, parse_client_first
 from secantus_server.auth.scram import MECHANISMS
 from secantus_server.dispatch import arguments as a
@@ -43,7 +44,7 @@ def start_login(request: Request, db: str, mechanism: str, payload: Any, options
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
     """
     request.client.conversation = None
-    if mechanism == x509.MECHANISM:
+    if mechanism == BY_CERTIFICATE:
         log_in_by_certificate(request, db, _text(payload))
         return _reply("", done=True)
     if mechanism in _OTHERS:

@@ -13,15 +13,17 @@ from secantus_server.bson import encode
 from secantus_server.bson.shell import document_text
 from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.collection import Collection
-from secantus_server.catalog.timeseries import bucket_options, default_index, view_options
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.names import check_new_collection_name, check_not_oplog
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
+from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Entry
 from secantus_server.reserved_names import BUCKETS
+
+_TIME_SERIES = "secantus_server.catalog.timeseries"
 
 
 def create_collection(
@@ -77,6 +79,7 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
     def body(transaction: CatalogTransaction) -> None:
         if transaction.catalog.find(db, name) is not None:
             return
+        view_options = import_late(_TIME_SERIES).view_options
         series = new_collection(services, db, name, view_options(name, options["timeseries"], options))
         for collection in (new_buckets(services, series, uuid=uuid), series):
             transaction.changes.save(collection)
@@ -120,9 +123,10 @@ def new_buckets(
         indexes: the definitions of all indexes except the index on `_id`; None means the default indexes.
         uuid: the UUID of the buckets collection; None means a new UUID.
     """
-    options = bucket_options(collection.options)
+    rules = import_late(_TIME_SERIES)
+    options = rules.bucket_options(collection.options)
     if indexes is None:
-        index = default_index(options["timeseries"])
+        index = rules.default_index(options["timeseries"])
         indexes = [] if index is None else [_with_collation(index, options)]
     specs = [id_index_spec(options), *indexes]
     return empty_collection(services, collection.db, BUCKETS + collection.name, options, specs, uuid)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import RawDocument, decode, key_string
-from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.parameters import HISTORY_WINDOW, parameter_value
 from secantus_server.errors import CommandError
 from secantus_server.oplog._read import value_of
 from secantus_server.oplog.reader import EVERYTHING, Operation, Rows, operations_of
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from secantus_server.dispatch.services import Services
 
-WINDOW = "minSnapshotHistoryWindowInSeconds"
 SNAPSHOT_TOO_OLD = 239
 SNAPSHOT_UNAVAILABLE = 246
 _HISTORY_LOST = 286
@@ -134,9 +133,9 @@ def check_snapshot_time(services: Services, wanted: Timestamp) -> None:
     """
     if wanted.time == 0:
         raise CommandError(72, "readConcern.atClusterTime cannot be a null timestamp")
-    window_s = parameter_value(services, WINDOW)
+    window_s = parameter_value(services, HISTORY_WINDOW)
     if wanted.time < services.oplog.newest.time - window_s:
-        raise snapshot_too_old(f"it lies before the history window of {window_s} seconds ({WINDOW})")
+        raise snapshot_too_old(f"it lies before the history window of {window_s} seconds ({HISTORY_WINDOW})")
 
 
 def changes_since(services: Services, unit: RecoveryUnit, stamp: int) -> Changes:

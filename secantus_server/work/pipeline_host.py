@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -33,6 +32,7 @@ from secantus_server.query.equality import EqualityFinder, JoinedScan, equality_
 from secantus_server.query.find import count_all
 from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
+from secantus_server.records import replace
 from secantus_server.sessions.ids import NOBODY, UUID_BYTES, session_document, user_digest
 from secantus_server.work.catalog_entries import catalog_entries
 from secantus_server.work.collection_statistics import collection_statistics, index_statistics, timeseries_statistics

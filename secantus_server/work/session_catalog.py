@@ -9,8 +9,8 @@ from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.sessions.namespace_locks import Namespace
-from secantus_server.work.past_changes import snapshot_unavailable
 
 LOCK_TIMEOUT = 24
 
@@ -65,7 +65,7 @@ class SessionCatalog(CatalogView):
             raise CommandError(LOCK_TIMEOUT, f"Unable to acquire a lock on '{found.namespace}' within the transaction's lock timeout.")
         self.used.add(namespace)
         if self._catalog.find(*namespace) is not found:
-            raise snapshot_unavailable(found.namespace)
+            raise import_late("secantus_server.work.past_changes").snapshot_unavailable(found.namespace)
 
     def apply(self, changes: CatalogChanges) -> None:
         """Make the transaction's own catalog changes visible in this view."""

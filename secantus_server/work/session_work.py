@@ -22,12 +22,12 @@ from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import write_conflict
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, MissingCollection, ReadTransaction, Retried, Transaction
 from secantus_server.errors import CommandError, not_supported
+from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict
 from secantus_server.work.collections import create_collection, database_of_other_case
-from secantus_server.work.past_changes import changes_since, check_snapshot_time
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.session_catalog import SessionCatalog
 
@@ -175,8 +175,9 @@ class SessionWork:
             CommandError: 72 for a null timestamp, 239 SnapshotTooOld, 238 if data was written after that time, and the errors of
                 `changes_since`.
         """
-        check_snapshot_time(self._services, wanted)
-        if changes_since(self._services, self._unit, stamp_of(wanted)):
+        past = import_late("secantus_server.work.past_changes")
+        past.check_snapshot_time(self._services, wanted)
+        if past.changes_since(self._services, self._unit, stamp_of(wanted)):
             raise not_supported("a transaction with readConcern.atClusterTime before the last write", "read in a snapshot session")
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:

@@ -65,16 +65,6 @@ class NamespaceChange(NamedTuple):
         return self.before is not None and (self.after is None or self.after.ident != self.before.ident)
 
 
-def set_aside(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
-    """Undo all writes since the innermost snapshot, discard the snapshot, and return the undone changes."""
-    engine = services.engine
-    with engine.exclusive(aborts_idle=True):
-        changes = collect(services, snapshot) if engine.written_since(snapshot) else []
-        services.catalog.reload(engine.restore(snapshot))
-        engine.pop_snapshot(snapshot)
-    return changes
-
-
 def collect(services: Services, snapshot: Snapshot) -> list[NamespaceChange]:
     """Return the changes since the innermost snapshot. The caller must have exclusive access to the store."""
     written = services.engine.values_at(snapshot)
@@ -127,7 +117,7 @@ def all_documents(unit: RecoveryUnit, ident: int) -> list[DocumentChange]:
 
 
 def put_back(services: Services, changes: list[NamespaceChange]) -> None:
-    """Apply changes that `set_aside` returned to the current state.
+    """Apply changes that `collect` returned to the current state.
 
     No oplog entries are written, because readers of the oplog have already seen the changes.
 

@@ -11,22 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bson.timestamp import Timestamp
 
 from secantus_server.bson.values import stamp_of
 from secantus_server.catalog.view import CatalogView
-from secantus_server.dispatch.parameters import parameter_value
+from secantus_server.dispatch.parameters import HISTORY_WINDOW, parameter_value
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.storage import RecoveryUnit, WriteConflict
 from secantus_server.system._threads import Lock
-from secantus_server.work.past_catalog import PastCatalog
-from secantus_server.work.past_changes import SNAPSHOT_UNAVAILABLE, WINDOW, changes_since, check_snapshot_time, snapshot_too_old
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
     from secantus_server.dispatch.unit_of_work import ReadTransaction
+    from secantus_server.work.past_catalog import PastCatalog
 
 #: The maximum number of held states. The least recently used state is released for a new one.
 MAX_HELD = 64
@@ -34,9 +35,15 @@ MAX_HELD = 64
 MAX_BUILT_BYTES = 64 * 1024 * 1024
 
 
+def _past() -> ModuleType:
+    """Return the module that reads the oplog, which is imported for the first state."""
+    return import_late("secantus_server.work.past_changes")
+
+
 def _ended() -> CommandError:
     return CommandError(
-        SNAPSHOT_UNAVAILABLE, "Unable to read from a snapshot that has ended, because the server's data was restored; start a new session."
+        _past().SNAPSHOT_UNAVAILABLE,
+        "Unable to read from a snapshot that has ended, because the server's data was restored; start a new session.",
     )
 
 
@@ -108,7 +115,7 @@ class SnapshotHistory:
         self._services.engine.acquire_lock(held.lock)
         try:
             if held.ended:
-                raise snapshot_too_old("the snapshot was held for longer than the history window, or the store needed its memory")
+                raise _past().snapshot_too_old("the snapshot was held for longer than the history window, or the store needed its memory")
             try:
                 held.unit.enter()
             except WriteConflict:
@@ -150,7 +157,7 @@ class SnapshotHistory:
         with self._lock:
             held = self._held.get(wanted)
         if held is None:
-            check_snapshot_time(self._services, wanted)
+            _past().check_snapshot_time(self._services, wanted)
         return held or self._hold(wanted)
 
     def _hold(self, wanted: Timestamp | None) -> HeldSnapshot:
@@ -170,9 +177,10 @@ class SnapshotHistory:
             at = max(least, services.oplog.timestamp_in(unit))
             changes = None
             if wanted is not None and wanted < at:
-                changes = changes_since(services, unit, stamp_of(wanted))
+                changes = _past().changes_since(services, unit, stamp_of(wanted))
                 at = wanted
-            held = HeldSnapshot(at, unit, PastCatalog(services, unit, view, stamp_of(at), changes), services.clock.monotonic())
+            catalog = import_late("secantus_server.work.past_catalog").PastCatalog(services, unit, view, stamp_of(at), changes)
+            held = HeldSnapshot(at, unit, catalog, services.clock.monotonic())
             unit.leave()
         except BaseException:
             services.engine.release(unit)
@@ -193,7 +201,7 @@ class SnapshotHistory:
 
     def expire(self) -> None:
         """Release the states that are older than the history window."""
-        oldest = self._services.clock.monotonic() - parameter_value(self._services, WINDOW)
+        oldest = self._services.clock.monotonic() - parameter_value(self._services, HISTORY_WINDOW)
         self._drop([held for held in self.all() if held.since <= oldest])
 
     def clear(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 
 from bson.objectid import ObjectId
@@ -11,6 +10,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import Date
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.match.registry import Scope
+from secantus_server.records import fields
 
 
 def test_a_child_has_more_variables_and_is_otherwise_the_same() -> None:
@@ -27,7 +27,7 @@ def test_a_child_has_more_variables_and_is_otherwise_the_same() -> None:
     )
     child = ctx.child(b=Cell(2))
     assert list(child.variables) == ["a", "b"]
-    for field in dataclasses.fields(ParseContext):
+    for field in fields(ParseContext):
         assert field.name == "variables" or getattr(child, field.name) is getattr(ctx, field.name)
 
 
@@ -35,5 +35,5 @@ def test_a_deeper_scope_is_otherwise_the_same() -> None:
     scope = Scope(ParseContext(), frozenset(["$expr"]), False, False, True, 3, ["$near"])
     deeper = scope.deeper()
     assert deeper.depth == 4
-    for field in dataclasses.fields(Scope):
+    for field in fields(Scope):
         assert field.name == "depth" or getattr(deeper, field.name) is getattr(scope, field.name)

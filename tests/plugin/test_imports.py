@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_secantus.imports import collections_held, signals_held, when_imported
+from pytest_secantus.imports import collections_held, rewriting_paused, signals_held, when_imported
 
 
 @pytest.fixture
@@ -115,3 +115,11 @@ def test_disabled_collections_stay_disabled() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_rewriting_is_paused_within_the_block_only() -> None:
+    before = list(sys.meta_path)
+    with pytest.raises(KeyError), rewriting_paused():
+        assert [type(finder).__name__ for finder in before if finder not in sys.meta_path] == ["AssertionRewritingHook"]
+        raise KeyError
+    assert sys.meta_path == before

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.auth.x509 import MECHANISM
+from secantus_server.auth.collections import BY_CERTIFICATE
 from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import Reply, command
@@ -29,6 +29,6 @@ def authenticate(request: Request, args: dict[str, Any]) -> Reply:
     Raises:
         CommandError: 334 MechanismUnavailable, 18 AuthenticationFailed.
     """
-    if args["mechanism"] != MECHANISM:
+    if args["mechanism"] != BY_CERTIFICATE:
         raise CommandError(334, f"Received authentication for mechanism {args['mechanism']} which is unknown or not enabled")
     return log_in_by_certificate(request, request.db, args["user"])

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/command/getMore/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from secantus_server.dispatch.raw_data import FIELD, may_use_raw_data
 from secantus_server.dispatch.registry import InTransaction, Reply, command, find_command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import UNAUTHORIZED, CommandError
+from secantus_server.records import replace
 from secantus_server.reserved_names import BUCKETS
 from secantus_server.work.cursor_fail_points import enter_get_more
 

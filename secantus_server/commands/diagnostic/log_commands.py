@@ -6,7 +6,6 @@ https://www.mongodb.com/docs/manual/reference/command/getLog/
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from secantus_server.bson.values import is_number, type_name
@@ -16,6 +15,7 @@ from secantus_server.dispatch.privileges import on_cluster
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.records import fields
 
 COMPONENTS = ("global", "startupWarnings")
 
@@ -57,4 +57,5 @@ def log_rotate(request: Request, _args: dict[str, Any]) -> Reply:
 @command("getCmdLineOpts", {}, admin_only=True, privileges=on_cluster("getCmdLineOpts"))
 def get_cmd_line_opts(request: Request, _args: dict[str, Any]) -> Reply:
     """Return the command line and the settings with which the server was started."""
-    return {"argv": list(sys.argv) or [""], "parsed": asdict(request.services.settings)}
+    settings = request.services.settings
+    return {"argv": list(sys.argv) or [""], "parsed": {one.name: getattr(settings, one.name) for one in fields(settings)}}

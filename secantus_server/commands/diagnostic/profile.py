@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.auth.privileges import Grants
@@ -13,6 +12,7 @@ from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
 from secantus_server.mql.match import parse_match
+from secantus_server.records import replace
 from secantus_server.reserved_names import PROFILE
 from secantus_server.work.profile_collection import make_profile_collection
 

@@ -5,13 +5,13 @@ https://www.mongodb.com/docs/manual/reference/command/hello/
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from bson.int64 import Int64
 from bson.objectid import ObjectId
 
-from secantus_server.auth import x509
-from secantus_server.auth.scram import MECHANISMS
+from secantus_server.auth.collections import BY_CERTIFICATE, EXTERNAL
 from secantus_server.bson.values import Date
 from secantus_server.dispatch.arguments import exact_integer, wrong_type
 from secantus_server.dispatch.client_metadata import check_client_metadata
@@ -19,10 +19,9 @@ from secantus_server.dispatch.privileges import UNAUTHENTICATED
 from secantus_server.dispatch.registry import InTransaction, Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.errors import CommandError
+from secantus_server.modules import import_late
 from secantus_server.wire.header import MAX_DOCUMENT_SIZE, MAX_MESSAGE_SIZE, MAX_WRITE_BATCH_SIZE
 from secantus_server.wire.op_compressed import available_compressors
-from secantus_server.work.authentication import log_in_by_certificate, start_login
-from secantus_server.work.authorization import find_login
 
 MAX_AWAIT_MS = 2**31 - 1
 _SECRETS = ("speculativeAuthenticate",)
@@ -126,12 +125,14 @@ def _mechanisms(request: Request, db: str, name: str) -> Reply:
     With access control enabled, an unknown user gets the mechanisms of a new user. Thus the reply does not reveal which users exist,
     unlike in MongoDB.
     """
-    stored, _ = find_login(request.services, db, name)
+    stored, _ = import_late("secantus_server.work.authorization").find_login(request.services, db, name)
     if stored is not None:
         return {"saslSupportedMechs": [name for name in stored.get("credentials") or {} if name != "external"]}
     if request.services.access is None:
         return {}
-    return {"saslSupportedMechs": [] if db == x509.EXTERNAL else list(MECHANISMS)}
+    if db == EXTERNAL:
+        return {"saslSupportedMechs": []}
+    return {"saslSupportedMechs": list(import_late("secantus_server.auth.scram").MECHANISMS)}
 
 
 def _speculate(request: Request, start: dict[str, Any]) -> Reply:
@@ -142,14 +143,20 @@ def _speculate(request: Request, start: dict[str, Any]) -> Reply:
     https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#speculative-authentication
     """
     db, mechanism, options = start.get("db"), start.get("mechanism"), start.get("options") or {}
-    if "authenticate" in start and mechanism == x509.MECHANISM:
+    if "authenticate" in start and mechanism == BY_CERTIFICATE:
         return _speculate_by_certificate(request, start)
     if "saslStart" not in start or type(db) is not str or type(mechanism) is not str or type(options) is not dict:
         return {}
     try:
-        return {"speculativeAuthenticate": start_login(request, db, mechanism, start.get("payload"), options, is_speculative=True)}
+        started = _authentication().start_login(request, db, mechanism, start.get("payload"), options, is_speculative=True)
     except CommandError:
         return {}
+    return {"speculativeAuthenticate": started}
+
+
+def _authentication() -> ModuleType:
+    """Return the module of logins, which is imported for the first client that logs in."""
+    return import_late("secantus_server.work.authentication")
 
 
 def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
@@ -157,11 +164,11 @@ def _speculate_by_certificate(request: Request, start: dict[str, Any]) -> Reply:
 
     If the command fails, return no field.
     """
-    db, user = start.get("db", x509.EXTERNAL), start.get("user")
+    db, user = start.get("db", EXTERNAL), start.get("user")
     if type(db) is not str or not (user is None or type(user) is str):
         return {}
     try:
-        return {"speculativeAuthenticate": log_in_by_certificate(request, db, user)}
+        return {"speculativeAuthenticate": _authentication().log_in_by_certificate(request, db, user)}
     except CommandError:
         return {}
 

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from secantus_server.index.key_pattern import is_wildcard
 from secantus_server.modules import import_late
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import Collation
-from secantus_server.mql.match import MatchExpression
 from secantus_server.version import Release
+
+if TYPE_CHECKING:
+    from secantus_server.mql.match._nodes import MatchExpression
 
 # A function that raises CommandError for a document that cannot be indexed.
 Guard = Callable[[bytes], None]
@@ -195,10 +198,18 @@ class IndexKind(Protocol):
 
 
 _KINDS: dict[str, IndexKind] = {}
-#: The modules of the kinds that are imported when they are first used, because they import geometry or the expression language.
-_LATE = {"hashed": "hashed", "2d": "plane", "2dsphere": "sphere", "2dsphere_bucket": "sphere_bucket"}
+#: The modules of the kinds that are imported when they are first used, because they import geometry, the expression
+#: language or the match language, and few collections have them.
+_LATE = {
+    "wildcard": "wildcard",
+    "hashed": "hashed",
+    "2d": "plane",
+    "2dsphere": "sphere",
+    "2dsphere_bucket": "sphere_bucket",
+    "text": "text",
+}
 #: The order in which `all_kinds` returns the kinds, before any others. The first error in a definition depends on it.
-_ORDER = ("btree", "wildcard", *_LATE, "text")
+_ORDER = ("btree", *_LATE)
 _ID_KEY = {"_id": 1}
 
 
@@ -231,6 +242,8 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
     for path, direction in key.items():
         if type(direction) is str:
             _import_kind(direction)
+        elif is_wildcard(path):
+            _import_kind("wildcard")
         for kind in list(_KINDS.values()):
             if kind.claims(path, direction):
                 return kind
@@ -239,4 +252,5 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
 
 def is_kind_name(direction: str) -> bool:
     """Return whether a string in a key pattern is the name of an index kind."""
-    return direction in _LATE or any(kind.claims("", direction) for kind in list(_KINDS.values()))
+    # The path selects the wildcard index, not the direction.
+    return (direction in _LATE and direction != "wildcard") or any(kind.claims("", direction) for kind in list(_KINDS.values()))

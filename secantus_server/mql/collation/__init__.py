@@ -11,10 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.mql.collation.spec import CollationSpec, parse_spec
-
 if TYPE_CHECKING:
     from secantus_server.mql.collation.sort_keys import SortKeys
+    from secantus_server.mql.collation.spec import CollationSpec
 
 #: The version of the sort keys. It must increase with each change to them, because the entries of indexes contain sort keys.
 SORT_KEYS_VERSION = 2
@@ -64,5 +63,7 @@ def parse_collation(document: dict[str, Any] | None, name: str = "collation") ->
     """
     if not document:
         return None
+    from secantus_server.mql.collation.spec import parse_spec
+
     spec = parse_spec(document, name)
     return None if spec is None else Collation(spec)

@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/collation/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -15,6 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.bson.values import is_number, type_name
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.collation.locales import check_locale, locale_defaults
+from secantus_server.records import fields, record, replace
 
 VERSION = "57.1"
 """The version of ICU whose collations MongoDB uses. It is a part of every stored collation."""
@@ -24,7 +24,7 @@ _BOOLEANS = ("caseLevel", "numericOrdering", "normalization", "backwards")
 _FIELDS = frozenset(["locale", "strength", "version", *_ENUMERATIONS, *_BOOLEANS])
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CollationSpec:
     """The complete options of a collation. The fields have the same order as in the stored document."""
 

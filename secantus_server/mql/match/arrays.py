@@ -5,7 +5,6 @@ https://www.mongodb.com/docs/manual/reference/operator/query-array/
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from secantus_server.bson.values import Regex
@@ -18,6 +17,7 @@ from secantus_server.mql.match.numbers import parse_size
 from secantus_server.mql.match.parser import DBREF_FIELDS, conjunction, is_operator_document, parse_conditions, parse_filter
 from secantus_server.mql.match.regex import regex_match
 from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS, Clause, field_operator
+from secantus_server.records import replace
 
 
 @field_operator("$size")

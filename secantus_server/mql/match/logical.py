@@ -5,8 +5,6 @@ https://www.mongodb.com/docs/manual/reference/operator/query-logical/
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from secantus_server.bson import is_number
 from secantus_server.bson.numbers import python_number
 from secantus_server.bson.values import Regex
@@ -15,6 +13,7 @@ from secantus_server.mql.match._nodes import AlwaysFalse, AlwaysTrue, MatchExpre
 from secantus_server.mql.match.parser import conjunction, parse_conditions, parse_filter
 from secantus_server.mql.match.regex import regex_match
 from secantus_server.mql.match.registry import Clause, field_operator, filter_operator
+from secantus_server.records import replace
 
 
 def _parse_entries(clause: Clause, *, conjunctive: bool = False) -> list[MatchExpression]:

@@ -7,14 +7,15 @@ another operator's parser.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeVar
 
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match._nodes import MatchExpression
+from secantus_server.records import record
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Scope:
     """The position of an operator in a filter, with the rules that apply there. Treat it as immutable.
 
@@ -43,7 +44,7 @@ class Scope:
         return Scope(self.ctx, self.forbidden, self.top_level, self.conjunctive, self.negated, self.depth + 1, self.near)
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class Clause:
     """An operator with its argument and its position in a filter. Do not modify instances.
 

@@ -16,12 +16,11 @@ _PANIC: Final = -31804
 _RUN_RECOVERY: Final = -31806
 _CACHE_FULL: Final = -31807
 _TRY_SALVAGE: Final = -31809
-# Patterns for WiredTiger's messages: the file that a message names, the prefix of messages, and the wording for an unreadable version.
-_FILE: Final = re.compile(r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt")
-_PREFIX: Final = re.compile(r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?")
-_VERSION: Final = re.compile(
-    r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version"
-)
+# Patterns for WiredTiger's messages, which are compiled at the first error: the file that a message names, the prefix of messages, and the
+# wording for an unreadable version.
+_FILE: Final = r"WiredTiger(?:HS)?\.wt|WiredTiger\.turtle|WiredTigerLog\.\d+|(?:" + "|".join(NAMES) + r")\.wt"
+_PREFIX: Final = r"^\[.*?\[ERROR\]: (?:__\w+, \d+: )?"
+_VERSION: Final = r"unsupported WiredTiger|incompatible|[Vv]ersion.*(?:minimum|only supports)|(?:minimum|only supports).*version"
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
 _FAILED_IO, _NO_MEMORY = REFUSED
 #: By error number, for failures that do not damage files: the code, the reason for the message, and the advice.
@@ -73,12 +72,12 @@ def _refusal(reason: int, *, fatal: bool) -> StorageError | None:
 
 def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> StorageError:
     """Return the exception for damaged or missing files, or for an unknown error."""
-    if _VERSION.search(first) is not None:
+    if re.search(_VERSION, first) is not None:
         return StorageError(
             "The storage directory was written by another version of the storage engine: use the version of Secantus that wrote it.",
             fatal=fatal,
         )
-    file, text = _FILE.search(first) or _FILE.search(detail), abridge(detail)
+    file, text = re.search(_FILE, first) or re.search(_FILE, detail), abridge(detail)
     if file is not None:
         # Recovery reports a missing log file as damage, after the message that names it.
         missing = code in _MISSING or os.strerror(errno.ENOENT) in first
@@ -97,4 +96,4 @@ def _fault(code: int, first: str, detail: str, name: str, *, fatal: bool) -> Sto
 
 def abridge(detail: str) -> str:
     """Return WiredTiger's message without its timestamp, thread and source location."""
-    return _PREFIX.sub("", detail)[:120]
+    return re.sub(_PREFIX, "", detail)[:120]

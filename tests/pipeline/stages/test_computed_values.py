@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -20,6 +19,7 @@ from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.pipeline import PipelineContext, parse_pipeline
+from secantus_server.records import replace
 from tests.pipeline.memory import MemoryHost
 
 # A lone surrogate stands for a byte of a stored string that is not valid UTF-8; two of them are the bytes of a character.

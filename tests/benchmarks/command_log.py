@@ -27,7 +27,7 @@ from pytest_secantus.driver import OWN_NAME
 from pytest_secantus.sources import Sources
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
-from tests.benchmarks.paired import CONFIDENCE, Estimate, estimate
+from tests.benchmarks.paired import Estimate, estimate
 
 #: Short turns, so that the machine's speed hardly changes between two of them.
 CALLS = 20
@@ -127,11 +127,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--sockets", action="store_true")
     options = parser.parse_args()
-    print(f"{'microseconds':<16} {'without':>9} {'added':>9}   {f'{CONFIDENCE:.0%} interval':<17} (at most {BAR_US})")
+    print(f"{'microseconds':<16} {'without':>9} {'added':>9}   {'interval':<24} (at most {BAR_US})")
     for name, pairs in all_times(options.turns, direct=not options.sockets).items():
         without, added = statistics.median(plain for plain, _ in pairs), added_us(pairs)
-        interval = f"{added.low:.1f} to {added.high:.1f}"
-        print(f"{name:<16} {without:9.1f} {added.median:9.1f}   {interval:<17} {added.verdict(BAR_US)}", flush=True)
+        interval = f"{added.low:.1f} to {added.high:.1f} ({added.confidence:.0%})"
+        print(f"{name:<16} {without:9.1f} {added.median:9.1f}   {interval:<24} {added.verdict(BAR_US)}", flush=True)
 
 
 if __name__ == "__main__":

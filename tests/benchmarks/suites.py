@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks import felt
-from tests.benchmarks.paired import CONFIDENCE, estimate, run_alternately
+from tests.benchmarks.paired import estimate, run_alternately
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 TESTS = 400
@@ -120,7 +120,7 @@ def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> 
     ratio = estimate([later / earlier for earlier, later in pairs])
     print(
         f"{title:<36} {statistics.median(before):7.3f} s {statistics.median(after):7.3f} s   x {ratio.median:.3f} <= {bar} "
-        f"{ratio.verdict(bar)}   ({turns} turns, {CONFIDENCE:.0%} interval {ratio.low:.3f} to {ratio.high:.3f}, "
+        f"{ratio.verdict(bar)}   ({turns} turns, {ratio.confidence:.0%} interval {ratio.low:.3f} to {ratio.high:.3f}, "
         f"minima x {min(after) / min(before):.3f})",
         flush=True,
     )

@@ -57,6 +57,8 @@ def dispatch(message: Message, services: Services, client: ClientInfo) -> tuple[
     command = _admitted(name, services, client)
     shown = shown_command(command, message, db) if command.secrets or db == USERS_DB else body
     operation = services.operations.begin(client.connection_id, db, shown, client.users)
+    if name in services.interceptors.notes_lookups_of:
+        operation.notes_lookups = True
     request = Request(name, db, message, services, client, operation, shown is not body)
     outcome: Outcome | None = None
     try:
@@ -125,6 +127,8 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
         for threshold_s, after in services.interceptors.after:
             if request.seconds > threshold_s:
                 after(request, outcome)
+        for log in services.interceptors.logs:
+            log(request, request.name, request.client, operation, body, request.message.raw, request.seconds, outcome)
     if notes is not None and not operation.has_cursor:
         operation.drop_notes()
 

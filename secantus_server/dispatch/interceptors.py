@@ -55,7 +55,13 @@ class Call(Protocol):
 
 
 class Interceptor:
-    """The base class of actions that run before or after commands. A subclass overrides the methods that it needs."""
+    """The base class of actions that run before or after commands. A subclass overrides the methods that it needs.
+
+    Attributes:
+        notes_lookups_of: the names of the commands whose plan notes must include all query plans, even those of point lookups.
+    """
+
+    notes_lookups_of: frozenset[str] = frozenset()
 
     @property
     def is_active(self) -> bool:
@@ -79,6 +85,22 @@ class Interceptor:
 
         Arguments:
             outcome: the command's reply or its error.
+        """
+
+    def after_general(
+        self,
+        call: Call,
+        name: str,
+        client: ClientInfo,
+        operation: Operation,
+        body: dict[str, Any],
+        raw: bytes | None,
+        seconds: float,
+        outcome: Outcome,
+    ) -> None:
+        """Run after a command of the general path, like `after`, but with some attributes of `call` and of its message as arguments.
+
+        Dispatch reads them faster than compiled code does, and this takes a large part of the time that the command log adds to a command.
         """
 
     def after_express(self, client: ClientInfo, call: ExpressCall) -> None:
@@ -109,8 +131,9 @@ class Interceptors:
     """The interceptors of one server, in the order of their `before` calls. `after` calls run in reverse order.
 
     The attributes `before` and `after` contain the bound methods of the active interceptors, and `after` their thresholds as well. For a
-    command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing. `threshold_s` is the
-    lowest threshold. `lane` describes the active interceptors for the express lane (the fast path).
+    command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing. `logs` contains the
+    methods `after_general`. `threshold_s` is the lowest threshold, also of `logs`, which have none. `notes_lookups_of` unites the
+    interceptors' attributes of this name. `lane` describes the active interceptors for the express lane (the fast path).
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.
@@ -121,7 +144,9 @@ class Interceptors:
         self._installed: tuple[Interceptor, ...] = ()
         self.before: tuple[Callable[[Call], None], ...] = ()
         self.after: tuple[tuple[float, Callable[[Call, Outcome], None]], ...] = ()
+        self.logs: tuple[Callable[..., None], ...] = ()
         self.threshold_s = math.inf
+        self.notes_lookups_of: frozenset[str] = frozenset()
         self.lane = _lane([])
 
     def install(self, *interceptors: Interceptor, first: bool = False) -> None:
@@ -141,5 +166,7 @@ class Interceptors:
             self.before = tuple(one.before for one in active if _is_overridden(one, "before"))
             late = [one for one in reversed(active) if _is_overridden(one, "after")]
             self.after = tuple((one.threshold_s, one.after) for one in late)
-            self.threshold_s = min((threshold_s for threshold_s, _ in self.after), default=math.inf)
+            self.logs = tuple(one.after_general for one in reversed(active) if _is_overridden(one, "after_general"))
+            self.threshold_s = -math.inf if self.logs else min((threshold_s for threshold_s, _ in self.after), default=math.inf)
+            self.notes_lookups_of = frozenset().union(*(one.notes_lookups_of for one in active))
             self.lane = _lane(active)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Interceptor
-from secantus_server.work._command_entries import Entries, entry_at
+from secantus_server.work._command_entries import PLANNED, Entries, entry_at
 from secantus_server.work.command_records import CommandRecord
 
 #: The maximum number of commands in the log. Commands beyond it are only counted.
@@ -20,6 +20,8 @@ class CommandLog(Entries, Interceptor):
     Arguments:
         ignored: commands with this application name or comment are not logged.
     """
+
+    notes_lookups_of = PLANNED
 
     def __init__(self, ignored: str = "") -> None:
         super().__init__(ignored, MOST_ENTRIES, MOST_BYTES)

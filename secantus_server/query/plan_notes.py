@@ -61,8 +61,8 @@ class Wanted(NamedTuple):
     scanned: bool
 
 
-#: The values of a `Wanted`, but with the parsed sort and with the collection's indexes. The command log keeps them for each slow command.
-Slow = tuple[str, dict[str, Any], Any, bool, list[Any], bool]
+#: The collection, filter, parsed sort, `hinted` and `scanned` of a `Wanted`, which the command log keeps for each slow command.
+Slow = tuple[Any, dict[str, Any], Any, bool, bool]
 
 
 def added(one: Examined, other: Examined) -> Examined:
@@ -238,13 +238,13 @@ def _slow(plan: Any, query: Any, scanned: bool) -> Slow:
     while type(plan) in (Sort, ContestedSort):
         plan = plan.child
     collection = (plan.children[0] if type(plan) is Union else plan).collection
-    return collection.name, query.filter, query.sort, bool(query.hint or query.natural), collection.indexes, scanned
+    return collection, query.filter, query.sort, bool(query.hint or query.natural), scanned
 
 
-def wanted_of(collection: str, filter: dict[str, Any], sort: Any, hinted: bool, indexes: list[Any], scanned: bool) -> Wanted:
+def wanted_of(collection: Any, filter: dict[str, Any], sort: Any, hinted: bool, scanned: bool) -> Wanted:
     """Return the description of a slow query, given the values of a `Slow`."""
     shown = {} if sort is None else sort.shown
-    return Wanted(collection, filter, shown, hinted, tuple([index.spec for index in indexes]), scanned)
+    return Wanted(collection.name, filter, shown, hinted, tuple([index.spec for index in collection.indexes]), scanned)
 
 
 def _sorts(plan: Any) -> bool:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from secantus_server.dispatch._operation import ExpressCall
+from secantus_server.dispatch._operation import ExpressCall, Operation
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.interceptors import Call, Outcome
 from secantus_server.query.plan_notes import Examined, ScanName, Wanted
@@ -31,16 +31,24 @@ class CommandEntry:
 def express_entry(call: ExpressCall) -> CommandEntry: ...
 
 OF_DRIVERS: frozenset[str]
+PLANNED: frozenset[str]
 
 class Entries:
     kept: list[CommandEntry | ExpressCall]
     left_out: int
     def __init__(self, ignored: str, most_entries: int, most_bytes: int) -> None: ...
-    def before(self, call: Call) -> None: ...
-    def after(self, call: Call, outcome: Outcome) -> None: ...
+    def after_general(
+        self,
+        call: Call,
+        name: str,
+        client: ClientInfo,
+        operation: Operation,
+        body: dict[str, Any],
+        raw: bytes | None,
+        seconds: float,
+        outcome: Outcome,
+    ) -> None: ...
     def after_express(self, client: ClientInfo, call: ExpressCall) -> None: ...
-    def add(self, entry: CommandEntry | ExpressCall, size: int) -> int: ...
-    def is_own(self, client: ClientInfo) -> bool: ...
     def clear(self) -> None: ...
 
 def entry_at(kept: list[CommandEntry | ExpressCall], place: int) -> CommandEntry: ...

@@ -10,10 +10,10 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from secantus_server.bson import decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport ExpressCall, Operation
-from secantus_server.errors import CommandError
+from secantus_server.exec._scan cimport Scan
 from secantus_server.mql.match import And
 from secantus_server.query.plan import CollectionScan
-from secantus_server.query.plan_notes import NONE_EXAMINED, WHOLE_SCAN, wanted_of
+from secantus_server.query.plan_notes import WHOLE_SCAN, wanted_of
 from secantus_server.wire.op_msg import sections_of
 
 #: The maximum number of a command's documents that an entry keeps.
@@ -25,10 +25,22 @@ cdef tuple NO_STATEMENTS = ([], 0)
 # The commands that drivers send on their own: heartbeats, logins and ends of sessions.
 OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
 # The commands whose plans are logged. explain is not among them, because its plans return no documents to the client.
-cdef frozenset PLANNED = frozenset(
+PLANNED = frozenset(
     ["find", "aggregate", "count", "distinct", "update", "delete", "findAndModify", "findandmodify", "bulkWrite", "getMore"]
 )
-cdef object none_examined = NONE_EXAMINED
+# The kinds of commands that the log treats differently, so that one look-up tells them apart.
+cdef enum:
+    OTHER
+    DRIVERS
+    WITH_PLANS
+    GET_MORE
+    KILL_CURSORS
+cdef dict KINDS = (
+    {name: DRIVERS for name in OF_DRIVERS}
+    | {name: WITH_PLANS for name in PLANNED}
+    | {"getMore": GET_MORE, "killCursors": KILL_CURSORS}
+)
+cdef tuple whole_scan = WHOLE_SCAN
 
 
 @cython.no_gc  # No value that an entry keeps refers to an entry, and the garbage collector would visit each of them again and again.
@@ -54,64 +66,46 @@ cdef class CommandEntry:
     cdef readonly str name, db
     cdef readonly object target
     cdef readonly CommandEntry opener
-    cdef readonly tuple examined, stages
+    # The counts of `examined`, which most readers of the log do not need as objects.
+    cdef long long keys, docs, scanned, rejected, ordered
+    cdef readonly tuple stages
     cdef readonly bint unread
     cdef readonly Py_ssize_t n_returned, results, reply_bytes
     cdef bytes raw
     cdef object decoded_body
     cdef tuple decoded_statements, slow
 
-    cdef int note(self, call, message, bytes raw, dict body, outcome, notes) except -1:
-        """Note a finished command of the general path, given its message and command document.
-
-        Arguments:
-            raw: the message's bytes, or None.
-            notes: the notes on the command's plans, or None. The entry copies their counts but does not reference the plans, also to
-                spare the garbage collector.
-        """
-        self.seconds = call.seconds
-        self.target = body.get(self.name)
-        self.sent_id = None
-        if call.is_concealed:
-            self.sent_id = message.request_id
-            self.decoded_body, self.decoded_statements = call.operation.body, NO_STATEMENTS
-        elif raw is None or len(raw) > LONGEST_KEPT:
-            self.sent_id = message.request_id
-            self.keep_decoded(body, message.sequences)
-        else:
-            self.raw = raw
-        self.note_plans(notes)
-        if isinstance(outcome, CommandError):
-            self.error = outcome.code_name
-        else:
-            self.note_reply(outcome)
-        return 0
-
     cdef int note_plans(self, notes) except -1:
-        """Note what the command's plans have examined, like `query.plan_notes.PlanNotes.logged`.
+        """Note what the command's plans have examined, like `query.plan_notes.PlanNotes.logged`, given their notes or None.
 
-        Most queries that an index could serve are scans of a collection as the only plan. `logged` would need several calls for them.
+        The entry copies the counts but does not reference the plans, also to spare the garbage collector. Most queries that an index could
+        serve are scans of a collection as the only plan. `logged` would need several calls for them.
         """
-        self.examined, self.stages, self.slow = none_examined, (), ()
+        self.stages = self.slow = ()
         if notes is None:
             return 0
         plan = notes.first
         if type(plan) is not CollectionScan or notes.further is not None:
-            self.examined, self.stages, self.slow = notes.logged()
+            examined, self.stages, self.slow = notes.logged()
+            self.keys, self.docs, self.scanned, self.rejected, self.ordered = examined
             return 0
-        scan, match, query = plan.scan, plan.match, notes.query
+        cdef Scan scan = plan.scan
         if scan is None:
             return 0
-        docs, self.stages = scan.docs_examined, WHOLE_SCAN
+        self.docs, self.stages = scan.docs_examined, whole_scan
+        match = plan.match
         if match is None or (type(match) is And and not match.children):
-            self.examined = (0, docs, 0, 0, 0)
             return 0
-        self.examined = (0, docs, docs, docs - scan.advanced, 0)
-        if query is not None and docs:
-            collection = plan.collection
-            hinted = bool(query.hint or query.natural)
-            self.slow = ((collection.name, query.filter, query.sort, hinted, collection.indexes, True),)
+        self.scanned, self.rejected = self.docs, self.docs - scan.advanced
+        query = notes.query
+        if query is not None and self.docs:
+            self.slow = ((plan.collection, query.filter, query.sort, bool(query.hint or query.natural), True),)
         return 0
+
+    @property
+    def examined(self):
+        """The numbers of keys and documents that this command examined (see `query.plan_notes.Examined`)."""
+        return self.keys, self.docs, self.scanned, self.rejected, self.ordered
 
     @property
     def request_id(self):
@@ -200,9 +194,9 @@ def express_entry(ExpressCall call not None):
         entry.raw = raw
     if name == "findAndModify":
         returned = 1
-    entry.examined, entry.stages, entry.slow = (call.keys, call.documents, 0, 0, 0), (), ()
+    entry.keys, entry.docs, entry.stages, entry.slow = call.keys, call.documents, (), ()
     if call.whole_scans:
-        entry.stages = WHOLE_SCAN
+        entry.stages = whole_scan
     elif index is not None:
         # A unique index on a path with dots is scanned like an index that is not unique.
         is_lookup = not call.is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
@@ -258,38 +252,44 @@ cdef class Entries:
         self.ignored, self.most_entries, self.most_bytes = ignored, most_entries, most_bytes
         self.kept, self.clients, self.cursors = [], {}, {}
 
-    def before(self, call):
-        """Request that the command's plan notes include all its query plans, even those of point lookups."""
-        if call.name in PLANNED:
-            (<Operation?>call.operation).notes_lookups = True
-
-    def after(self, call, outcome):
-        """Log a finished command, given its reply or error."""
-        cdef str name = call.name
-        cdef dict body = call.body
-        if name in OF_DRIVERS or (self.ignored and (body.get("comment") == self.ignored or self.is_own(call.client))):
+    def after_general(self, call, str name, client, Operation operation not None, dict body, bytes raw, double seconds, outcome):
+        """Log a command of the general path, given its reply or error."""
+        cdef int kind = KINDS.get(name, OTHER)
+        if kind == DRIVERS or self.ignored and (self.is_own(client) or self.is_marked(body)):
             return
-        cdef bint is_planned = name in PLANNED
         cdef CommandEntry entry = CommandEntry.__new__(CommandEntry)
-        cdef Operation operation = call.operation
-        notes = operation.notes if is_planned else None
-        if name == "getMore":
+        entry.name, entry.db, entry.target, entry.seconds = name, operation.db, body.get(name), seconds
+        if kind == GET_MORE:
             entry.opener = self.cursors.get(body["getMore"])
-            notes = None if entry.opener is None else notes
-        message = call.message
-        cdef bytes raw = message.raw
-        entry.name, entry.db = name, operation.db
-        entry.note(call, message, raw, body, outcome, notes)
-        if name == "killCursors":
+        if call.is_concealed:
+            entry.sent_id = call.message.request_id
+            entry.decoded_body, entry.decoded_statements = operation.body, NO_STATEMENTS
+        elif raw is None or len(raw) > LONGEST_KEPT:
+            entry.sent_id = call.message.request_id
+            entry.keep_decoded(body, call.message.sequences)
+        else:
+            entry.raw = raw
+        entry.note_plans(operation.notes if kind == WITH_PLANS or entry.opener is not None else None)
+        if type(outcome) is dict:
+            entry.note_reply(outcome)
+        else:
+            entry.error = outcome.code_name
+        if entry.unread or entry.opener is not None or kind == KILL_CURSORS:
+            self.note_cursors(entry, body, outcome)
+        self.add(entry, 0 if raw is None else len(raw))
+
+    cdef int note_cursors(self, CommandEntry entry, dict body, outcome) except -1:
+        """Note which cursors a command has opened or closed."""
+        if entry.name == "killCursors":
             if entry.error is None:
                 for cursor in body["cursors"]:
                     self.cursors.pop(cursor, None)
-        elif is_planned and entry.unread:
+        elif entry.unread:
             # A later getMore on the cursor refers to the entry of the command that opened the cursor.
             self.cursors[outcome["cursor"]["id"]] = entry if entry.opener is None else entry.opener
-        elif entry.opener is not None and entry.error is None:
+        elif entry.error is None:
             self.cursors.pop(body["getMore"], None)
-        self.add(entry, 0 if raw is None else len(raw))
+        return 0
 
     def after_express(self, client, ExpressCall call not None):
         """Log a command of the express lane. Such a command never opens a cursor or has a comment."""
@@ -297,7 +297,7 @@ cdef class Entries:
         if not self.ignored or not self.is_own(client):
             self.add(call if size <= LONGEST_KEPT else express_entry(call), size)
 
-    cpdef int add(self, entry, Py_ssize_t size) except -1:
+    cdef int add(self, entry, Py_ssize_t size) except -1:
         """Add an entry for a message of the given size, if the list is not full."""
         if len(self.kept) < self.most_entries and self.size + size <= self.most_bytes:
             self.size += size
@@ -306,7 +306,12 @@ cdef class Entries:
             self.left_out += 1
         return 0
 
-    cpdef bint is_own(self, client) except -1:
+    cdef bint is_marked(self, dict body) except -1:
+        """Return whether a command is ignored because of its comment."""
+        comment = body.get("comment")
+        return comment is not None and comment == self.ignored
+
+    cdef bint is_own(self, client) except -1:
         """Return whether a client's commands are ignored."""
         cdef object known
         if client is not self.last_client:

@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.command_log [--turns N] [--sockets]
 
-The program prints, for each kind of command, its time without the log and the time that the log adds: the difference of the minima, and the
-median of the differences of consecutive turns. On a machine with other load, the minima depend less on that load. With `--sockets`, the
-client is connected through a socket, as in `inprocess`, and the processor time is that of the process; otherwise directly, as the plugin's
-clients are, and the processor time is that of the thread that is client and server.
+The program prints, for each kind of command, its median time without the log, and the time that the log adds: the median of the
+differences of the two halves of a turn, with its confidence interval (see `paired`). The order of the halves alternates, because the
+inserts grow their collection. The time of garbage collections counts. With `--sockets`, the client is connected through a socket, as in
+`inprocess`, and the processor time is that of the process; otherwise directly, as the plugin's clients are, and the processor time is
+that of the thread that is client and server.
 
 For the cost of the report, and of the plugin with everything off against an earlier build, see `suites`.
 """
@@ -13,6 +14,7 @@ For the cost of the report, and of the plugin with everything off against an ear
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from pytest_secantus.driver import OWN_NAME
 from pytest_secantus.sources import Sources
 from tests.benchmarks.dataset import documents
 from tests.benchmarks.measure import connect
+from tests.benchmarks.paired import Estimate, estimate
 
 #: Short turns, so that the machine's speed hardly changes between two of them.
 CALLS = 20
@@ -36,29 +39,38 @@ BAR_US = 10
 
 Call = Callable[[], Any]
 Clock = Callable[[], float]
-#: The times of a command in microseconds: in turns without and with the log.
+#: The times of a command in microseconds, without and with the log, in each turn.
 Pairs = list[tuple[float, float]]
 
 
 def times_of(call: Call, server: Any, turns: int, clock: Clock) -> Pairs:
     """Measure a command alternately without and with the log, by a clock of processor time."""
     sources = Sources(Path(__file__).parent)
-    processor_us(call, clock)
-    pairs = []
-    for _ in range(turns):
-        plain = processor_us(call, clock)
+
+    def logged() -> float:
         sources.begin(__file__)
         server.log_commands(OWN_NAME)
         with sources.noted():
-            logged = processor_us(call, clock)
+            found = processor_us(call, clock)
         server.stop_logging_commands()
-        pairs.append((plain, logged))
+        return found
+
+    processor_us(call, clock)
+    logged()
+    gc.collect()
+    pairs = []
+    for turn in range(turns):
+        if turn % 2:
+            later = logged()
+            pairs.append((processor_us(call, clock), later))
+        else:
+            pairs.append((processor_us(call, clock), logged()))
     return pairs
 
 
-def added_us(pairs: Pairs) -> float:
-    """Return the median time in microseconds that the log adds to a command."""
-    return statistics.median(logged - plain for plain, logged in pairs)
+def added_us(pairs: Pairs) -> Estimate:
+    """Return the time in microseconds that the log adds to a command."""
+    return estimate([logged - plain for plain, logged in pairs])
 
 
 def processor_us(call: Call, clock: Clock) -> float:
@@ -106,7 +118,7 @@ def all_times(turns: int, *, direct: bool) -> dict[str, Pairs]:
 
 def measure() -> dict[str, float]:
     """Return the median time that the log adds to each command of a client that uses a socket."""
-    return {name: added_us(pairs) for name, pairs in all_times(TURNS, direct=False).items()}
+    return {name: added_us(pairs).median for name, pairs in all_times(TURNS, direct=False).items()}
 
 
 def main() -> None:
@@ -115,12 +127,11 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--sockets", action="store_true")
     options = parser.parse_args()
-    print(f"{'microseconds':<16} {'without':>9} {'median':>9} {'added':>9} {'median':>9}   (at most {BAR_US})")
+    print(f"{'microseconds':<16} {'without':>9} {'added':>9}   {'interval':<24} (at most {BAR_US})")
     for name, pairs in all_times(options.turns, direct=not options.sockets).items():
-        without, logged = (min(times) for times in zip(*pairs, strict=True))
-        median, added = statistics.median(plain for plain, _ in pairs), logged - without
-        verdict = "ok" if max(added, added_us(pairs)) <= BAR_US else "MISSED"
-        print(f"{name:<16} {without:9.1f} {median:9.1f} {added:9.1f} {added_us(pairs):9.1f}   {verdict}", flush=True)
+        without, added = statistics.median(plain for plain, _ in pairs), added_us(pairs)
+        interval = f"{added.low:.1f} to {added.high:.1f} ({added.confidence:.0%})"
+        print(f"{name:<16} {without:9.1f} {added.median:9.1f}   {interval:<24} {added.verdict(BAR_US)}", flush=True)
 
 
 if __name__ == "__main__":

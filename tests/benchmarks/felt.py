@@ -42,23 +42,30 @@ def pytest_unconfigure(config):
 """
 PEERS = {"mongomock": "mongomock", "mongomock-ng": "mongomock_ng", "nx-27017": "nx_27017"}
 FIRST = "first test, ms"
+#: The name of the subject that is an earlier build.
+EARLIER = "earlier"
 #: The bars: the row, the subject that this build is compared with, and the maximum ratio.
 BARS = (
-    ("fixture only", "earlier", 0.3),
-    ("insert, count", "earlier", 0.4),
+    ("fixture only", EARLIER, 0.3),
+    ("insert, count", EARLIER, 0.4),
     ("insert, count", "mongomock", 2.5),
-    ("100 documents", "earlier", 0.6),
+    ("100 documents", EARLIER, 0.6),
     ("100 documents", "mongomock", 0.5),
 )
 
 
-def environment_of_runs(scratch: Path) -> dict[str, str]:
+def environment_of_runs(scratch: Path, *, is_base: bool) -> dict[str, str]:
     """Return the environment variables of runs of pytest that load only named plugins, and that share their bytecode.
 
     An installed package includes its bytecode, so it is kept between the runs, whatever the caller's environment says.
+
+    Arguments:
+        scratch: a directory that contains plugins.
+        is_base: whether the run is one of the earlier build, which would import this build if it inherited the caller's PYTHONPATH.
     """
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(scratch / "bytecode")}
+    path = os.pathsep.join(filter(None, [str(scratch), "" if is_base else os.environ.get("PYTHONPATH", "")]))
+    return {**inherited, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPYCACHEPREFIX": str(scratch / "bytecode"), "PYTHONPATH": path}
 
 
 @dataclass(frozen=True)
@@ -96,8 +103,7 @@ class Cell:
     def run(self, subject: Subject, scratch: Path) -> None:
         """Run the suite once."""
         times = scratch / "seconds"
-        environment = environment_of_runs(scratch) | {"TIMES": str(times)}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(scratch), os.environ.get("PYTHONPATH", "")]))
+        environment = environment_of_runs(scratch, is_base=subject.name == EARLIER) | {"TIMES": str(times)}
         arguments = [*subject.arguments]
         if self.is_async:
             arguments += ["-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=auto"]
@@ -131,7 +137,7 @@ def subjects_here(base: str | None) -> list[Subject]:
     plugin = ("-p", "pytest_secantus.plugin")
     subjects = [Subject(name, sys.executable, (*plugin, "-o", f"secantus_transport={name}"), "ours") for name in ("direct", "tcp")]
     if base is not None:
-        subjects.append(Subject("earlier", base, plugin, "ours"))
+        subjects.append(Subject(EARLIER, base, plugin, "ours"))
     return subjects + [Subject(name, sys.executable, (), module) for name, module in PEERS.items() if find_spec(module) is not None]
 
 

@@ -46,14 +46,14 @@ def fill(db: Database, number: int = 20) -> None:
 
 
 def test_nothing_is_kept_until_it_is_asked_for(server: SecantusDBServer, db: Database) -> None:
-    installed = server.services.interceptors.after
+    installed = server.services.interceptors.logs
     db.c.insert_one({})
     assert server.logged_commands() == []
     server.log_commands()
     db.c.insert_one({})
     assert len(server.logged_commands()) == server.command_log_position() == 1
     server.stop_logging_commands()
-    assert server.services.interceptors.after == installed
+    assert server.services.interceptors.logs == installed
     assert server.logged_commands() == []
 
 

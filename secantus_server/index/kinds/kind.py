@@ -231,6 +231,8 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
     for path, direction in key.items():
         if type(direction) is str:
             _import_kind(direction)
+        elif "$**" not in path:  # Only a name or a wildcard selects a kind.
+            continue
         for kind in list(_KINDS.values()):
             if kind.claims(path, direction):
                 return kind

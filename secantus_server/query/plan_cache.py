@@ -10,6 +10,7 @@ entries, because it replaces the collection object, which contains them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,7 @@ class CachedPlan:
     """An entry of the plan cache. Few entries are ever read, so most of an entry is computed when it is read.
 
     Arguments:
-        plan: the plan, which is never opened.
+        explain: a function that returns the plan's stage.
         shape: the query's shape and its consumer.
         created_from: the query in the format of `createdFromQuery`, and `size` its size in bytes.
         created: when the entry was created.
@@ -44,7 +45,7 @@ class CachedPlan:
         is_active: whether a query of the shape has run again since the entry was created.
     """
 
-    plan: Plan
+    explain: Callable[[], PlanStage]
     shape: tuple[str, str]
     created_from: dict[str, Any]
     size: int
@@ -58,7 +59,7 @@ class CachedPlan:
         Arguments:
             namespace: the full name of the collection.
         """
-        planned = self.plan.explain().planned()
+        planned = self.explain().planned()
         return {
             **_hashes(namespace, *self.shape, planned),
             # Zero, because the planner runs no trials.
@@ -71,17 +72,6 @@ class CachedPlan:
             "indexFilterSet": self.is_restricted,
             "estimatedSizeBytes": Int64(self.size + len(encode(planned))),
         }
-
-
-class _Planned(Plan):
-    """A plan of which only the explanation is kept."""
-
-    def __init__(self, explained: PlanStage) -> None:
-        self._explained = explained
-
-    def explain(self) -> PlanStage:
-        """Return the stage that explain shows for this plan node."""
-        return self._explained
 
 
 def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> None:
@@ -103,17 +93,22 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
     if len(cached) >= MAX_ENTRIES:
         cached.pop(next(iter(cached)), None)
     restricted = listed_indexes(collection, query) is not None
-    cached[shape] = CachedPlan(_kept(plan), (own, query.consumer), created_from, size, query.context.now, restricted)
+    cached[shape] = CachedPlan(_explanation(plan), (own, query.consumer), created_from, size, query.context.now, restricted)
 
 
-def _kept(plan: Plan) -> Plan:
-    """Return a copy of a plan for the cache. It refers neither to the scans of the query nor to the collection, which has the cache."""
+def _explanation(plan: Plan) -> Callable[[], PlanStage]:
+    """Return a function that explains a plan which was not opened yet. It keeps neither the query's scans nor the collection alive."""
     if type(plan) is Sort and type(plan.child) is IndexedScan:
-        return Sort(_kept(plan.child), plan.pattern, plan.limit)
+        return Sort(_unopened(plan.child), plan.pattern, plan.limit).explain
     if type(plan) is IndexedScan:
-        nowhere: Any = None
-        return IndexedScan(nowhere, plan.index, plan.bounds, plan.match, plan.key_filter, plan.reverse, plan.covered)
-    return _Planned(plan.explain())
+        return _unopened(plan).explain
+    explained = plan.explain()
+    return lambda: explained
+
+
+def _unopened(plan: IndexedScan) -> IndexedScan:
+    nowhere: Any = None
+    return IndexedScan(nowhere, plan.index, plan.bounds, plan.match, plan.key_filter, plan.reverse, plan.covered)
 
 
 def cached_plans(collection: Collection, host: str) -> list[dict[str, Any]]:

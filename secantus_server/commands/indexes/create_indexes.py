@@ -264,6 +264,8 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
     Raises:
         CommandError: if the definitions describe different indexes that cannot coexist in a collection.
     """
+    if spec["name"] != other["name"] and list(spec["key"]) != list(other["key"]):
+        return False
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)
     if list(spec["key"]) == ["_id"] and same_key:

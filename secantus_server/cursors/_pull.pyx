@@ -4,6 +4,7 @@
 from cpython.bytes cimport PyBytes_GET_SIZE
 
 from secantus_server.bson.sizes import MAX_RESULT_BYTES, too_large
+from secantus_server.exec.sorting import SortedDocuments
 
 cdef Py_ssize_t LIMIT = MAX_RESULT_BYTES
 
@@ -25,8 +26,15 @@ def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t ro
     """
     cdef bytes document
     cdef Py_ssize_t document_size
+    cdef tuple row
+    # The rows of a sort are in a list. A call of the iterator for each of them would take longer than the rest of the loop.
+    rows = documents.rows() if type(documents) is SortedDocuments and size > 0 else None
     while len(batch) < size:
-        document = next(documents, None)
+        if rows is None:
+            document = next(documents, None)
+        else:
+            row = next(rows, None)
+            document = None if row is None else <bytes>row[1]
         if document is None:
             return None, True
         document_size = PyBytes_GET_SIZE(document)

@@ -67,14 +67,18 @@ class SortedDocuments(Iterator[bytes]):
         self.finished = False
 
     def __next__(self) -> bytes:
-        if self._rows is None:
-            self._rows = iter(self._sorted())
-        row = next(self._rows, None)
+        row = next(self.rows(), None)
         if row is None:
             self.finished = True
             raise StopIteration
         _, document, self.record_id = row
         return document
+
+    def rows(self) -> Iterator[Row]:
+        """Return the iterator over the remaining rows, which a caller may advance instead of this object."""
+        if self._rows is None:
+            self._rows = iter(self._sorted())
+        return self._rows
 
     def attach(self, unit: Any) -> None:
         """Do nothing, because sorted documents need no transaction."""

@@ -5,8 +5,6 @@ https://www.mongodb.com/docs/manual/reference/command/createIndexes/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from bson.decimal128 import Decimal128
@@ -64,22 +62,22 @@ def check_requested(spec: dict[str, Any], release: Release) -> dict[str, Any]:
     Raises:
         CommandError: the errors of `check_spec`, with messages that quote the definition.
     """
-    with _quoting(spec):
-        kind = _check_form(spec)
-    _check_id_index(spec)
-    with _quoting(spec if "v" in spec else {**spec, "v": 2}):
-        return _complete(spec, kind, release)
-
-
-@contextmanager
-def _quoting(spec: dict[str, Any]) -> Iterator[None]:
-    """Context manager: prepend the definition to the messages of errors from the block, unless they already quote it."""
     try:
-        yield
+        kind = _check_form(spec)
     except CommandError as error:
-        if error.code in _QUOTES_ITSELF:
-            raise
-        raise error.with_message(f"Error in specification {document_text(spec)} :: caused by :: {error.message}") from None
+        raise _quoting(spec, error) from None
+    _check_id_index(spec)
+    try:
+        return _complete(spec, kind, release)
+    except CommandError as error:
+        raise _quoting(spec if "v" in spec else {**spec, "v": 2}, error) from None
+
+
+def _quoting(spec: dict[str, Any], error: CommandError) -> CommandError:
+    """Return the error with the definition prepended to its message, unless the message already quotes it."""
+    if error.code in _QUOTES_ITSELF:
+        return error
+    return error.with_message(f"Error in specification {document_text(spec)} :: caused by :: {error.message}")
 
 
 def _check_form(spec: dict[str, Any]) -> IndexKind:

@@ -90,6 +90,14 @@ def is_everything(intervals: Sequence[FieldInterval]) -> bool:
     return first is EVERYTHING or (first is not None and first.low == _LOWEST and first.high == _HIGHEST)
 
 
+def are_points(intervals: Sequence[FieldInterval]) -> bool:
+    """Return whether each interval contains a single key."""
+    if len(intervals) == 1:  # the usual case
+        low, low_included, high, high_included, _, _ = intervals[0]
+        return low == high and low_included and high_included
+    return all(interval.is_point for interval in intervals)
+
+
 def point(value: Any, collation: Collation | None) -> FieldInterval:
     """Return the interval that contains only the key of a value."""
     key, end = key_string(value, collation), End(value, collation)
@@ -163,6 +171,9 @@ class IndexBounds:
 
         Each range combines one point for every leading field with one interval of the next field.
         """
+        if len(self.fields) == 1 and len(self.fields[0]) == 1:  # the usual case
+            self.depth = 1
+            return [_range(b"", self.fields[0][0], self.parts[0][1])]
         leading: list[list[bytes]] = []
         last: list[FieldInterval] = [EVERYTHING]
         last_direction = 1
@@ -172,7 +183,7 @@ class IndexBounds:
             if leading and total > MAX_RANGES:
                 break
             self.depth += 1
-            if not all(interval.is_point for interval in intervals):
+            if not are_points(intervals):
                 last, last_direction = intervals, direction
                 break
             leading.append([directed(interval.low, direction) for interval in intervals])
@@ -201,7 +212,7 @@ class IndexBounds:
         fields.
         """
         for number, intervals in enumerate(self.fields):
-            if len(intervals) != 1 or not intervals[0].is_point:
+            if len(intervals) != 1 or not are_points(intervals):
                 return number
         return len(self.fields)
 

@@ -26,7 +26,7 @@ from secantus_server.mql.match import (
     RegexMatch,
     TypeMatch,
 )
-from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, intersect, is_everything
+from secantus_server.query.bounds import EVERYTHING, End, FieldInterval, IndexBounds, are_points, intersect, is_everything
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.implication import implies
 from secantus_server.query.predicates import Predicate, conjuncts, has_index_component, has_text, mentions_text, predicate_of
@@ -160,7 +160,7 @@ def make_candidate(index: Index, conditions: Conditions, *, forced: bool) -> Can
         if predicate.exact or (predicate.exact_alone and not index.multikey)
     ]
     residual, key_filter = _split(index, query.match, [node for node in nodes if id(node) not in exact])
-    covers = residual is None and _covers(index, query)
+    covers = residual is None and covers_query(index, query)
     selective = not bounded or used[fixed][0][0].selective or any(predicate.selective for predicate, _ in used[fixed])
     return Candidate(index, bounds, residual, key_filter, fixed, bounded, sorts, covers, selective)
 
@@ -258,7 +258,7 @@ def _field_intervals(index: Index, by_path: dict[str, Used]) -> tuple[list[list[
             within = [used for used in predicates if not used[0].escapes]
             predicates = [] if root in bounded_roots else sorted(within, key=points_first)[:1]
         if index.kind.is_transformed(index.spec["key"][path]):
-            predicates = [_transformed(index, used) for used in predicates if all(interval.is_point for interval in used[0].intervals)]
+            predicates = [_transformed(index, used) for used in predicates if are_points(used[0].intervals)]
         intervals: list[FieldInterval] = [EVERYTHING]
         for number, (predicate, _) in enumerate(predicates):
             intervals = predicate.intervals if number == 0 else intersect(intervals, predicate.intervals)
@@ -289,7 +289,7 @@ def points_first(predicate: tuple[Predicate, Any]) -> int:
 
 def _leading_points(fields: list[list[FieldInterval]]) -> int:
     for number, intervals in enumerate(fields):
-        if not all(interval.is_point for interval in intervals):
+        if not are_points(intervals):
             return number
     return len(fields)
 
@@ -327,7 +327,7 @@ def _cost(node: Any) -> int:
 
 def _nested(paths: set[str]) -> bool:
     """Return whether one path is a prefix of another. The values at such paths cannot be combined into one document."""
-    return any(other.startswith(f"{path}.") for path in paths for other in paths)
+    return len(paths) > 1 and any(other.startswith(f"{path}.") for path in paths for other in paths)
 
 
 def _reads_only(node: Any, paths: set[str]) -> bool:
@@ -362,7 +362,7 @@ def _common_direction(have: list[tuple[str, int]], wanted: list[tuple[str, int]]
     return 1 if not directions else directions.pop() if len(directions) == 1 else 0
 
 
-def _covers(index: Index, query: CanonicalQuery) -> bool:
+def covers_query(index: Index, query: CanonicalQuery) -> bool:
     """Return whether the index entries contain all fields that the query requires."""
     wanted = query.required_fields
     if wanted is None or index.multikey or not index.kind.is_ordered:

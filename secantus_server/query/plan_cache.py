@@ -10,18 +10,21 @@ entries, because it replaces the collection object, which contains them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bson.int64 import Int64
 
 from secantus_server.bson import encode
+from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.mql.collation import Collation
 from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.index_filters import listed_indexes, query_shape
-from secantus_server.query.plan import Plan
+from secantus_server.query.plan import IndexedScan, Plan, Sort
 from secantus_server.query.shapes import shape_hash
+from secantus_server.query.stages import PlanStage
 
 # Upper bound on the entries of a collection; the oldest entries are dropped.
 MAX_ENTRIES = 200
@@ -29,25 +32,55 @@ MAX_ENTRIES = 200
 MAX_QUERY_BYTES = 100_000
 
 
-@dataclass
+@dataclass(slots=True)
 class CachedPlan:
-    """An entry of the plan cache.
+    """An entry of the plan cache. Few entries are ever read, so most of an entry is computed when it is read.
 
     Arguments:
-        shown: the entry in the format of `$planCacheStats`, without `isActive` and `host`.
+        explain: a function that returns the plan's stage.
+        shape: the query's shape and its consumer.
+        created_from: the query in the format of `createdFromQuery`, and `size` its size in bytes.
+        created: when the entry was created.
+        is_restricted: whether index filters or query settings restrict the query.
         is_active: whether a query of the shape has run again since the entry was created.
     """
 
-    shown: dict[str, Any]
+    explain: Callable[[], PlanStage]
+    shape: tuple[str, str]
+    created_from: dict[str, Any]
+    size: int
+    created: Date
+    is_restricted: bool
     is_active: bool = False
+
+    def shown(self, namespace: str) -> dict[str, Any]:
+        """Return the entry in the format of `$planCacheStats`, without `version`, `isActive` and `host`.
+
+        Arguments:
+            namespace: the full name of the collection.
+        """
+        planned = self.explain().planned()
+        return {
+            **_hashes(namespace, *self.shape, planned),
+            # Zero, because the planner runs no trials.
+            "works": Int64(0),
+            "timeOfCreation": self.created,
+            "createdFromQuery": self.created_from,
+            "cachedPlan": planned,
+            "creationExecStats": [],
+            "candidatePlanScores": [],
+            "indexFilterSet": self.is_restricted,
+            "estimatedSizeBytes": Int64(self.size + len(encode(planned))),
+        }
 
 
 def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> None:
     """Add a query's plan to the plan cache, or mark the existing entry of the query's shape as active.
 
-    Call this function only if the plan was chosen from several plans.
+    Call this function only if the plan was chosen from several plans, and before the plan is opened.
     """
-    shape = query_shape(query) + query.consumer
+    own = query_shape(query)
+    shape = own + query.consumer
     cached = collection.cached_plans
     known = cached.get(shape)
     if known is not None:
@@ -59,21 +92,23 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
         return
     if len(cached) >= MAX_ENTRIES:
         cached.pop(next(iter(cached)), None)
-    planned = plan.explain().planned()
-    cached[shape] = CachedPlan(
-        {
-            **plan_cache_keys(collection.namespace, query, planned),
-            # Zero, because the planner runs no trials.
-            "works": Int64(0),
-            "timeOfCreation": query.context.now,
-            "createdFromQuery": created_from,
-            "cachedPlan": planned,
-            "creationExecStats": [],
-            "candidatePlanScores": [],
-            "indexFilterSet": listed_indexes(collection, query) is not None,
-            "estimatedSizeBytes": Int64(size + len(encode(planned))),
-        }
-    )
+    restricted = listed_indexes(collection, query) is not None
+    cached[shape] = CachedPlan(_explanation(plan), (own, query.consumer), created_from, size, query.context.now, restricted)
+
+
+def _explanation(plan: Plan) -> Callable[[], PlanStage]:
+    """Return a function that explains a plan which was not opened yet. It keeps neither the query's scans nor the collection alive."""
+    if type(plan) is Sort and type(plan.child) is IndexedScan:
+        return Sort(_unopened(plan.child), plan.pattern, plan.limit).explain
+    if type(plan) is IndexedScan:
+        return _unopened(plan).explain
+    explained = plan.explain()
+    return lambda: explained
+
+
+def _unopened(plan: IndexedScan) -> IndexedScan:
+    nowhere: Any = None
+    return IndexedScan(nowhere, plan.index, plan.bounds, plan.match, plan.key_filter, plan.reverse, plan.covered)
 
 
 def cached_plans(collection: Collection, host: str) -> list[dict[str, Any]]:
@@ -82,9 +117,8 @@ def cached_plans(collection: Collection, host: str) -> list[dict[str, Any]]:
     Arguments:
         host: the server's address.
     """
-    return [
-        {"version": "1", "isActive": cached.is_active, **cached.shown, "host": host} for cached in list(collection.cached_plans.values())
-    ]
+    namespace, entries = collection.namespace, list(collection.cached_plans.values())
+    return [{"version": "1", "isActive": cached.is_active, **cached.shown(namespace), "host": host} for cached in entries]
 
 
 def _created_from(query: CanonicalQuery) -> dict[str, Any]:
@@ -101,5 +135,9 @@ def plan_cache_keys(namespace: str, query: CanonicalQuery, planned: dict[str, An
         namespace: the full name of the collection.
         planned: the plan in the format of `winningPlan`.
     """
-    shape = shape_hash([namespace, query_shape(query), query.consumer])
+    return _hashes(namespace, query_shape(query), query.consumer, planned)
+
+
+def _hashes(namespace: str, own: str, consumer: str, planned: dict[str, Any]) -> dict[str, str]:
+    shape = shape_hash([namespace, own, consumer])
     return {"queryHash": shape[:8], "planCacheShapeHash": shape[:8], "planCacheKey": shape_hash([shape, planned])[:8]}

@@ -155,6 +155,13 @@ class PlanNotes:
             usage.whole_scans += 1
             usage.tailing_scans += first.tailing
             return
+        if self.further is None and type(first) is Sort and type(first.child) is IndexedScan:
+            scan = first.child.scan
+            if scan is not None:
+                usage.keys += scan.keys_examined
+                usage.documents += scan.docs_examined
+            usage.sorts += 1
+            return
         keys, documents, *_ = self.latest
         usage.keys += keys
         usage.documents += documents

@@ -16,8 +16,17 @@ from secantus_server.catalog.collection import Collection
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.mql.match import AlwaysFalse, GeoNear, Or, TextMatch
-from secantus_server.query.candidates import Candidate, Conditions, cannot_help, cheap_first, explicit_candidate, make_candidate
-from secantus_server.query.canonical import CanonicalQuery, same_pattern
+from secantus_server.query.bounds import EVERYTHING, IndexBounds, point
+from secantus_server.query.candidates import (
+    Candidate,
+    Conditions,
+    cannot_help,
+    cheap_first,
+    covers_query,
+    explicit_candidate,
+    make_candidate,
+)
+from secantus_server.query.canonical import CanonicalQuery, PointQuery, same_pattern
 from secantus_server.query.clustered import ClusteredScan, natural_scan
 from secantus_server.query.contested import contested
 from secantus_server.query.geo import geo_candidate, is_geospatial
@@ -26,6 +35,7 @@ from secantus_server.query.index_filters import is_listed, listed_indexes
 from secantus_server.query.near import plan_near
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort, Union
 from secantus_server.query.predicates import conjuncts
+from secantus_server.query.sole_index import sole_index
 from secantus_server.query.table_scans import check_scans_nothing
 from secantus_server.query.text import TextSearchPlan, has_text_search, no_text_plan, plan_text, text_of
 from secantus_server.query.wildcard import scan_of, wildcard_candidates
@@ -51,7 +61,12 @@ def plan_query(collection: Collection | None, query: CanonicalQuery) -> Plan:
 
 
 def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
-    if collection is None or type(query.match) is AlwaysFalse:
+    if collection is None:
+        return EmptyScan()
+    only = only_scan(collection, query) if type(query) is PointQuery else None
+    if only is not None:
+        return only
+    if type(query.match) is AlwaysFalse:
         return EmptyScan()
     hinted = _hinted_index(collection, query.hint) if listed_indexes(collection, query) is None else None
     special = _special_node(query.match)
@@ -64,6 +79,22 @@ def _plan(collection: Collection | None, query: CanonicalQuery) -> Plan:
     if query.min or query.max:
         return _with_index(collection, query, explicit_candidate(_chosen_index(hinted), query))
     return _by_index(collection, query, hinted)
+
+
+def only_scan(collection: Collection, query: PointQuery) -> IndexedScan | None:
+    """Return the plan for an equality that only one index could serve, or None. The result is that of the comparison of candidates.
+
+    The bounds are exact, because a point query has no collation and its value is plain. Therefore the filter need not even be parsed.
+    """
+    context = query.context
+    if context.index_filters is not None or context.allowed_indexes is not None or collection.is_clustered:
+        return None
+    sole = sole_index(collection, query.path)
+    if sole is None or sole.shown is not sole.index:
+        return None
+    index, everything = sole.index, [[EVERYTHING] for _ in sole.index.parts[1:]]
+    bounds = IndexBounds(index.parts, [[point(query.value, None)], *everything])
+    return IndexedScan(collection, index, bounds, None, covered=covers_query(index, query))
 
 
 def _special_node(match: Any) -> Any:

@@ -74,7 +74,7 @@ def conjuncts(match: Any) -> list[Any]:
 
 def has_index_component(path: str) -> bool:
     """Return whether the path has a component that may be an array index."""
-    return any(part.isdigit() for part in path.split("."))
+    return any(map(str.isdigit, path.split("."))) if "." in path else path.isdigit()
 
 
 def predicate_of(node: Any, collation: Collation | None) -> Predicate | None:

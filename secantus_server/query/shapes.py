@@ -56,7 +56,7 @@ def projection_shape(projection: dict[str, Any] | None, *, cached: bool) -> list
 
 
 def _ordered(parts: list[Any], cached: bool) -> list[Any]:
-    return sorted(parts, key=lambda part: encode({"": part})) if cached else parts
+    return sorted(parts, key=lambda part: encode({"": part})) if cached and len(parts) > 1 else parts
 
 
 def _projected(value: Any, cached: bool) -> Any:

@@ -1,12 +1,12 @@
-"""The choice of an index for an equality or a range if only one index could serve it. The express lane chooses in this way, without the
-planner.
+"""The choice of an index for an equality or a range if only one index could serve it. The express lane chooses in this way, and the planner
+for an equality, without describing candidates.
 
 The choice is the planner's, because there is a single candidate. It depends only on the path, not on the value, so it is cached.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
@@ -15,6 +15,7 @@ from secantus_server.query.bounds import point
 
 # Upper bound on the paths that a collection caches.
 MAX_PATHS = 200
+_NOT_CACHED: Any = object()
 
 
 class SoleIndex(NamedTuple):
@@ -42,12 +43,13 @@ def sole_index(collection: Collection, path: str) -> SoleIndex | None:
         path: the path of a comparison without a collation. It has no component that may be an array index.
     """
     known = collection.sole_indexes
-    if path not in known:
+    # Another thread may clear the cache at any time, so look up once.
+    found: SoleIndex | None = known.get(path, _NOT_CACHED)
+    if found is _NOT_CACHED:
         if len(known) >= MAX_PATHS:
             known.clear()
         found = known[path] = _find(collection, path)
-        return found
-    return known[path]  # type: ignore[no-any-return]
+    return found
 
 
 def _find(collection: Collection, path: str) -> SoleIndex | None:

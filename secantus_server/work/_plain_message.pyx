@@ -34,7 +34,8 @@ cdef bytes COUNTING = encode({"$group": {"_id": 1, "n": {"$sum": 1}}})
 
 cdef enum:
     BODY_AT = 21  # header 16, flags 4, kind 1
-    MOST_DOCUMENTS = 16
+    # The general path checks for an interruption after as many documents; see `work.writers.plain`.
+    MOST_DOCUMENTS = 128
     MOST_BYTES = 1048576
     LONGEST_NAME = 100
     # The maximum number of fields that `is_flat` compares with each other, and one more.

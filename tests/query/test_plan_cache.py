@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import encode
 from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -51,6 +52,24 @@ def test_the_hashes_are_those_of_explain(filled: Database) -> None:
     (entry,) = cached(filled)
     assert [entry[name] for name in ("queryHash", "planCacheKey")] == [explained[name] for name in ("queryHash", "planCacheKey")]
     assert entry["cachedPlan"]["stage"] == "FETCH"
+
+
+@pytest.mark.parametrize(
+    ("filter", "sort"),
+    [
+        ({"a": {"$gt": 5}}, {"b": -1}),
+        ({"a": 5, "b": 5}, {"x": 1}),
+        ({"$or": [{"a": 1}, {"b": 2}], "a": {"$ne": 50}, "b": {"$ne": 50}}, {}),
+    ],
+)
+def test_the_plan_is_that_of_explain(filled: Database, filter: dict[str, Any], sort: dict[str, Any]) -> None:
+    find = {"find": "c", "filter": filter, "sort": sort}
+    filled.command(find)
+    explained = filled.command({"explain": find, "verbosity": "queryPlanner"})["queryPlanner"]
+    (entry,) = cached(filled)
+    assert entry["cachedPlan"] == {name: value for name, value in explained["winningPlan"].items() if name != "isCached"}
+    assert entry["planCacheKey"] == explained["planCacheKey"]
+    assert entry["estimatedSizeBytes"] == len(encode(entry["createdFromQuery"])) + len(encode(entry["cachedPlan"]))
 
 
 def test_the_stage_that_reads_the_results_is_a_part_of_the_shape(filled: Database) -> None:

@@ -69,8 +69,8 @@ class Side:
 
     def state(self) -> Any:
         """Return the state that the commands have left: documents, oplog entries, counters."""
-        find = message({"find": "c", "filter": {}, "sort": {"_id": 1}})
-        oplog = message({"find": "oplog.rs", "filter": {"ns": "shop.c"}, "$db": "local"})
+        find = message({"find": "c", "filter": {}, "sort": {"_id": 1}, "batchSize": 1000})
+        oplog = message({"find": "oplog.rs", "filter": {"op": {"$in": ["i", "u", "d", "c"]}}, "batchSize": 1000, "$db": "local"})
         usage = self.client.usage
         kept = {name: getattr(usage, name) for name in ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans")}
         counts = (dict(usage.counts), {key: row[0] for key, row in usage.rows.items()})
@@ -256,6 +256,33 @@ def test_both_paths_answer_and_leave_the_same(sides: tuple[Side, Side], raws: li
     for own, other in zip(*ids, strict=True):
         first = first.replace(repr(own), repr(other))
     assert first == second
+
+
+def many(name: str, number: int, skus: int) -> list[Document]:
+    return [{"_id": f"{name}{n}", "sku": f"{name}{n % skus}", "deep": [{"n": n}]} for n in range(number)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_express"),
+    [
+        (insert(*many("m", 128, 128)), True),
+        (message({"insert": "c", "documents": many("m", 128, 128)}), True),
+        (message({"insert": "fresh"}, {"documents": many("m", 100, 100)}), True),
+        (insert(*many("m", 129, 129)), False),
+        (message({"insert": "c", "documents": many("m", 129, 129)}), False),
+        (insert(*many("m", 100, 90)), False),
+        (insert(*many("m", 100, 90), ordered=False), False),
+    ],
+    ids=["sequence", "body", "new collection", "129", "129 in the body", "duplicate", "unordered duplicates"],
+)
+def test_an_insert_of_many_documents(sides: tuple[Side, Side], raw: bytes, is_express: bool) -> None:
+    replies = [plain(side.run(raw)) for side in sides]
+    assert sides[0].answered is is_express
+    assert list(replies[0].items()) == list(replies[1].items())
+    assert sides[0].state() == sides[1].state()
+    again = [plain(side.run(raw)) for side in sides]
+    assert list(again[0].items()) == list(again[1].items())
+    assert sides[0].state() == sides[1].state()
 
 
 def test_a_write_that_is_sent_again_is_not_repeated(sides: tuple[Side, Side]) -> None:

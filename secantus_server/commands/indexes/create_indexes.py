@@ -35,7 +35,14 @@ from secantus_server.mql.match import parse_match
 from secantus_server.oplog.oplog import Entry
 from secantus_server.query.predicates import conjuncts
 from secantus_server.reserved_names import VIEWS
-from secantus_server.work.collections import create_collection, recall
+from secantus_server.work.collections import (
+    check_database_case,
+    check_namespace,
+    create_collection,
+    log_creation,
+    new_collection,
+    recall,
+)
 from secantus_server.work.timeseries_indexes import bucket_index
 from secantus_server.work.writers.buckets import check_bounds, measured_paths
 from secantus_server.work.writing import check_not_view
@@ -79,9 +86,9 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
     """Create the indexes, and the collection if it does not exist.
 
     Outside a multi-document transaction, an index is created with exclusive access to the store. Otherwise an open transaction, which
-    does not see the new index yet, could write documents without index entries. A missing collection is created before exclusive access
-    is acquired. The reason is that its creation may have to wait for another transaction that creates the same collection, and no
-    transaction can end during exclusive access.
+    does not see the new index yet, could write documents without index entries. A missing collection is created with its indexes, or
+    before exclusive access is acquired. The reason is that its creation may have to wait for another transaction that creates the same
+    collection, and no transaction can end during exclusive access.
     """
     is_created, in_session = False, request.transaction is not None
 
@@ -94,6 +101,8 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
             found, own_specs = _stored(transaction.catalog, request.db, name, specs)
         if found is None:
             is_created = True
+            if not in_session and (reply := _create_together(request, name, own_specs)) is not None:
+                return reply
             create_collection(request.services, request.db, name, {}, if_missing=True, work=request.work if in_session else None)
         elif not choose_new(found, own_specs):
             return _reply(found, 0, is_created=is_created)
@@ -102,6 +111,34 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
         # None means that the collection was dropped after it had been found or created. Try again.
         if reply is not None:
             return reply
+
+
+def _create_together(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply | None:
+    """Create a collection together with its indexes, in one transaction. Return None if the steps must be separate.
+
+    No other transaction sees the collection before the commit, so this needs no exclusive access. The steps are separate if the collection
+    exists meanwhile or a restore retained its definition, and after an error in the definitions, because the collection then remains.
+    """
+    services, db = request.services, request.db
+    check_namespace(services, db, name)
+
+    def body(transaction: CatalogTransaction) -> Reply | None:
+        if transaction.catalog.find(db, name) is not None or services.catalog.kept_definition(db, name) is not None:
+            return None
+        check_database_case(services.catalog, db)
+        collection = new_collection(services, db, name, {})
+        try:
+            new = choose_new(collection, specs)
+        except CommandError:
+            return None
+        reply = _reply(collection, len(new), is_created=True)
+        collection.indexes += [make_index(spec, services.engine.new_ident()) for spec in new]
+        reach("index-build")
+        transaction.changes.save(collection)
+        log_creation(transaction, collection)
+        return reply
+
+    return request.work.change_catalog(body, request.operation.check)
 
 
 def _stored(catalog: CatalogView, db: str, name: str, specs: list[dict[str, Any]]) -> tuple[Collection | None, list[dict[str, Any]]]:
@@ -227,6 +264,8 @@ def _same_index(spec: dict[str, Any], other: dict[str, Any], new: list[dict[str,
     Raises:
         CommandError: if the definitions describe different indexes that cannot coexist in a collection.
     """
+    if spec["name"] != other["name"] and list(spec["key"]) != list(other["key"]):
+        return False
     same_key = encode(_plain_key(spec["key"])) == encode(_plain_key(other["key"]))
     same_identity = _identity(spec) == _identity(other)
     if list(spec["key"]) == ["_id"] and same_key:

@@ -244,6 +244,8 @@ def kind_of(key: dict[str, Any]) -> IndexKind:
             _import_kind(direction)
         elif is_wildcard(path):
             _import_kind("wildcard")
+        else:  # Only a name or a wildcard selects a kind.
+            continue
         for kind in list(_KINDS.values()):
             if kind.claims(path, direction):
                 return kind

@@ -11,7 +11,7 @@ from bson.int64 import Int64
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from tests.failing import code, failure
+from tests.failing import code, code_of_call, failure
 
 
 def create(db: Database, *specs: dict[str, Any]) -> dict[str, Any]:
@@ -29,6 +29,24 @@ def test_the_collection_is_made_with_them(db: Database) -> None:
     again = create(db, {"key": {"a": 1.0}, "name": "a"})
     assert counts(again) == (3, 3)
     assert again["note"] == "all indexes already exist"
+
+
+def test_the_collection_stays_if_the_definitions_conflict(db: Database) -> None:
+    assert code_of_call(create, db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "a"}) == 86
+    assert [index["name"] for index in db.c.list_indexes()] == ["_id_"]
+
+
+def test_a_database_that_differs_only_in_case_is_refused(db: Database) -> None:
+    create(db, {"key": {"a": 1}, "name": "a"})
+    assert code_of_call(create, db.client[db.name.upper()], {"key": {"a": 1}, "name": "a"}) == 13297
+
+
+def test_the_collection_and_its_indexes_have_an_entry_each(db: Database) -> None:
+    create(db, {"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b", "unique": True})
+    entries = list(db.client.local["oplog.rs"].find({"ns": f"{db.name}.$cmd"}))
+    assert [next(iter(entry["o"].items())) for entry in entries] == [("create", "c"), ("createIndexes", "c"), ("createIndexes", "c")]
+    assert len({entry["ts"] for entry in entries}) == 3
+    assert entries[2]["o"] == {"createIndexes": "c", "v": 2, "key": {"b": 1}, "name": "b", "unique": True}
 
 
 @pytest.mark.parametrize(

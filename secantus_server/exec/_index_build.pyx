@@ -7,7 +7,7 @@ order, because it finds the place of each key next to that of the key before it.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport Writer
@@ -287,7 +287,8 @@ def fill_indexes(CollectionWriter writer not None, list indexes not None, Record
     cdef uint8_t[8] record_id
     cdef Run run
     cdef list runs = [Run(index) for index in indexes]
-    while scan.step(&doc, &size):
+    cdef int64_t last = scan.remove_end()
+    while last and scan.step(&doc, &size):
         if check is not None:
             check(PyBytes_FromStringAndSize(<const char*>doc, size))
         put_record_id(record_id, scan.record_id)
@@ -298,6 +299,8 @@ def fill_indexes(CollectionWriter writer not None, list indexes not None, Record
         if used > run_bytes:
             for run in runs:
                 run.store(writer, scan)
+        if scan.record_id == last:
+            break
     for run in runs:
         run.store(writer, scan)
     for run in runs:

@@ -6,16 +6,15 @@ order, because it finds the place of each key next to that of the key before it.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.stdint cimport uint8_t, uint32_t
-from libc.stdlib cimport qsort
-from libc.string cimport memcmp
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.exec._scan cimport RecordScan
 from secantus_server.exec._write cimport CollectionWriter
-from secantus_server.index._index cimport ONE_ENTRY, SOME_ENTRIES, Entries, Index, covered_of, put_record_id
-from secantus_server.mql._keys cimport Generation
+from secantus_server.index._index cimport ONE_ENTRY, SOME_ENTRIES, Entries, Index, covered_of, put_record_id, read_record_id
+from secantus_server.mql._keys cimport Generation, Slot, generate_into, put_slots
 
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
@@ -31,30 +30,77 @@ cdef enum:
 
 
 cdef struct Entry:
+    # The first bytes of the key behind the prefix, as a number that sorts like them. Most comparisons need nothing else.
+    uint64_t head
     # The key and the value behind it. Until the entries are sorted, `key` is the position in the buffer.
     const uint8_t* key
     uint32_t key_size
     uint32_t value_size
 
 
-cdef int compare_entries(const void* first, const void* second) noexcept nogil:
-    """Compare entries by their keys. Of equal keys, the one that was added first is less."""
-    cdef const Entry* a = <const Entry*>first
-    cdef const Entry* b = <const Entry*>second
-    cdef uint32_t common = a.key_size if a.key_size < b.key_size else b.key_size
-    cdef int order = memcmp(a.key + PREFIX_BYTES, b.key + PREFIX_BYTES, common - PREFIX_BYTES)
-    if order:
-        return order
-    if a.key_size != b.key_size:
-        return -1 if a.key_size < b.key_size else 1
-    return -1 if a.key < b.key else 1
+cdef inline uint64_t head_of(const uint8_t* key, uint32_t key_size) noexcept nogil:
+    cdef uint64_t head = 0
+    cdef uint32_t i
+    if key_size >= PREFIX_BYTES + 8:
+        return <uint64_t>read_record_id(key + PREFIX_BYTES)
+    for i in range(PREFIX_BYTES, PREFIX_BYTES + 8):
+        head = head << 8 | (key[i] if i < key_size else 0)
+    return head
 
 
-cdef class Run:
-    """The entries of an index that are not stored yet."""
+cdef inline bint precedes(const Entry* a, const Entry* b) noexcept nogil:
+    """Return whether the key of `a` is less than that of `b`."""
+    cdef uint32_t common
+    cdef int order
+    if a.head != b.head:
+        return a.head < b.head
+    common = a.key_size if a.key_size < b.key_size else b.key_size
+    order = memcmp(a.key + PREFIX_BYTES, b.key + PREFIX_BYTES, common - PREFIX_BYTES)
+    return order < 0 if order else a.key_size < b.key_size
+
+
+cdef Entry* sort_entries(Entry* entries, Entry* spare, size_t count) noexcept nogil:
+    """Sort entries by merging runs of doubling length. Of equal keys, the one that was added first stays first.
+
+    Return the array with the result, which is one of the two given arrays.
+    """
+    cdef size_t width = 1
+    cdef size_t start, left, right, middle, stop, out
+    while width < count:
+        start = 0
+        while start < count:
+            left, middle, stop = start, min(start + width, count), min(start + 2 * width, count)
+            right, out = middle, start
+            start = stop
+            if middle == stop or not precedes(&entries[middle], &entries[middle - 1]):
+                memcpy(spare + left, entries + left, (stop - left) * sizeof(Entry))
+                continue
+            while left < middle and right < stop:
+                if precedes(&entries[right], &entries[left]):
+                    spare[out] = entries[right]
+                    right += 1
+                else:
+                    spare[out] = entries[left]
+                    left += 1
+                out += 1
+            memcpy(spare + out, entries + left, (middle - left) * sizeof(Entry))
+            memcpy(spare + out + middle - left, entries + right, (stop - right) * sizeof(Entry))
+        entries, spare = spare, entries
+        width *= 2
+    return entries
+
+
+cdef class Run(Generation):
+    """The entries of an index that are not stored yet.
+
+    It is also the Generation that adds the entries of a document with an array, without creating Python objects.
+    """
 
     cdef Index index
     cdef Writer data
+    cdef const uint8_t* record_id
+    # Whether `add_array` can add documents with arrays.
+    cdef bint generates
     cdef Entry* entries
     cdef size_t count, capacity
     # The duplicate key error with the smallest key so far, or None.
@@ -62,6 +108,9 @@ cdef class Run:
 
     def __cinit__(self, Index index not None):
         self.index = index
+        self.generator = index.generator
+        self.generates = index.generator is not None and index.guard is None and "prepareUnique" not in index.spec
+        self.keys = []
         self.data = Writer.__new__(Writer)
         self.entries = NULL
 
@@ -85,13 +134,6 @@ cdef class Run:
         self.count += 1
         return 0
 
-    cdef int add(self, Writer key, Writer value) except -1:
-        """Add an entry."""
-        cdef size_t start = self.data.size
-        self.data.put_bytes(key.buffer, key.size)
-        self.data.put_bytes(value.buffer, value.size)
-        return self.close_entry(start, key.size)
-
     cdef int add_all(self, Generation entries, const uint8_t* record_id) except -1:
         """Add several entries of a document."""
         cdef size_t start, key_size
@@ -107,6 +149,30 @@ cdef class Run:
             self.close_entry(start, key_size if self.index.unique else key_size + 8)
         return 0
 
+    cdef int add_array(self, CollectionWriter writer, const uint8_t* doc, const uint8_t* record_id) except -1:
+        """Add the entries of a document with an array on an indexed path. Equal elements add equal entries."""
+        cdef size_t size = self.data.size
+        cdef size_t count = self.count
+        self.record_id = record_id
+        self.multikey = False
+        generate_into(self, self.generator, doc)
+        assert self.multikey, "a document without arrays has one entry"
+        if self.index.sparse and self.all_absent:
+            self.data.size = size
+            self.count = count
+            return 0
+        return writer.note_multikey(self.index, self)
+
+    cdef int emit(self, Slot* slots) except -1:
+        cdef size_t start = self.data.size
+        cdef size_t key_size
+        self.data.put_bytes(PyBytes_AS_STRING(self.index.prefix), PREFIX_BYTES)
+        if not put_slots(self.generator, slots, self.data):
+            self.all_absent = False
+        key_size = self.data.size - start
+        self.data.put_bytes(self.record_id, 8)
+        return self.close_entry(start, key_size if self.index.unique else key_size + 8)
+
     cdef size_t memory(self) noexcept:
         """Return the memory that the entries use, in bytes."""
         return self.data.size + self.count * sizeof(Entry)
@@ -114,14 +180,37 @@ cdef class Run:
     cdef int sort(self) except -1:
         cdef size_t i
         cdef bint is_sorted = True
+        cdef Entry* spare
+        cdef Entry* found
         for i in range(self.count):
             self.entries[i].key = self.data.buffer + <size_t>self.entries[i].key
+            self.entries[i].head = head_of(self.entries[i].key, self.entries[i].key_size)
             if i and is_sorted:
-                is_sorted = compare_entries(&self.entries[i - 1], &self.entries[i]) < 0
-        if not is_sorted:
-            with nogil:
-                qsort(self.entries, self.count, sizeof(Entry), compare_entries)
+                is_sorted = not precedes(&self.entries[i], &self.entries[i - 1])
+        if is_sorted:
+            return 0
+        spare = <Entry*>PyMem_Malloc(self.capacity * sizeof(Entry))
+        if spare == NULL:
+            raise MemoryError
+        with nogil:
+            found = sort_entries(self.entries, spare, self.count)
+        PyMem_Free(self.entries if found == spare else spare)
+        self.entries = found
         return 0
+
+    cdef bint repeats(self, size_t i) noexcept:
+        """Return whether a sorted entry equals the entry before it: a document has the same key for several elements of an array."""
+        cdef const Entry* entry = &self.entries[i]
+        cdef const Entry* before
+        if i == 0:
+            return False
+        before = &self.entries[i - 1]
+        return (
+            entry.head == before.head
+            and entry.key_size == before.key_size
+            and entry.value_size == before.value_size
+            and memcmp(entry.key + PREFIX_BYTES, before.key + PREFIX_BYTES, entry.key_size + entry.value_size - PREFIX_BYTES) == 0
+        )
 
     cdef int store(self, CollectionWriter writer, RecordScan scan) except -1:
         """Store the entries, and forget them. Interrupt as the scan does."""
@@ -131,6 +220,8 @@ cdef class Run:
         for i in range(self.count):
             scan.breathe()
             entry = &self.entries[i]
+            if self.repeats(i):
+                continue
             if not self.index.unique:
                 writer.unit.put_raw(ENTRIES_TABLE, entry.key, entry.key_size, entry.key + entry.key_size, entry.value_size, False)
             elif not writer.unit.insert_raw(
@@ -164,10 +255,14 @@ cdef class Run:
 cdef int collect(Run run, CollectionWriter writer, const uint8_t* doc, size_t size, const uint8_t* record_id) except -1:
     """Add the entries of a document."""
     cdef Generation entries
-    cdef Entries found = run.index.only_entry(doc, record_id, writer.key_buffer, writer.value_buffer)
+    cdef size_t key_size
+    cdef size_t start = run.data.size
+    cdef Entries found = run.index.put_entry(doc, record_id, run.data, &key_size)
     if found == ONE_ENTRY:
-        return run.add(writer.key_buffer, writer.value_buffer)
-    if found == SOME_ENTRIES:
+        run.close_entry(start, key_size)
+    elif found == SOME_ENTRIES and run.generates:
+        run.add_array(writer, doc, record_id)
+    elif found == SOME_ENTRIES:
         entries = run.index.entries_of(PyBytes_FromStringAndSize(<const char*>doc, size))
         if entries is not None:
             writer.note_multikey(run.index, entries)
@@ -192,7 +287,8 @@ def fill_indexes(CollectionWriter writer not None, list indexes not None, Record
     cdef uint8_t[8] record_id
     cdef Run run
     cdef list runs = [Run(index) for index in indexes]
-    while scan.step(&doc, &size):
+    cdef int64_t last = scan.remove_end()
+    while last and scan.step(&doc, &size):
         if check is not None:
             check(PyBytes_FromStringAndSize(<const char*>doc, size))
         put_record_id(record_id, scan.record_id)
@@ -203,6 +299,8 @@ def fill_indexes(CollectionWriter writer not None, list indexes not None, Record
         if used > run_bytes:
             for run in runs:
                 run.store(writer, scan)
+        if scan.record_id == last:
+            break
     for run in runs:
         run.store(writer, scan)
     for run in runs:

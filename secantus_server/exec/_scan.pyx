@@ -153,6 +153,24 @@ cdef class RecordScan(Scan):
                 self.advanced += 1
                 return 1
 
+    def remove_end(self):
+        """Remove the end of an attached scan that has not begun. Return the RecordId of the last document, or 0 without documents.
+
+        The caller must stop at this document. WiredTiger otherwise compares every key with the end, which takes a tenth of a step's time.
+        """
+        cdef const uint8_t* key
+        cdef const uint8_t* value
+        cdef size_t key_size, size
+        assert self.matcher is None and not self.reverse and self.position is None
+        cdef Cursor last = Cursor(self.unit, RECORDS_TABLE, self.prefix, self.upper, True)
+        cdef int code = last.next_raw(&key, &key_size, &value, &size)
+        cdef int64_t record_id = 0 if code else read_record_id(key + 4)
+        last.fail(code)
+        last.close()
+        self.cursor.close()
+        self.cursor = Cursor(self.unit, RECORDS_TABLE, self.prefix, None, False)
+        return record_id
+
     def __next__(self):
         cdef const uint8_t* value
         cdef size_t size

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._raw cimport Element
-from secantus_server.index._index cimport Entries, Index
+from secantus_server.index._index cimport SOME_ENTRIES, Entries, Index
 from secantus_server.mql._keys cimport Generation
 from secantus_server.storage._unit cimport RecoveryUnit
 
@@ -22,13 +22,12 @@ cdef class CollectionWriter:
     cdef uint8_t[RECORD_KEY_BYTES] record_key
     cdef Index id_index
     cdef list others
-    cdef Writer key_buffer
-    cdef Writer value_buffer
-    # A document's entries in each index other than the `_id` index: the key and the value of a single entry, or a Generation of several
-    # entries.
+    cdef Writer buffer
+    # A document's entries in each index other than the `_id` index: a single entry (its key, then its value) and the size of its key, or
+    # a Generation of several entries.
     cdef Entries[MAX_INDEXES] found
-    cdef list keys
-    cdef list values
+    cdef list entries
+    cdef size_t[MAX_INDEXES] key_sizes
     cdef list generations
     cdef readonly list became_multikey
     cdef readonly Py_ssize_t position
@@ -41,9 +40,10 @@ cdef class CollectionWriter:
     cpdef delete(self, bytes doc, int64_t record_id)
     cdef int find_entries(self, bytes doc, bytes rid) except -1
     cdef int check_before(self, Py_ssize_t stop, bytes doc) except -1
-    cdef bint has_key(self, Writer key) except -1
+    cdef Entries put_only(self, Index index, bytes doc, bytes rid, size_t* key_size) except? SOME_ENTRIES
+    cdef bint has_key(self, Writer entry, size_t key_size) except -1
     cdef int add_entries(self, bytes doc, bytes rid) except -1
-    cdef int add_one(self, Index index, Writer key, Writer value) except -1
+    cdef int add_one(self, Index index, Writer entry, size_t key_size) except -1
     cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1
     cdef int take_some(self, Index index, Generation entries, bytes rid) except -1

@@ -44,13 +44,11 @@ cdef class CollectionWriter:
             self.record_key[i] = <uint8_t>(ident >> (24 - 8 * i))
         self.id_index = indexes[0] if indexes and (<Index>indexes[0]).is_id else None
         self.others = indexes[1:] if self.id_index is not None else indexes
-        self.key_buffer = Writer.__new__(Writer)
-        self.value_buffer = Writer.__new__(Writer)
+        self.buffer = Writer.__new__(Writer)
         self.became_multikey = []
         if self.others:
             assert len(self.others) <= MAX_INDEXES, "a collection has too many indexes"
-            self.keys = [Writer() for _ in self.others]
-            self.values = [Writer() for _ in self.others]
+            self.entries = [Writer() for _ in self.others]
             self.generations = [None] * len(self.others)
 
     cdef bint continue_in(self, RecoveryUnit unit, int ident, list indexes) except -1:
@@ -107,9 +105,12 @@ cdef class CollectionWriter:
         """
         cdef Py_ssize_t i
         cdef Index index
+        cdef Writer entry
         for i in range(len(self.others)):
             index = self.others[i]
-            self.found[i] = index.only_entry(start_of(doc), start_of(rid), self.keys[i], self.values[i])
+            entry = self.entries[i]
+            entry.clear()
+            self.found[i] = index.put_entry(start_of(doc), start_of(rid), entry, &self.key_sizes[i])
             if self.found[i] == SOME_ENTRIES:
                 self.generations[i] = index.entries_of(doc)
                 try:
@@ -129,36 +130,42 @@ cdef class CollectionWriter:
         cdef Element element
         if self.id_index is not None:
             self.id_key(doc, &element)
-            if self.has_key(self.key_buffer):
+            if self.has_key(self.buffer, self.buffer.size):
                 self.id_index.duplicate(doc)
         for i in range(stop):
             index = self.others[i]
-            if self.found[i] == ONE_ENTRY and index.unique and self.has_key(self.keys[i]):
+            if self.found[i] == ONE_ENTRY and index.unique and self.has_key(self.entries[i], self.key_sizes[i]):
                 index.duplicate(doc)
         return 0
 
-    cdef bint has_key(self, Writer key) except -1:
+    cdef Entries put_only(self, Index index, bytes doc, bytes rid, size_t* key_size) except? SOME_ENTRIES:
+        """Write the only entry of a document in an index into the buffer; see `Index.put_entry`."""
+        self.buffer.clear()
+        return index.put_entry(start_of(doc), start_of(rid), self.buffer, key_size)
+
+    cdef bint has_key(self, Writer entry, size_t key_size) except -1:
         cdef const uint8_t* value
         cdef size_t size
-        return self.unit.get_raw(ENTRIES_TABLE, key.buffer, key.size, &value, &size)
+        return self.unit.get_raw(ENTRIES_TABLE, entry.buffer, key_size, &value, &size)
 
     cdef int add_entries(self, bytes doc, bytes rid) except -1:
         """Store the entries found by `find_entries`. On a duplicate key, remove everything that was stored for the document."""
         cdef Py_ssize_t i
         for i in range(len(self.others)):
             if self.found[i] == ONE_ENTRY:
-                if not self.add_one(self.others[i], self.keys[i], self.values[i]):
+                if not self.add_one(self.others[i], self.entries[i], self.key_sizes[i]):
                     self.take_back(i, doc, rid)
                     (<Index>self.others[i]).duplicate(doc)
             elif self.found[i] == SOME_ENTRIES:
                 self.add_some(self.others[i], self.generations[i], doc, rid)
         return 0
 
-    cdef int add_one(self, Index index, Writer key, Writer value) except -1:
+    cdef int add_one(self, Index index, Writer entry, size_t key_size) except -1:
         """Store a document's only entry in an index. Return 0 if the index is unique and already contains its key, otherwise 1."""
+        cdef const uint8_t* value = entry.buffer + key_size
         if index.unique:
-            return self.unit.insert_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size)
-        self.unit.put_raw(ENTRIES_TABLE, key.buffer, key.size, value.buffer, value.size, False)
+            return self.unit.insert_raw(ENTRIES_TABLE, entry.buffer, key_size, value, entry.size - key_size)
+        self.unit.put_raw(ENTRIES_TABLE, entry.buffer, key_size, value, entry.size - key_size, False)
         return 1
 
     cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1:
@@ -172,11 +179,11 @@ cdef class CollectionWriter:
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1:
         """Undo the insertion of a document: remove it and its entries in the first `stored` indexes, which this transaction has stored."""
         cdef Py_ssize_t i
-        cdef Writer key
+        cdef Writer entry
         for i in range(stored):
             if self.found[i] == ONE_ENTRY:
-                key = self.keys[i]
-                self.unit.remove_raw(ENTRIES_TABLE, key.buffer, key.size)
+                entry = self.entries[i]
+                self.unit.remove_raw(ENTRIES_TABLE, entry.buffer, self.key_sizes[i])
             elif self.found[i] == SOME_ENTRIES:
                 self.take_some(self.others[i], self.generations[i], rid)
         return self.remove_record(doc, rid)
@@ -194,7 +201,7 @@ cdef class CollectionWriter:
         self.unit.remove_raw(RECORDS_TABLE, self.record_key, RECORD_KEY_BYTES)
         if self.id_index is not None:
             self.id_key(doc, &element)
-            self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
+            self.unit.remove_raw(ENTRIES_TABLE, self.buffer.buffer, self.buffer.size)
         return 0
 
     cdef int note_multikey(self, Index index, Generation entries) except -1:
@@ -208,9 +215,9 @@ cdef class CollectionWriter:
         """Write the key that the document has in the `_id` index into the buffer."""
         cdef bint found = find_field(<const uint8_t*>PyBytes_AS_STRING(doc), "_id", 3, element)
         assert found, "a stored document has an _id"
-        self.key_buffer.clear()
-        self.key_buffer.put_bytes(PyBytes_AS_STRING(self.id_index.prefix), 4)
-        return put_key(self.key_buffer, element.type, element.value, self.id_index.generator.collation)
+        self.buffer.clear()
+        self.buffer.put_bytes(PyBytes_AS_STRING(self.id_index.prefix), 4)
+        return put_key(self.buffer, element.type, element.value, self.id_index.generator.collation)
 
     cdef size_t id_entry(self, bytes doc, bytes rid) except 0:
         """Write the entry that the document has in the `_id` index into the buffer: first the key, then the value.
@@ -218,7 +225,7 @@ cdef class CollectionWriter:
         Return the size of the key.
         """
         cdef Element element
-        cdef Writer key = self.key_buffer
+        cdef Writer key = self.buffer
         cdef size_t size
         self.id_key(doc, &element)
         size = key.size
@@ -230,7 +237,7 @@ cdef class CollectionWriter:
 
     cdef int insert_id(self, bytes doc, bytes rid) except -1:
         cdef size_t size = self.id_entry(doc, rid)
-        cdef Writer key = self.key_buffer
+        cdef Writer key = self.buffer
         if not self.unit.insert_raw(ENTRIES_TABLE, key.buffer, size, key.buffer + size, key.size - size):
             self.id_index.duplicate(doc)
         return 0
@@ -239,7 +246,7 @@ cdef class CollectionWriter:
         """Rewrite the value of the `_id` entry if an update changed the bytes of the `_id` but not its key, such as from int to double."""
         cdef Element before
         cdef Element after
-        cdef Writer key = self.key_buffer
+        cdef Writer key = self.buffer
         cdef size_t size
         cdef bint found = find_field(<const uint8_t*>PyBytes_AS_STRING(old), "_id", 3, &before)
         found = find_field(<const uint8_t*>PyBytes_AS_STRING(new), "_id", 3, &after) and found
@@ -324,12 +331,15 @@ cdef class CollectionWriter:
         This creates no Python objects.
         """
         cdef Index index = self.others[i]
-        cdef Writer key = self.keys[i]
-        cdef Writer value = self.values[i]
-        cdef Entries before = index.only_entry(start_of(old), start_of(rid), self.key_buffer, self.value_buffer)
-        if before == SOME_ENTRIES or index.only_entry(start_of(new), start_of(rid), key, value) != before:
+        cdef Writer entry = self.entries[i]
+        cdef size_t key_size
+        cdef Entries before = self.put_only(index, old, rid, &key_size)
+        if before == SOME_ENTRIES:
             return False
-        return before == NO_ENTRY or (same_bytes(key, self.key_buffer) and same_bytes(value, self.value_buffer))
+        entry.clear()
+        if index.put_entry(start_of(new), start_of(rid), entry, &self.key_sizes[i]) != before:
+            return False
+        return before == NO_ENTRY or (key_size == self.key_sizes[i] and same_bytes(entry, self.buffer))
 
     cdef int change(self, Index index, Generation before, Generation after, bytes rid, bytes doc) except -1:
         cdef set kept = unchanged(before, after)
@@ -354,11 +364,12 @@ cdef class CollectionWriter:
         cdef Py_ssize_t i
         cdef Index index
         cdef Entries found
+        cdef size_t key_size
         for i in range(len(self.others)):
             index = self.others[i]
-            found = index.only_entry(start_of(doc), start_of(rid), self.key_buffer, self.value_buffer)
+            found = self.put_only(index, doc, rid, &key_size)
             if found == ONE_ENTRY:
-                self.unit.remove_raw(ENTRIES_TABLE, self.key_buffer.buffer, self.key_buffer.size)
+                self.unit.remove_raw(ENTRIES_TABLE, self.buffer.buffer, key_size)
             elif found == SOME_ENTRIES:
                 self.take_some(index, index.entries_of(doc), rid)
         self.remove_record(doc, rid)
@@ -371,10 +382,11 @@ cdef class CollectionWriter:
             CommandError: if the document cannot be indexed.
         """
         cdef bytes rid = record_id_bytes(record_id)
-        cdef Entries found = index.only_entry(start_of(doc), start_of(rid), self.key_buffer, self.value_buffer)
+        cdef size_t key_size
+        cdef Entries found = self.put_only(index, doc, rid, &key_size)
         if found == SOME_ENTRIES:
             self.add_some(index, index.entries_of(doc), doc, rid)
-        elif found == ONE_ENTRY and not self.add_one(index, self.key_buffer, self.value_buffer):
+        elif found == ONE_ENTRY and not self.add_one(index, self.buffer, key_size):
             index.duplicate(doc)
 
 

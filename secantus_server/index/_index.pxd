@@ -43,7 +43,8 @@ cdef class Index:
     cdef readonly str point_path
     cdef readonly object partial_filter
     cdef object guard
-    cdef bint guards_elements
+    # Whether entries are always generated as Python objects.
+    cdef bint needs_objects
     cdef readonly KeyGenerator generator
     cdef object extract
     cdef public bint multikey
@@ -55,7 +56,7 @@ cdef class Index:
 
     cdef Generation entries_of(self, bytes doc)
     cdef Generation extracted(self, bytes doc)
-    cdef Entries only_entry(self, const uint8_t* doc, const uint8_t* record_id, Writer key, Writer value) except *
+    cdef Entries put_entry(self, const uint8_t* doc, const uint8_t* record_id, Writer out, size_t* key_size) except? SOME_ENTRIES
     cdef int check(self, RecoveryUnit ru, Generation entries, bytes doc, list but_not) except -1
     cdef int add(self, RecoveryUnit ru, bytes key, bytes covered, bytes record_id, bytes doc) except -1
     cdef int take(self, RecoveryUnit ru, bytes key, bytes record_id) except -1

@@ -44,6 +44,7 @@ cdef int look_up_all(KeyGenerator generator, const uint8_t* doc, Slot* slots) ex
 cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) except -1
 cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1
 cdef Generation generate(KeyGenerator generator, const uint8_t* doc, list keys)
+cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* doc) except -1
 
 
 cdef class KeyGenerator:

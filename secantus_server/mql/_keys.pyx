@@ -266,7 +266,8 @@ cdef int generate_into(Generation run, KeyGenerator generator, const uint8_t* do
     cdef int i
     run.generator = generator
     run.all_absent = True
-    run.out = Writer.__new__(Writer)
+    if run.out is None:
+        run.out = Writer.__new__(Writer)
     for i in range(generator.fields):
         slots[i].kind = PENDING
         slots[i].doc = doc

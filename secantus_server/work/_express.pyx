@@ -17,11 +17,13 @@ the steps of a command share the state of the running command, which are fields 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
+from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.dispatch._operation cimport Counts, ExpressCall, Lane, Operation, operation_of
+from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._express_transactions cimport SessionStatements
@@ -41,6 +43,8 @@ cdef enum:
     # One in this number of messages with writes of at most so many bytes checks whether the store is crowded.
     CHECKED = 16
     SMALL_BYTES = 4096
+    # Upper bound on a document to which the last update of a connection refers.
+    KEPT_BYTES = 16384
     # The size of a message's header, which begins with the length of the message.
     HEADER_BYTES = 16
 
@@ -71,6 +75,10 @@ cdef class Express(SessionStatements):
         client: the connection's state.
     """
 
+    # The last update and its BSON, because loops often send the same update for one document after the other. It is None while it is applied,
+    # so that an update that has failed is not used again.
+    cdef object last_update
+    cdef bytes last_operators
     # The connection's counts at the begin of the running command, and whether anything logged commands then.
     cdef long long keys, documents, returned, whole_scans
     cdef bint is_logged
@@ -184,6 +192,31 @@ cdef class Express(SessionStatements):
             self.refused += 1
             return False
         return self.message.parts.kind in (FIND, COUNT, GET_MORE) or not self.is_crowded(len(raw))
+
+    cdef object parsed_update(self):
+        """Return the parsed update: the last one if its text is the same. Forget the last one."""
+        cdef Element* operators = &self.message.parts.update
+        parsed, self.last_update = self.last_update, None
+        if (
+            parsed is not None
+            and PyBytes_GET_SIZE(self.last_operators) == <Py_ssize_t>operators.value_len
+            and memcmp(PyBytes_AS_STRING(self.last_operators), operators.value, operators.value_len) == 0
+        ):
+            return parsed
+        self.last_operators = None
+        return SessionStatements.parsed_update(self)
+
+    cdef int update(
+        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, update, write
+    ) except -1:
+        """Update a document, and keep the parsed update. It refers to the document, so those of large documents are not kept."""
+        cdef Element* operators = &self.message.parts.update
+        SessionStatements.update(self, unit, collection, writer, old, record_id, update, write)
+        if operators.value_len <= SMALL_BYTES and PyBytes_GET_SIZE(old) <= KEPT_BYTES:
+            if self.last_operators is None:
+                self.last_operators = PyBytes_FromStringAndSize(<const char*>operators.value, operators.value_len)
+            self.last_update = update
+        return 0
 
     cdef bint is_crowded(self, Py_ssize_t size) except -1:
         """Return whether the store is crowded. Not every small write asks, because the answer takes as long as a part of the write."""

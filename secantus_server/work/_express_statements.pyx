@@ -229,7 +229,7 @@ cdef class Statements:
             Unusual: the result of the update depends on more than the document, or on the array position that the query matched.
         """
         cdef Element* update = &self.message.parts.update
-        parsed = parse_operators(self.services, PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
+        parsed = parse_operators(PyBytes_FromStringAndSize(<const char*>update.value, update.value_len))
         if parsed is None:
             raise Unusual()
         return parsed

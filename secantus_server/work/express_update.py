@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from secantus_server.bson import decode_unique
-from secantus_server.bson.values import Date
-from secantus_server.dispatch.memory_limits import memory_limits
-from secantus_server.dispatch.services import Services
 from secantus_server.modules import import_late
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.limits import DEFAULT_LIMITS
 
 if TYPE_CHECKING:
     from secantus_server.mql.update import Update
@@ -19,9 +15,11 @@ if TYPE_CHECKING:
 PLAIN_OPERATORS = frozenset(
     ["$set", "$inc", "$unset", "$mul", "$min", "$max", "$push", "$addToSet", "$pop", "$rename", "$setOnInsert", "$bit"]
 )
+# Of a context, these operators read nothing but the collation, which is the simple one. Making a context takes half of the time of a parse.
+_CONTEXT = ParseContext()
 
 
-def parse_operators(services: Services, update: bytes) -> Update | None:
+def parse_operators(update: bytes) -> Update | None:
     """Return a parsed update.
 
     Return None if its result depends on more than the document, or on the array position that the query matched.
@@ -35,10 +33,5 @@ def parse_operators(services: Services, update: bytes) -> Update | None:
     operators = decode_unique(update)
     if not operators or not PLAIN_OPERATORS.issuperset(operators):
         return None
-    clock = services.clock
-    ctx = ParseContext(
-        Date(clock.now_ms()), services.document_time(), {}, None, clock.random, clock.object_id, True, False, False, clock.now_ms,
-        None, None, memory_limits(services.parameters) if services.parameters else DEFAULT_LIMITS, None, None, None, services.release,
-    )  # fmt: skip
-    parsed: Update = import_late("secantus_server.mql.update").parse_update(operators, ctx)
+    parsed: Update = import_late("secantus_server.mql.update").parse_update(operators, _CONTEXT)
     return None if parsed.needs_array_index else parsed

@@ -24,16 +24,22 @@ from tests.property.memory_collection import MemoryCollection, never
 VALUES: list[Any] = [
     *(1, 1.0, Int64(1), Decimal128("1.0"), 2, -7, 2.5, "a", "A", "", "text" * 20, "a\0b", None, True, {"x": 1}, {"x": 1.0}),
     *([], [1, 2], [1.0, "a"], [[1]], [{"x": 1}, {"x": 2}]),
+    *([2, 1, 2.0, Int64(2), "a", 1], [{"x": 1}, {"x": 1.0}, {}, {"x": [1, 3]}], [{"x": []}, {"y": 1}], [{}, 5], [None, {"x": None}]),
 ]
 SPECS: list[dict[str, Any]] = [
     {"key": {"a": 1}},
     {"key": {"a": -1, "b": 1}},
     {"key": {"b.x": 1}, "sparse": True},
+    {"key": {"a.x": -1, "b": 1}, "sparse": True},
+    {"key": {"a.x": 1, "a.y": 1}},
+    {"key": {"a.1": 1}},
+    {"key": {"a.x": 1}, "partialFilterExpression": {"b": {"$exists": True}}, "collation": {"locale": "en", "strength": 1}},
     {"key": {"b": 1}, "partialFilterExpression": {"a": {"$gt": 1}}},
     {"key": {"a": 1}, "collation": {"locale": "en", "strength": 1}},
     {"key": {"$**": 1}},
     {"key": {"b.x": "hashed"}},
     {"key": {"a": 1}, "unique": True},
+    {"key": {"a.x": 1, "_id": 1}, "unique": True, "sparse": True},
     {"key": {"_id": -1, "a": 1}, "unique": True},
     {"key": {"a": 1, "b": -1}, "unique": True, "sparse": True},
     {"key": {"b": 1}, "unique": True, "partialFilterExpression": {"a": {"$gt": 1}}},
@@ -120,6 +126,15 @@ def test_entries_equal_those_of_documents_added_one_by_one(collection: MemoryCol
         assert built(collection, [spec], run_bytes) == built(collection, [spec], None), spec
     several = random.sample(SPECS, 4)
     assert built(collection, several, run_bytes) == built(collection, several, None), several
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_keys_that_differ_late_are_sorted(collection: MemoryCollection, random: Random, direction: int) -> None:
+    for number in range(1000):
+        text = "".join(random.choices("ab\0", weights=(20, 1, 1), k=random.randrange(16)))
+        collection.insert({"_id": number, "a": random.choice([text, [text, "a"]]), "b": random.choice([text, 1])})
+    for key in ({"a": direction}, {"b": direction, "_id": 1}):
+        assert built(collection, [{"key": key}], 1 << 25) == built(collection, [{"key": key}], None), key
 
 
 @pytest.mark.parametrize("run_bytes", [0, 100, 1 << 25])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import gc
 import itertools
+import secrets
 import struct
 from collections.abc import Iterator
+from random import Random
 from types import TracebackType
 from typing import Any
 
@@ -298,6 +300,43 @@ def test_a_write_that_is_sent_again_is_not_repeated(sides: tuple[Side, Side]) ->
         assert again[0] == again[1]
         assert "retriedStmtIds" in again[0] or "retriedStmtId" in again[0]
     assert repr(sides[0].state()) == repr(sides[1].state())
+
+
+UPDATES: list[Document] = [
+    {"$inc": {"n": 1}},
+    {"$inc": {"n": 2}},
+    {"$mul": {"n": 2}},
+    {"$bit": {"n": {"or": 8}}},
+    {"$min": {"n": 3}},
+    {"$push": {"tags": "b"}},
+    {"$push": {"tags": {"$each": ["z", "d"], "$sort": 1, "$slice": 3}}},
+    {"$addToSet": {"tags": "b"}},
+    {"$pop": {"tags": 1}},
+    {"$set": {"at.x": 5, "tags.0": "c", "t": Timestamp(0, 0)}},
+    {"$set": {"tags": ["a"], "at": {"x": 1}}, "$setOnInsert": {"n": 9}},
+    {"$rename": {"n": "m"}},
+    {"$rename": {"m": "n"}, "$unset": {"at": ""}},
+    {"$set": {"sku": "s3"}},
+    {"$set": {"_id": 3}},
+]
+
+
+def test_updates_that_are_sent_again_change_what_they_change_alone(sides: tuple[Side, Side]) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    random = Random(seed)
+    others = [{"_id": 20, "n": "text", "sku": "s20"}, {"_id": 21, "n": 1, "sku": "s21", "text": "x" * 20_000}]
+    for side in sides:
+        side.run(insert(*others))
+    express = 0
+    for _ in range(60):
+        change, build = random.choice(UPDATES), random.choice((update, update, modify))
+        for number in random.choices([0, 1, 2, 3, 20, 21, 99], k=random.randrange(1, 8)):
+            raw = build({"_id": number}, change)
+            assert plain(sides[0].run(raw)) == plain(sides[1].run(raw)), (number, change)
+            express += sides[0].answered
+    assert express > 60
+    assert sides[0].state() == sides[1].state()
 
 
 def twice(raw: bytes, field: bytes) -> bytes:

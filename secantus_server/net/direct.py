@@ -391,8 +391,14 @@ def is_in_server(services: Services) -> bool:
     A command that such a caller sends must not run in this thread. It could see a partial change, and would wait for locks that this
     thread already holds.
     """
+    if services.engine.is_closed_here:
+        return True
+    operations = services.operations
+    # Usually no command is running, so avoid a copy and a generator.
+    if not operations.running:
+        return False
     me = get_ident()
-    return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
+    return any(operation.thread == me for operation in operations.all())
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:

@@ -370,12 +370,9 @@ def may_have_parts(item: pytest.Item) -> bool:
     )
 
 
-WATCH = pytest.StashKey[CommandWatch]()
-
-
 def watch_of(config: pytest.Config) -> CommandWatch:
     """Return the `CommandWatch` of this configuration; create it on first use."""
-    watch = config.stash.get(WATCH, None)
-    if watch is None:
-        watch = config.stash[WATCH] = CommandWatch(guard_of(config).worker, config)
-    return watch
+    guard = guard_of(config)
+    if guard.watch is None:
+        guard.watch = CommandWatch(guard.worker, config)
+    return guard.watch

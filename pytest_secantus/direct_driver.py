@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
+import os
 import struct
 import time
 from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from threading import Condition
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.direct import is_known
@@ -31,6 +34,9 @@ OP_COMPRESSED: Final = 2012
 MOST_BYTES: Final = 48_000_000
 _HEADER: Final = struct.Struct("<iiii").unpack_from
 _COMPRESSION: Final = struct.Struct("<iiB").unpack_from
+
+#: The versions of pymongo whose bookkeeping of a pool and whose selection of a server are known in detail.
+SHORTENED: Final = ("4.20.1",)
 
 #: Returns a connection to the server at an address, given the options of the client's pool, or None if the client must use a socket.
 Connect = Callable[[Any, Any], "DirectConnection | None"]
@@ -169,6 +175,8 @@ class Driver:
             self.connection = pool.Connection
             self.synchronous = {name: getattr(pool, name) for name in ("_configured_socket_interface", "sendall", "receive_message")}
             self.closed = pool.Connection.conn_closed
+            # `given_back` reads this attribute.
+            self.is_shortened = pymongo.version in SHORTENED and hasattr(Condition(), "_waiters")
             self.asynchronous = {
                 name: getattr(async_pool, name) for name in ("_configured_protocol_interface", "async_sendall", "async_receive_message")
             }
@@ -217,6 +225,8 @@ def clients_connected(connect: Connect, interrupt: Callable[[int], None]) -> Ite
         for name, value in asynchronous(driver, connect, send, hook).items():
             patches.enter_context(replaced(driver.async_pool, name, value))
         patches.enter_context(replaced(driver.connection, "conn_closed", closed(driver.closed)))
+        for owner, name, value in shortcuts() if driver.is_shortened else ():
+            patches.enter_context(replaced(owner, name, value))
         yield
 
 
@@ -228,6 +238,131 @@ def closed(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
         return conn.conn.is_closing() if type(conn.conn) is Interface else original(conn)
 
     return conn_closed
+
+
+def shortcuts() -> list[tuple[Any, str, Callable[..., Any]]]:
+    """Return shorter replacements for methods of pymongo that each command calls: as owner, name and function.
+
+    Each one has the effects of the replaced method in the ordinary case, in which nobody waits or listens. It calls that method in every
+    other case.
+    """
+    from pymongo.synchronous.pool import Pool
+    from pymongo.synchronous.topology import Topology
+
+    return [
+        (Pool, "_get_conn", taken(Pool._get_conn)),
+        (Pool, "checkin", given_back(Pool.checkin)),
+        (Topology, "select_server", selected(Topology.select_server)),
+    ]
+
+
+def taken(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo method that takes a connection from a pool. It only takes an idle, open, direct connection."""
+    from pymongo.pool_shared import PoolState
+
+    ready = PoolState.READY
+
+    @functools.wraps(original)
+    def _get_conn(pool: Any, checkout_started_time: float, handler: Any = None) -> Any:
+        idle = pool.conns
+        if idle and pool.pid == os.getpid() and pool.opts.max_idle_time_seconds is None:
+            with pool.lock:
+                # `_reset` replaces the queue.
+                idle = pool.conns
+                if idle and pool.state == ready and pool.requests < pool.max_pool_size and is_usable(conn := idle[0], pool):
+                    pool.active_contexts.add(conn.cancel_context)
+                    counts = pool.operation_count, pool.requests, pool.active_sockets
+                    try:
+                        idle.popleft()
+                        pool.operation_count, pool.requests, pool.active_sockets = counts[0] + 1, counts[1] + 1, counts[2] + 1
+                        conn.active = True
+                    except BaseException:  # of a signal handler
+                        pool.operation_count, pool.requests, pool.active_sockets = counts
+                        conn.active = False
+                        if not idle or idle[0] is not conn:
+                            idle.appendleft(conn)
+                        raise
+                    return conn
+        return original(pool, checkout_started_time, handler=handler)
+
+    return _get_conn
+
+
+def given_back(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo method that returns a connection to its pool. It only returns an open, direct connection."""
+    from pymongo.logger import _CONNECTION_LOGGER
+    from pymongo.pool_shared import PoolState
+
+    closed = PoolState.CLOSED
+
+    @functools.wraps(original)
+    def checkin(pool: Any, conn: Any) -> None:
+        events = pool._telemetry
+        is_watched = events._should_publish or (events._log and _CONNECTION_LOGGER.isEnabledFor(logging.DEBUG))
+        is_pinned = conn.pinned_txn or conn.pinned_cursor or pool._pinned_sockets
+        if not is_watched and not is_pinned and pool.pid == os.getpid():
+            with pool.lock:
+                is_awaited = pool.size_cond._waiters or pool._max_connecting_cond._waiters
+                if not is_awaited and pool.state != closed and not conn.closed and is_usable(conn, pool):
+                    counts = pool.operation_count - 1, pool.requests - 1, pool.active_sockets - 1
+                    is_writable = bool(pool.is_writable)
+                    try:
+                        pool.active_contexts.discard(conn.cancel_context)
+                        conn.last_checkin_time = time.monotonic()
+                    finally:  # also after an exception of a signal handler
+                        conn.active, conn.is_writable = False, is_writable
+                        pool.operation_count, pool.requests, pool.active_sockets = counts
+                        pool.conns.appendleft(conn)
+                    return
+        original(pool, conn)
+
+    return checkin
+
+
+def is_usable(conn: Any, pool: Any) -> bool:
+    """Return whether a connection of pymongo is direct, open, and of its pool's current generation."""
+    interface = conn.conn
+    return (
+        type(interface) is Interface
+        and not interface.conn.direct.is_closed
+        and conn.service_id is None
+        and conn.generation == pool.gen._generation
+    )
+
+
+def selected(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo method that selects a server. It only selects the server of a client that knows one server."""
+    from pymongo import _csot
+    from pymongo.logger import _SERVER_SELECTION_LOGGER
+    from pymongo.read_preferences import Primary
+    from pymongo.server_selectors import writable_server_selector
+    from pymongo.server_type import SERVER_TYPE
+    from pymongo.topology_description import TOPOLOGY_TYPE
+
+    single, unknown, limit = TOPOLOGY_TYPE.Single, SERVER_TYPE.Unknown, _csot.TIMEOUT
+
+    @functools.wraps(original)
+    def select_server(
+        topology: Any,
+        selector: Any,
+        operation: str,
+        server_selection_timeout: float | None = None,
+        address: Any = None,
+        deprioritized_servers: Any = None,
+        operation_id: int | None = None,
+    ) -> Any:
+        is_usual = (selector is writable_server_selector or type(selector) is Primary) and address is None and not deprioritized_servers
+        if is_usual and not limit.get() and not _SERVER_SELECTION_LOGGER.isEnabledFor(logging.DEBUG):
+            with topology._lock:
+                found = topology._description
+                if found._topology_type == single and len(found._server_descriptions) == 1 and found._incompatible_err is None:
+                    (one,) = found._server_descriptions.values()
+                    server = topology._servers.get(one._address)
+                    if server is not None and one._server_type != unknown:
+                        return server
+        return original(topology, selector, operation, server_selection_timeout, address, deprioritized_servers, operation_id)
+
+    return select_server
 
 
 def sender(deferral: Deferral) -> Callable[..., None]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
     from pytest_secantus.blocking import Blocking
+    from pytest_secantus.command_watch import CommandWatch
     from pytest_secantus.dumping import DumpableServer
     from pytest_secantus.isolation import Layer
     from pytest_secantus.resetting import Resetting
@@ -44,6 +45,8 @@ class Guard:
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
+        #: The command log of the same process; see `command_watch.watch_of`.
+        self.watch: CommandWatch | None = None
         self._item: pytest.Item | None = None
         # The layers that were set aside for the running test; None if no test runs.
         self._aside: list[Layer] | None = None
@@ -131,10 +134,11 @@ class Guard:
     def test_is_set_up(self, item: pytest.Item) -> None:
         """Record that all fixtures are set up and that the test function will run next."""
         self._arm(item)
-        try:
-            self._prepare_seed(item)
-        except seed_error() as error:
-            pytest.fail(str(error), pytrace=False)
+        if self._may_seed(item):
+            try:
+                self._prepare_seed(item)
+            except seed_error() as error:
+                pytest.fail(str(error), pytrace=False)
         self._is_running = True
         if self._resetting is not None:
             self._resetting.begin()
@@ -238,7 +242,7 @@ class Guard:
         """Undo the test's writes. Do nothing if they were already undone, or if no test is running."""
         item, self._item = self._item, None
         self._has_users = None
-        if self._ready is not None:
+        if self._ready is not None and self._ready.is_given:
             self._ready.take_back()
         if item is not None:
             try:
@@ -247,8 +251,9 @@ class Guard:
                 self._release.close()
                 if (aside := self._aside) is not None:
                     self._aside = None
-                    self.worker.layers.finish(item, aside)
-                self.worker.layers.close(item)
+                    self.worker.layers.end(item, aside)
+                else:
+                    self.worker.layers.close(item)
             except ServerDied as error:
                 raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
             if death := self.worker.death():
@@ -283,8 +288,10 @@ class Guard:
             return tried_again(fixturedef, request)
         if fixturedef.scope != "function":
             return self._wider_setup(fixturedef)
-        self._arm(request.node)
-        return self._seeded(fixturedef, request.node)
+        item = request.node
+        if not self._armed:
+            self._arm(item)
+        return self._seeded(fixturedef, item) if self._may_seed(item) else None
 
     @contextmanager
     def _wider_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None]:
@@ -357,7 +364,7 @@ class Guard:
 
     def _begin(self, item: pytest.Item) -> None:
         try:
-            if self._exchanges_seeds and self.worker.has_seeds and not has_marker(item, SEED_MARKER):
+            if self.worker.has_seeds and self._exchanges_seeds and not has_marker(item, SEED_MARKER):
                 self.worker.seeds.prepare([])
             self._item = item
             self._armed = False
@@ -422,10 +429,14 @@ class Guard:
         """Whether this process loads and exchanges seeds: a server runs, and this is not a fork whose parent does it instead."""
         return self.worker.running and not self.worker.is_left_to_parent
 
+    def _may_seed(self, item: pytest.Item) -> bool:
+        """Return whether `_prepare_seed` may have something to do."""
+        return self._seed_error is not None or self.worker.has_seeds or has_marker(item, SEED_MARKER, AUTH_MARKER)
+
     def _prepare_seed(self, item: pytest.Item) -> None:
         if self._seed_error is not None:
             raise self._seed_error
-        if self._exchanges_seeds and item is self._item and (self.worker.has_seeds or has_marker(item, SEED_MARKER, AUTH_MARKER)):
+        if self._may_seed(item) and self._exchanges_seeds and item is self._item:
             if self.worker.has_seeds or has_marker(item, SEED_MARKER):
                 self.worker.seeds.prepare(self.sources(item))
             if self._has_users is not item and has_marker(item, AUTH_MARKER) and (users := self.users(item)):

@@ -113,6 +113,26 @@ class Layers:
         if self._writers:
             self._open_layer(*self._writers[-1])
 
+    def end(self, owner: Hashable, aside: list[Layer]) -> None:
+        """Perform `finish` and then `close` for the most recent writer."""
+        store, layer = self._store, self._open[-1] if self._open else None
+        is_alone = len(self._writers) == 1 and not (aside or self._waiting) and self._spare is None
+        if not is_alone or store is None or layer is None or layer.owner != owner:
+            self.finish(owner, aside)
+            self.close(owner)
+            return
+        # The usual case: the layer of a test is the innermost one, and no other writer or layer is affected.
+        self._writers.pop()
+        snapshots = store.snapshots
+        if layer.snapshot not in snapshots:
+            self.close(owner)
+            return
+        is_changed = snapshots[-1] != layer.snapshot or store.written_since(layer.snapshot)
+        self._open.pop()
+        if is_changed:
+            store.restore(layer.snapshot)
+        self._end(layer.snapshot)
+
     def close(self, owner: Hashable) -> None:
         """Undo the writes of `owner` and close its layer, even if it is not the innermost one. Do nothing if `owner` has no layer."""
         if self._waiting:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: The fixtures on which the client of `secantus_db` depends.
 LATE: Final = ("secantus_client", "secantus_uri", "secantus_server")
+_LATE_NAMES: Final = frozenset(LATE)
 
 
 #: Per module or class of tests, the names that `_requested` returns, each with the innermost definition of the fixture.
@@ -84,7 +85,8 @@ class ReadyDatabase:
         self._definition: Any = definition
         self._name = database
         self._is_possible = _KNOWN[0] <= pytest.version_tuple < _KNOWN[1] and not is_setup_watched(config)
-        self._is_given = False
+        #: Whether a test has the database now, so that `take_back` must follow.
+        self.is_given = False
         # The client of `_pattern`, a database that no test gets.
         self._client: MongoClient[dict[str, Any]] | None = None
         self._pattern: Database[dict[str, Any]] | None = None
@@ -95,7 +97,7 @@ class ReadyDatabase:
         Leave a test to pytest if it overrides or parametrizes the fixture, or requests one that the fixture depends on.
         """
         request, names = getattr(item, "_request", None), getattr(item, "fixturenames", ())
-        if not self._is_possible or NAME not in names or any(name in names for name in LATE):
+        if not self._is_possible or NAME not in names or not _LATE_NAMES.isdisjoint(names):
             return
         found = getattr(request, "_arg2fixturedefs", {}).get(NAME, ())
         known = getattr(request, "_fixture_defs", None)
@@ -104,7 +106,7 @@ class ReadyDatabase:
         if self._definition.cached_result is None and NAME not in getattr(getattr(item, "callspec", None), "params", ()):
             self._definition.cached_result = (self._database_of(client), None, None)
             known[NAME] = self._definition
-            self._is_given = True
+            self.is_given = True
 
     def _database_of(self, client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
         """Return a new object for the database. It is a copy, which takes a fifth of the time that pymongo takes to make a database."""
@@ -117,11 +119,10 @@ class ReadyDatabase:
 
     def take_back(self) -> None:
         """Forget the test's value, after the teardown of the fixtures that use it."""
-        if self._is_given:
-            self._is_given = False
-            self._definition.cached_result = None
-            # The fixtures that use it have ended. (pytest makes a fixture end those that depend on it.)
-            self._definition._finalizers.clear()
+        self.is_given = False
+        self._definition.cached_result = None
+        # The fixtures that use it have ended. (pytest makes a fixture end those that depend on it.)
+        self._definition._finalizers.clear()
 
 
 def is_setup_watched(config: pytest.Config) -> bool:

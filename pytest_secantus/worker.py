@@ -237,8 +237,8 @@ class Worker:
 
     def death(self) -> str | None:
         """Describe how the server's child process ended. Return None while it is running, and if the server has no child process."""
-        died: str | None = getattr(self._server, "death", lambda: None)()
-        return died
+        death: Callable[[], str | None] | None = getattr(self._server, "death", None)
+        return None if death is None else death()
 
     def replace_server(self) -> None:
         """Start a new server on the same port to replace a server that has died, and load the base seeds."""

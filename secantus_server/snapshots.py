@@ -94,7 +94,9 @@ class Snapshots:
 
     def _end_others(self) -> None:
         """Abort open transactions and release past states. The caller must have exclusive access to the store."""
-        self._services.sessions.transactions.abort_where(lambda _transaction: True, None)
+        transactions = self._services.sessions.transactions
+        if transactions.open:
+            transactions.abort_where(lambda _transaction: True, None)
         self._services.history.clear()
 
     def take(self) -> ServerSnapshot:
@@ -158,7 +160,8 @@ class Snapshots:
         # Restore the fail points first, so that no command waits in one while the store is restored.
         services.fail_points.restore(snapshot.fail_points)
         services.fsync_lock.release_all()
-        services.topology.elect()
+        if not services.topology.is_primary:
+            services.topology.elect()
         services.cursors.kill_where(lambda cursor: cursor.id not in snapshot.cursors)
         services.sessions.forget_all_but(snapshot.sessions)
         changed = services.sessions.retries.restore(snapshot.writes)
@@ -168,7 +171,7 @@ class Snapshots:
         # Writers are excluded during both steps, because between them the catalog in memory is still that from before the restore.
         with services.engine.exclusive(aborts_idle=True):
             self._end_others()
-            restored = services.engine.restore(snapshot.storage)
+            restored = services.engine.restore_alone(snapshot.storage)
             services.oplog.note_restore(snapshot.time)
             lost = services.catalog.keep_definitions(restored)
             services.catalog.reload(restored)

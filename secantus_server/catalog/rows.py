@@ -35,16 +35,14 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
     Arguments:
         multikey: indexes to store as multikey even if their flags are not yet set in memory.
     """
-    indexes = [
-        {
-            "spec": index.spec,
-            "ident": index.ident,
-            "kind": index.kind.name,
-            "multikey": index.multikey or index in multikey,
-            **_entries_field(index),
-        }
-        for index in collection.indexes
-    ]
+    indexes = []
+    for index in collection.indexes:
+        is_multikey = index.multikey or index in multikey
+        entry = {"spec": index.spec, "ident": index.ident, "kind": index.kind.name, "multikey": is_multikey}
+        version = entries_version(index.kind, index.spec)
+        if version:
+            entry["entries"] = version
+        indexes.append(entry)
     row = {"uuid": collection.uuid, "ident": collection.ident, "options": collection.options, "indexes": indexes}
     if collection.search_indexes:
         row["search"] = list(collection.search_indexes)
@@ -66,11 +64,6 @@ def outdated_indexes(row: bytes) -> list[str]:
         for entry in decode(row)["indexes"]
         if entry.get("entries", "") != entries_version(kind_of(entry["spec"]["key"]), entry["spec"])
     ]
-
-
-def _entries_field(index: Index) -> dict[str, Any]:
-    version = entries_version(index.kind, index.spec)
-    return {"entries": version} if version else {}
 
 
 def _index(entry: dict[str, Any]) -> Index:

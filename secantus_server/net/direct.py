@@ -63,6 +63,8 @@ class DirectTransport:
         self._unanswered = 0
         self._input_ended = False
         self._output_ended = False
+        #: Whether the stream has ended in either direction.
+        self.is_over = False
         #: Called in any thread after each reply and at the end of the connection, or None.
         self.on_reply: Callable[[], None] | None = None
         self.push: Callable[[bytes], int] | None = self._push
@@ -71,11 +73,6 @@ class DirectTransport:
     def is_busy(self) -> bool:
         """Return whether the connection's server thread has a message that it has not answered yet."""
         return self._unanswered > 0
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether the stream has ended in either direction."""
-        return self._input_ended or self._output_ended
 
     def put(self, message: bytes) -> None:
         """Append a message for the connection's server thread. The client calls this method."""
@@ -156,13 +153,13 @@ class DirectTransport:
     def stop_receiving(self) -> None:
         """Shut down the direction from the client, as `Transport.stop_receiving` does."""
         with self._changed:
-            self._input_ended = True
+            self._input_ended = self.is_over = True
             self._changed.notify_all()
 
     def shut_down(self) -> None:
         """Shut down both directions, as `Transport.shut_down` does."""
         with self._changed:
-            self._input_ended = self._output_ended = True
+            self._input_ended = self._output_ended = self.is_over = True
             self._changed.notify_all()
             self._tell()
 
@@ -394,8 +391,14 @@ def is_in_server(services: Services) -> bool:
     A command that such a caller sends must not run in this thread. It could see a partial change, and would wait for locks that this
     thread already holds.
     """
+    if services.engine.is_closed_here:
+        return True
+    operations = services.operations
+    # Usually no command is running, so avoid a copy and a generator.
+    if not operations.running:
+        return False
     me = get_ident()
-    return services.engine.is_closed_here or any(operation.thread == me for operation in services.operations.all())
+    return any(operation.thread == me for operation in operations.all())
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:

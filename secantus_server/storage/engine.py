@@ -519,22 +519,26 @@ class Engine:
         First wait until no transaction is running, and abort idle transactions.
         """
         with self.exclusive(aborts_idle=True):
-            self._snapshots.unwind(snapshot)
-            if snapshot.is_clean(self._idents.next):
-                return NOTHING_RESTORED
-            made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
-            made = made if self._idents.next > snapshot.watermark else []
-            try:
-                restored = self._write_back(snapshot, made)
-            except CommandError as error:
-                if not self.in_memory or error.code != _OUT_OF_SPACE:
-                    raise
-                restored = self._write_back_when_full(snapshot, made)
-            reach("restore-commit")
-            self.restores += 1
-            self._snapshots.settle(snapshot, self._idents.next)
-            self._orphans.add(made)
-            return restored
+            return self.restore_alone(snapshot)
+
+    def restore_alone(self, snapshot: Snapshot) -> Restored:
+        """Restore the store as `restore` does. The caller must have exclusive access, and must have aborted idle transactions."""
+        self._snapshots.unwind(snapshot)
+        if snapshot.is_clean(self._idents.next):
+            return NOTHING_RESTORED
+        made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
+        made = made if self._idents.next > snapshot.watermark else []
+        try:
+            restored = self._write_back(snapshot, made)
+        except CommandError as error:
+            if not self.in_memory or error.code != _OUT_OF_SPACE:
+                raise
+            restored = self._write_back_when_full(snapshot, made)
+        reach("restore-commit")
+        self.restores += 1
+        self._snapshots.settle(snapshot, self._idents.next)
+        self._orphans.add(made)
+        return restored
 
     def _write_back(self, snapshot: Snapshot, made: list[IdentRange]) -> Restored:
         """Write the values at the snapshot back in one transaction."""

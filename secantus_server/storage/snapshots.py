@@ -7,7 +7,6 @@ snapshot. The entries of an ident that is dropped while a snapshot is open are r
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import field
 from typing import NamedTuple
@@ -145,6 +144,8 @@ class SnapshotStack:
     def unwind(self, snapshot: Snapshot) -> None:
         """Discard all snapshots after this one, and merge their recorded changes into it, so that a restore still undoes these changes."""
         self._keep_oplog_flag()
+        if self._open[-1:] == [snapshot]:
+            return
         level = self._level(snapshot)
         while len(self._open) > level + 1:
             ended = self._open.pop()
@@ -190,11 +191,12 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
         made: the idents created since the snapshot, as ranges whose entries are removed later.
         listed: whether to list `made` in `meta`, for a later process that removes the entries.
     """
-    more_records: Counter[int] = Counter()
+    more_records: dict[int, int] = {}
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):
         if table == RECORDS:
             for key, value in values.items():
-                more_records[int.from_bytes(key[:4], "big")] += unit.restore_value(table, key, value, counted=True)
+                ident = int.from_bytes(key[:4], "big")
+                more_records[ident] = more_records.get(ident, 0) + unit.restore_value(table, key, value, counted=True)
             continue
         for key, value in values.items():
             unit.restore_value(table, key, value)
@@ -208,7 +210,7 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
             unit.put(META, gone.meta_key(), b"")
         idents = range(gone.low, gone.high)
     touched = frozenset(int.from_bytes(key[:4], "big") for table in WITH_IDENTS for key in snapshot.values[table])
-    return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, dict(more_records))
+    return Restored(dict(snapshot.values[CATALOG]), touched, idents, True, more_records)
 
 
 def _truncate_oplog(unit: RecoveryUnit, snapshot: Snapshot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -90,7 +91,10 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
 
 def save_new_collection(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection:
     """Stage the catalog row of a new collection without options, and return the collection."""
-    return _save_new(services, transaction, new_collection(services, db, name, {}))
+    collection = empty_collection(services, db, name, {}, [id_index_spec({})])
+    transaction.changes.save(collection)
+    log_creation(transaction, collection)
+    return collection
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:
@@ -142,12 +146,18 @@ def check_namespace(services: Services, db: str, name: str) -> None:
     Raises:
         CommandError: 73 InvalidNamespace, 13297 DatabaseDifferCase.
     """
+    _check_name(db, name, bool(services.settings.replica_set))
+    check_database_case(services.catalog, db)
+
+
+@lru_cache(maxsize=1024)
+def _check_name(db: str, name: str, is_replicated: bool) -> None:
+    """Raise if no collection can have this namespace. The cache contains only valid names."""
     check_new_collection_name(db, name)
     if name.startswith(BUCKETS):
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
-    if services.settings.replica_set:
+    if is_replicated:
         check_not_oplog(db, name)
-    check_database_case(services.catalog, db)
 
 
 def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:
@@ -231,7 +241,7 @@ def empty_collection(
     indexes = [make_index(spec, new_ident()) for spec in specs]
     collection = Collection(db, name, services.catalog.new_uuid() if uuid is None else uuid, ident, options, indexes)
     collection.record_ids.begin()
-    collection.remember_count(0, 0)
+    collection.document_count.remember(0, 0)
     return collection
 
 
@@ -258,7 +268,7 @@ def check_database_case(catalog: Catalog | CatalogView, db: str) -> None:
 def database_of_other_case(catalog: Catalog | CatalogView, db: str) -> str | None:
     """Return the name in the catalog from which the name of a new database differs only in case, or None."""
     names = catalog.databases()
-    return None if db in names else next((name for name in names if name.lower() == db.lower()), None)
+    return None if not names or db in names else next((name for name in names if name.lower() == db.lower()), None)
 
 
 def _check_same(existing: Collection, options: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ class Creation:
 
     def end(self) -> None:
         """Release the locks of the creation, after its transaction has ended."""
-        self._services.sessions.transactions.namespaces.end_change(self._transaction.changes.namespaces)
+        self._services.sessions.transactions.namespaces.end_change([(self.collection.db, self.collection.name)])
         self._services.catalog.change_lock.release()
 
 

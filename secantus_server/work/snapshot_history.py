@@ -209,7 +209,9 @@ class SnapshotHistory:
 
         This is necessary if the store needs the memory or a restore has ended the transactions of the states.
         """
-        self._drop(self.all())
+        # Without the lock: a restore, which excludes other users of the store, calls this although there rarely is a state.
+        if self._held:
+            self._drop(self.all())
 
     def _drop(self, found: list[HeldSnapshot]) -> None:
         for held in found:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pytest_secantus.isolation import RANKS, SEED_RANK, TEST_RANK, Layers
-from tests.plugin.fake_store import FakeStore, RenewingStore
+from tests.plugin.fake_store import FakeSnapshot, FakeStore, RenewingStore
 
 SESSION, MODULE, CLASS = RANKS["session"], RANKS["module"], RANKS["class"]
 
@@ -256,3 +256,61 @@ def test_a_snapshot_is_reused_unless_something_was_written() -> None:
         write(store, outside=2)
     layers.close("third")
     assert store.values == {"outside": 1}
+
+
+class RunOfTests(Walk):
+    """A random sequence of tests. Some write nothing, take snapshots of their own, restore older ones, or set up wider owners."""
+
+    outside: FakeSnapshot | None = None
+
+    def run(self, *, at_once: bool) -> None:
+        """Run a test.
+
+        Arguments:
+            at_once: whether the layers learn the end of the test with one call.
+        """
+        owner = f"test{self.made}"
+        self.made += 1
+        aside = self.layers.begin(owner, TEST_RANK)
+        for step in self.random.choices(
+            [self.write, self.set_up_any, self.keep, self.restore_outside], [4, 2, 1, 1], k=self.random.randrange(4)
+        ):
+            step()
+        if at_once:
+            self.layers.end(owner, aside)
+        else:
+            self.layers.finish(owner, aside)
+            self.layers.close(owner)
+
+    def write(self) -> None:
+        write(self.store, written=self.random.random())  # type: ignore[arg-type]
+
+    def set_up_any(self) -> None:
+        self.set_up(self.random.choice([SESSION, MODULE, CLASS]))
+
+    def keep(self) -> None:
+        """Take a snapshot that the test does not release."""
+        self.store.snapshot()
+
+    def restore_outside(self) -> None:
+        """Restore the snapshot that was taken before the first test."""
+        if self.outside in self.store.snapshots:
+            self.store.restore(self.outside)
+
+
+@pytest.mark.parametrize("make_store", [FakeStore, RenewingStore])
+@pytest.mark.parametrize("seed", range(100))
+def test_the_end_of_a_test_in_one_call_or_in_two(seed: int, make_store: type[FakeStore]) -> None:
+    states = []
+    for at_once in (True, False):
+        tests = RunOfTests(seed, make_store())
+        states.append([])
+        if tests.random.random() < 0.5:
+            tests.outside = tests.store.snapshot()
+        for _ in range(6):
+            tests.run(at_once=at_once)
+            if tests.alive and tests.random.random() < 0.3:
+                tests.tear_down()
+            described = [(owner, rank, written) for owner, rank, written in tests.layers.described()]
+            states[-1].append((dict(tests.store.values), len(tests.store.snapshots), described))
+    assert states[0] == states[1]

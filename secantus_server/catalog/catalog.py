@@ -161,6 +161,8 @@ class Catalog:
                 save_row(unit, collection, indexes)
             for index in indexes:
                 index.multikey = True
+            # The cached plans were chosen for indexes that were not multikey.
+            collection.cached_plans.clear()
         finally:
             self.change_lock.release()
 

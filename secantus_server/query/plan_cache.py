@@ -5,7 +5,7 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/planCacheStat
 
 The cache only serves `$planCacheStats`. The planner never reads it, because choosing a plan by rules is faster than a lookup. As in
 MongoDB, an entry becomes active when a query of its shape runs again. A change of a collection's indexes discards the collection's
-entries, because it replaces the collection object, which contains them.
+entries, because it replaces the collection object, which contains them. An index that becomes multikey clears them.
 """
 
 from __future__ import annotations

@@ -112,6 +112,14 @@ def test_what_clears_entries(filled: Database) -> None:
     assert cached(filled) == []
 
 
+def test_an_index_that_becomes_multikey_clears_entries(filled: Database) -> None:
+    list(filled.c.find({"a": 1, "b": 1}))
+    filled.c.insert_one({"a": 20, "b": 20})
+    assert [entry["cachedPlan"]["inputStage"]["isMultiKey"] for entry in cached(filled)] == [False]
+    filled.c.insert_one({"a": [21, 22]})
+    assert cached(filled) == []
+
+
 def test_a_restore_clears_entries() -> None:
     with SecantusDBServer(port=0, storage_path=":memory:", log_level="error") as server, MongoClient(server.uri) as other:
         db = other.d

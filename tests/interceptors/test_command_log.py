@@ -118,6 +118,16 @@ def test_each_batch_counts_its_own_documents(log: SecantusDBServer, db: Database
     assert found[1].advice == found[0].advice == ("db.c.createIndex({ b: 1 })",)
 
 
+def test_a_getmore_of_a_list_belongs_to_its_opener(log: SecantusDBServer, db: Database) -> None:
+    db.c.create_index("a")
+    log.clear_command_log()
+    number = db.command("listIndexes", "c", cursor={"batchSize": 1})["cursor"]["id"]
+    db.command({"getMore": number, "collection": "c"})
+    opener, further = log.logged_commands()
+    assert (further.shape, further.plan_summary, further.advice) == (f"getMore of {opener.shape}", "", ())
+    assert (opener.n_returned, opener.results) == (1, 2)
+
+
 def test_a_getmore_that_fails_leaves_the_cursor_to_its_opener(log: SecantusDBServer, db: Database) -> None:
     db.c.insert_many([{"a": n} for n in range(3)])
     number = db.command("find", "c", batchSize=1)["cursor"]["id"]

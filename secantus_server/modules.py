@@ -83,11 +83,11 @@ def import_late(name: str) -> ModuleType:
             keep_modules()
             found = _LATE[name] = import_module(name)
             keep_modules()
+            # A late import within another one is part of the other one's duration.
+            if len(RUNNING) == 1:
+                _TIMES.append((started, monotonic() - started))
         finally:
             RUNNING.pop()
-            # A late import within another one is part of the other one's duration.
-            if not RUNNING:
-                _TIMES.append((started, monotonic() - started))
     return found
 
 

@@ -53,11 +53,16 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 def run_alternately(processes: Sequence[subprocess.Popen[str]]) -> None:
     """Let processes that have just started run in turn, each for a short time while the others are stopped, until all have ended."""
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    while waiting := [process for process in processes if process.poll() is None]:
-        for process in waiting:
-            process.send_signal(signal.SIGCONT)
-            time.sleep(SLICE_S)
-            if process.poll() is None:
-                process.send_signal(signal.SIGSTOP)
+    try:
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
+        while waiting := [process for process in processes if process.poll() is None]:
+            for process in waiting:
+                process.send_signal(signal.SIGCONT)
+                time.sleep(SLICE_S)
+                if process.poll() is None:
+                    process.send_signal(signal.SIGSTOP)
+    finally:
+        # After an interruption, no process may stay behind stopped.
+        for process in processes:
+            process.kill()

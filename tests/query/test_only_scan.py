@@ -42,7 +42,7 @@ def with_indexes(collection: MemoryCollection, indexes: list[tuple[dict[str, Any
         collection.add_index(key, **options)
 
 
-@pytest.mark.parametrize("required", [None, frozenset("a"), frozenset("ab")], ids=repr)
+@pytest.mark.parametrize("required", [None, frozenset("a"), frozenset("ab")], ids=["all", "a", "ab"])
 @pytest.mark.parametrize("several", [False, True], ids=["", "multikey"])
 @pytest.mark.parametrize("indexes", ONLY, ids=repr)
 def test_the_plan_is_that_of_the_comparison(

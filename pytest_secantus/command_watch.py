@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_secantus.guard import guard_of
+from pytest_secantus.guard import guard_of, has_marker
 
 if TYPE_CHECKING:
     from pytest_secantus.commands import Commands
@@ -291,10 +291,7 @@ class CommandWatch:
             pytest.fail(str(error), pytrace=False)
 
     def _check_marker(self, item: pytest.Item) -> None:
-        # The keywords contain the names of all markers, and a look-up takes a tenth of the time of `get_closest_marker`.
-        if FAIL_MARKER not in item.keywords and ALLOW_MARKER not in item.keywords:
-            return
-        if item.get_closest_marker(FAIL_MARKER) or item.get_closest_marker(ALLOW_MARKER):
+        if has_marker(item, FAIL_MARKER, ALLOW_MARKER):
             checks = self._checks(item)
             if checks and self._worker.options.uri is not None:
                 raise pytest.UsageError(f"{item.nodeid}: the marker {FAIL_MARKER} cannot be combined with secantus_uri")

@@ -436,7 +436,7 @@ class Guard:
     def _prepare_seed(self, item: pytest.Item) -> None:
         if self._seed_error is not None:
             raise self._seed_error
-        if self._may_seed(item) and self._exchanges_seeds and item is self._item:
+        if self._exchanges_seeds and item is self._item:
             if self.worker.has_seeds or has_marker(item, SEED_MARKER):
                 self.worker.seeds.prepare(self.sources(item))
             if self._has_users is not item and has_marker(item, AUTH_MARKER) and (users := self.users(item)):

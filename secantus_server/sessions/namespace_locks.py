@@ -56,14 +56,12 @@ class NamespaceLocks(NamespaceUses):
 
         A thread may nest its changes.
         """
-        # The checks of `_is_busy` and `_claim` are repeated here, because their calls would double the time of a creation.
-        me = get_ident()
         with self._changed:
             for namespace in namespaces:
-                if namespace in self._users or self._owners.get(namespace, me) != me:
+                if self._is_busy(namespace):
                     return False
             for namespace in namespaces:
-                self._claims[namespace] = self._claims.get(namespace, 0) + 1
+                self._claim(namespace)
         return True
 
     def end_change(self, namespaces: Iterable[Namespace]) -> None:

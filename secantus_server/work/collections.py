@@ -91,10 +91,7 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
 
 def save_new_collection(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection:
     """Stage the catalog row of a new collection without options, and return the collection."""
-    collection = empty_collection(services, db, name, {}, [id_index_spec({})])
-    transaction.changes.save(collection)
-    log_creation(transaction, collection)
-    return collection
+    return _save_new(services, transaction, new_collection(services, db, name, {}))
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:

@@ -3,7 +3,7 @@
 https://bsonspec.org/spec.html
 """
 
-from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_unique, encode, make_timestamp
+from secantus_server.bson._codec import RawArray, RawDocument, decode, decode_stored, decode_unique, encode, make_timestamp
 from secantus_server.bson._compare import compare_values, values_equal
 from secantus_server.bson._keystring import key_string
 from secantus_server.bson._validate import validate
@@ -16,6 +16,7 @@ __all__ = [
     "canonical_type",
     "compare_values",
     "decode",
+    "decode_stored",
     "decode_unique",
     "encode",
     "int_value",

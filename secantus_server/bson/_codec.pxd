@@ -8,6 +8,8 @@ from secantus_server.bson._raw cimport Element
 
 cdef object decode_element(const Element* element)
 cdef object decode_value(uint8_t type, const uint8_t* value, uint32_t length)
+cdef object decode_stored_element(const Element* element)
+cdef dict decode_stored_document(const uint8_t* doc)
 cdef dict decode_document(const uint8_t* doc)
 cdef dict decode_command(const uint8_t* doc)
 cdef list decode_array(const uint8_t* doc)

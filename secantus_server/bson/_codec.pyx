@@ -11,7 +11,7 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DATA, PyUnicode_
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy, strlen
 
-from secantus_server.bson._duplicates cimport refuse_duplicate
+from secantus_server.bson._duplicates cimport refuse_duplicate, stored_duplicate
 from secantus_server.bson._raw cimport Element, first_element, next_element, read_double, read_int32, read_int64
 from secantus_server.bson._types cimport (
     BSON_ARRAY,
@@ -206,8 +206,8 @@ cdef str decode_name(const char* name, Py_ssize_t length):
     return known
 
 
-# Set when a decoded document has duplicate field names. `decode_unique_document` and
-# `decode_command` reset and check it. Guarded by the GIL.
+# Set when a decoded document has duplicate field names. The functions that refuse such
+# documents reset and check it. Guarded by the GIL.
 cdef bint met_duplicate = False
 
 
@@ -242,6 +242,29 @@ def decode(bytes data not None):
         data: BSON that `validate` accepted or that the server wrote.
     """
     return decode_document(<const uint8_t*>PyBytes_AS_STRING(data))
+
+
+cdef object decode_stored_element(const Element* element):
+    """Return the value of a stored field for a computation. Raise CommandError 238 if a document in it has duplicate field names.
+
+    MongoDB keeps both fields. A dict would silently lose one of them.
+    """
+    global met_duplicate
+    met_duplicate = False
+    value = decode_value(element.type, element.value, element.value_len)
+    if met_duplicate:
+        raise stored_duplicate()
+    return value
+
+
+cdef dict decode_stored_document(const uint8_t* doc):
+    """Return the fields of a stored document for a computation. Raise CommandError 238 as `decode_stored_element` does."""
+    global met_duplicate
+    met_duplicate = False
+    cdef dict out = decode_document(doc)
+    if met_duplicate:
+        raise stored_duplicate()
+    return out
 
 
 cdef dict decode_unique_document(const uint8_t* doc):
@@ -290,6 +313,18 @@ def decode_unique(bytes data not None):
         CommandError: 40413 for a duplicate field at the top level; a stage-specific code in some stages; 238 elsewhere.
     """
     return decode_unique_document(<const uint8_t*>PyBytes_AS_STRING(data))
+
+
+def decode_stored(bytes data not None):
+    """Decode a stored document for a computation.
+
+    Arguments:
+        data: BSON that `validate` accepted or that the server wrote.
+
+    Raises:
+        CommandError: 238 if the document or a nested document has duplicate field names.
+    """
+    return decode_stored_document(<const uint8_t*>PyBytes_AS_STRING(data))
 
 
 # ---------------------------------------------------------------- encode

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Checks a command for duplicate field names, which are errors."""
+"""The errors for duplicate field names in commands, and in stored documents that a computation reads."""
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t
@@ -35,3 +35,8 @@ cdef int refuse_duplicate(const uint8_t* doc, int depth, bint in_array, bint is_
         if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
             refuse_duplicate(element.value, depth + 1, element.type == BSON_ARRAY, in_array, name if is_item else "")
     return 0
+
+
+cdef object stored_duplicate():
+    """Return the error for a computation that reads a stored document with duplicate field names."""
+    return not_supported("a computation with a stored document that has two fields of the same name", "store each name once")

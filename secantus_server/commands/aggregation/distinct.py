@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.bson import decode, encode, key_string
+from secantus_server.bson import decode_stored, encode, key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch import arguments as a
@@ -99,7 +99,7 @@ def distinct_values(documents: Iterable[bytes], path: list[str], collation: Coll
     Raises:
         CommandError: 17217 if the values are too large for one reply.
     """
-    return in_order((value for document in documents for value in _values(decode(document), path)), collation)
+    return in_order((value for document in documents for value in _values(decode_stored(document), path)), collation)
 
 
 def in_order(values: Iterable[Any], collation: Collation | None) -> list[Any]:

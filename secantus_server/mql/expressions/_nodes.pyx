@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.stdint cimport INT32_MAX, INT32_MIN, int64_t, uint8_t, uint32_t
 
-from secantus_server.bson._codec cimport Writer, decode_document, decode_element
+from secantus_server.bson._codec cimport Writer, decode_stored_document, decode_stored_element
 from secantus_server.bson._raw cimport (
     Element,
     find_field,
@@ -221,7 +221,7 @@ cdef class Root(Expression):
     """`$$ROOT`: the whole document."""
 
     cpdef object evaluate(self, bytes doc):
-        return decode_document(<const uint8_t*>PyBytes_AS_STRING(doc))
+        return decode_stored_document(<const uint8_t*>PyBytes_AS_STRING(doc))
 
 
 cdef class FieldPath(Expression):
@@ -247,7 +247,7 @@ cdef class FieldPath(Expression):
             if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
                 return NO_VALUE
             if index == self.last:
-                return decode_element(&element)
+                return decode_stored_element(&element)
             index += 1
             if element.type == BSON_ARRAY:
                 return self.collect(element.value, index)

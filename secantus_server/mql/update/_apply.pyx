@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
-from secantus_server.bson._codec cimport Writer, decode_element, write_decimal
+from secantus_server.bson._codec cimport Writer, decode_element, decode_stored_element, write_decimal
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element
 from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT, BSON_NULL
 from secantus_server.mql.update._nodes cimport KEPT, REMOVED, WRITTEN, ArrayNode, Leaf, Node, ObjectNode, State
@@ -270,7 +270,7 @@ def lookup(bytes document not None, tuple names not None):
         if not find_field(doc, PyBytes_AS_STRING(name), <uint32_t>PyBytes_GET_SIZE(name), &element):
             return NO_VALUE, array
         if i == len(names) - 1:
-            return decode_element(&element), array
+            return decode_stored_element(&element), array
         if element.type != BSON_DOCUMENT and element.type != BSON_ARRAY:
             return NO_VALUE, array
         if element.type == BSON_ARRAY and array is None:

@@ -10,7 +10,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp
 
-from secantus_server.bson._codec cimport Writer, decode_element
+from secantus_server.bson._codec cimport Writer, decode_stored_element
 from secantus_server.bson._raw cimport Element, read_double, read_int32
 from secantus_server.bson._types cimport BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_MISSING
 
@@ -88,7 +88,7 @@ cdef class Leaf(Node):
 
     cdef int change(self, const Element* old, const char* name, size_t name_len, Writer out, State state) except -1:
         """Write the new element, if there is one. `old` is NULL for a missing field."""
-        cdef object value = NO_VALUE if old == NULL else decode_element(old)
+        cdef object value = NO_VALUE if old == NULL else decode_stored_element(old)
         state.name = PyBytes_FromStringAndSize(name, name_len)
         value = self.modify(value, state)
         if value is SAME:

@@ -8,7 +8,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from secantus_server.bson._codec cimport Writer, decode_element
+from secantus_server.bson._codec cimport Writer, decode_stored_element
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 from secantus_server.bson._types cimport BSON_ARRAY, BSON_NULL, BSON_UNDEFINED
 from secantus_server.mql.accumulators._states cimport Meter, State, size_of
@@ -223,7 +223,7 @@ cdef class Grouper:
             if array.type == BSON_ARRAY:
                 self.add_elements(doc, array.value, known, taken, check)
             else:
-                self.add_values(doc, [decode_element(&array)])
+                self.add_values(doc, [decode_stored_element(&array)])
 
     cdef int add_elements(self, bytes doc, const uint8_t* array, list known, bint taken, check) except -1:
         cdef Element element
@@ -233,7 +233,7 @@ cdef class Grouper:
             if self.recent is not None:
                 self.add_element(doc, &element, known, taken)
             else:
-                known[0] = decode_element(&element)
+                known[0] = decode_stored_element(&element)
                 self.add_values(doc, known)
             due -= 1
             if due == 0:
@@ -255,9 +255,9 @@ cdef class Grouper:
             states = self.recent.find(&raw)
             if states is not None:
                 if taken:
-                    known[0] = decode_element(element)
+                    known[0] = decode_stored_element(element)
                 return self.give(states, None, doc, known)
-        value = decode_element(element)
+        value = decode_stored_element(element)
         if known:
             known[0] = value
         key = key_of(value, self.collation)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from secantus_server.bson import compare_values, decode, encode, is_number, key_string, type_name
+from secantus_server.bson import compare_values, decode_stored, encode, is_number, key_string, type_name
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.errors import CommandError
 from secantus_server.exec.sorting import too_much_to_sort
@@ -166,7 +166,7 @@ class Densify(Stage):
         documents = [
             _Item(self._partition(fields), get_path(fields, self.names), fields, document)
             for document in within_memory(source, self.max_bytes, too_much_to_sort)
-            for fields in [decode(document)]
+            for fields in [decode_stored(document)]
         ]
         for item in documents:
             if not item.is_loose:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.bson import decode, encode, values_equal
+from secantus_server.bson import decode_stored, encode, values_equal
 from secantus_server.bson.sizes import MAX_DOCUMENT_BYTES, check_result_size
 from secantus_server.bson.values import MISSING, UNDEFINED
 from secantus_server.errors import CommandError
@@ -94,7 +94,7 @@ class Merge(Stage):
         """Return the document's values at the `on` paths."""
         if self.merge.on == ("_id",):
             document = id_document(document)
-        fields = decode(document)
+        fields = decode_stored(document)
         return {path: self._value(fields, path) for path in self.merge.on}
 
     def _value(self, fields: dict[str, Any], path: str) -> Any:
@@ -137,13 +137,13 @@ class Merge(Stage):
 
     def _changed(self, old: bytes, document: bytes) -> bytes:
         """Return the new version of a matched document, with its `_id` unchanged."""
-        before = decode(old)
+        before = decode_stored(old)
         if self.merge.when_matched == "merge":
-            after = {**before, **_by_name(decode(document))}
+            after = {**before, **_by_name(decode_stored(document))}
         elif self.merge.when_matched == "replace":
-            after = decode(document)
+            after = decode_stored(document)
         else:
-            after = decode(self.merge.apply_pipeline(old, document))
+            after = decode_stored(self.merge.apply_pipeline(old, document))
         new_id = after.pop("_id", before["_id"])
         if not values_equal(new_id, before["_id"]):
             raise CommandError(
@@ -168,7 +168,7 @@ class Merge(Stage):
 
 def _as_upsert(document: bytes, values: dict[str, Any]) -> bytes:
     """Return the document that an upsert with `$set` would insert: its fields are sorted by name, and missing `on` fields are null."""
-    fields = decode(document)
+    fields = decode_stored(document)
     missing = {path: None for path, value in values.items() if value is None and "." not in path and path not in fields}
     return encode({**missing, **_by_name(fields)})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import decode_stored, encode
 from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Cell
@@ -53,7 +53,7 @@ class Redact(Stage):
             CommandError: 17053 if the expression does not return KEEP, PRUNE or DESCEND.
         """
         for document in source:
-            fields = decode(document)
+            fields = decode_stored(document)
             self.root.value = fields
             kept = self._level(fields, document)
             if kept is not MISSING:

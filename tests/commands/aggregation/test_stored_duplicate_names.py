@@ -1,0 +1,75 @@
+"""A computation refuses a stored document that has two fields of the same name, because it would lose one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bson import encode
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from tests.failing import failure
+
+Document = dict[str, Any]
+
+
+def twice(first: int, second: int) -> RawBSONDocument:
+    """Return the document {a: first, a: second}."""
+    fields = encode({"a": first})[4:-1] + encode({"a": second})[4:-1]
+    return RawBSONDocument((len(fields) + 5).to_bytes(4, "little") + fields + b"\0")
+
+
+@pytest.fixture
+def stored(db: Database[Document]) -> Database[Document]:
+    db.c.insert_many([RawBSONDocument(encode({"_id": number, "d": twice(number, 5), "e": [twice(1, 2)]})) for number in (1, 2)])
+    return db
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"$group": {"_id": "$d"}},
+        {"$group": {"_id": None, "first": {"$first": "$d"}}},
+        {"$group": {"_id": None, "all": {"$push": "$$ROOT"}}},
+        {"$sortByCount": "$d"},
+        {"$replaceRoot": {"newRoot": "$d"}},
+        {"$project": {"pairs": {"$objectToArray": "$d"}}},
+        {"$match": {"$expr": {"$eq": ["$d", {"a": 5}]}}},
+        {"$redact": "$$DESCEND"},
+        {"$merge": {"into": "other", "whenMatched": "merge"}},
+        {"$bucketAuto": {"groupBy": "$d", "buckets": 1}},
+        {"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"x": {"$first": "$d"}}}},
+    ],
+    ids=lambda stage: next(iter(stage)),
+)
+def test_a_stage_refuses_it(stored: Database[Document], stage: Document) -> None:
+    stored.other.insert_one({"_id": 1})
+    reply = failure(stored, {"aggregate": "c", "pipeline": [stage], "cursor": {}})
+    assert (reply["code"], "two fields of the same name" in reply["errmsg"]) == (238, True)
+
+
+def test_an_unwound_group_refuses_it(stored: Database[Document]) -> None:
+    pipeline = [{"$unwind": "$e"}, {"$group": {"_id": "$e", "n": {"$sum": 1}}}]
+    assert failure(stored, {"aggregate": "c", "pipeline": pipeline, "cursor": {}})["code"] == 238
+
+
+def test_distinct_refuses_it(stored: Database[Document]) -> None:
+    assert failure(stored, {"distinct": "c", "key": "d"})["code"] == 238
+
+
+def test_an_update_of_an_array_with_it_changes_nothing(stored: Database[Document]) -> None:
+    before = stored.c.with_options(stored.codec_options.with_options(document_class=RawBSONDocument)).find_one({"_id": 1})
+    reply = stored.command("update", "c", updates=[{"q": {"_id": 1}, "u": {"$push": {"e": 3}}}])
+    after = stored.c.with_options(stored.codec_options.with_options(document_class=RawBSONDocument)).find_one({"_id": 1})
+    assert before is not None
+    assert after is not None
+    assert (reply["writeErrors"][0]["code"], after.raw) == (238, before.raw)
+
+
+@pytest.mark.parametrize(
+    "stage", [{"$project": {"d": 1}}, {"$set": {"x": "$d"}}, {"$sort": {"d": 1}}, {"$match": {"d.a": {"$lt": 5}}}, {"$unwind": "$e"}]
+)
+def test_stages_that_copy_it_keep_both_fields(stored: Database[Document], stage: Document) -> None:
+    found = stored.c.with_options(stored.codec_options.with_options(document_class=RawBSONDocument)).aggregate([stage])
+    assert {bytes(document["d"].raw) for document in found} == {bytes(twice(number, 5).raw) for number in (1, 2)}

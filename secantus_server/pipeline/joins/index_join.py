@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode_stored
 from secantus_server.mql.context import Collation
 from secantus_server.pipeline._paths import JoinPath
 
@@ -62,8 +62,11 @@ def local_values(document: bytes, names: tuple[str, ...]) -> list[Any]:
     Arguments:
         document: the outer document.
         names: the path's components.
+
+    Raises:
+        CommandError: 238 if the document has duplicate field names.
     """
-    return list(_walk(decode(document), names, 0)) or [None]
+    return list(_walk(decode_stored(document), names, 0)) or [None]
 
 
 def _walk(value: Any, names: tuple[str, ...], index: int) -> Iterator[Any]:

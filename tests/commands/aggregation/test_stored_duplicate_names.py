@@ -54,6 +54,12 @@ def test_an_unwound_group_refuses_it(stored: Database[Document]) -> None:
     assert failure(stored, {"aggregate": "c", "pipeline": pipeline, "cursor": {}})["code"] == 238
 
 
+def test_a_lookup_through_an_index_refuses_it(stored: Database[Document]) -> None:
+    stored.other.create_index("k")
+    pipeline = [{"$lookup": {"from": "other", "localField": "d.a", "foreignField": "k", "as": "found"}}]
+    assert failure(stored, {"aggregate": "c", "pipeline": pipeline, "cursor": {}})["code"] == 238
+
+
 def test_distinct_refuses_it(stored: Database[Document]) -> None:
     assert failure(stored, {"distinct": "c", "key": "d"})["code"] == 238
 

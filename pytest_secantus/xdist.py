@@ -12,8 +12,8 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_secantus.locks import FileLock
 
@@ -22,8 +22,7 @@ LOCK = ".lock"
 JOURNAL = ".databases"
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """The identity of this process: its run, and its worker. `worker` is ``gw0`` and so on under xdist, otherwise ``main``."""
 
     worker: str

@@ -58,11 +58,11 @@ cdef object EXACT = decimal.Context(prec=8000, Emax=999999, Emin=-999999)
 
 
 cdef inline int put_big_endian(Writer out, uint64_t n) except -1:
-    cdef uint8_t[8] data
-    cdef int i
-    for i in range(8):
-        data[i] = <uint8_t>(n >> (56 - 8 * i))
-    return out.put_bytes(data, 8)
+    cdef uint8_t* data = extend(out, 8)
+    # Without a loop, the compiler makes one store of it.
+    data[0], data[1], data[2], data[3] = <uint8_t>(n >> 56), <uint8_t>(n >> 48), <uint8_t>(n >> 40), <uint8_t>(n >> 32)
+    data[4], data[5], data[6], data[7] = <uint8_t>(n >> 24), <uint8_t>(n >> 16), <uint8_t>(n >> 8), <uint8_t>n
+    return 0
 
 
 cdef void invert(Writer out, size_t start) noexcept:
@@ -77,7 +77,8 @@ cdef int put_magnitude(Writer out, double magnitude, object remainder) except -1
     memcpy(&bits, &magnitude, 8)
     put_big_endian(out, bits)
     if remainder is None:
-        return out.put_byte(0)
+        extend(out, 1)[0] = 0
+        return 0
     out.put_byte(1)
     return put_remainder(out, remainder)
 
@@ -102,7 +103,7 @@ cdef int put_double(Writer out, double number) except -1:
         return out.put_byte(NAN_CLASS)
     if number == 0:
         return out.put_byte(ZERO)
-    out.put_byte(POSITIVE if number > 0 else NEGATIVE)
+    extend(out, 1)[0] = POSITIVE if number > 0 else NEGATIVE
     start = out.size
     put_magnitude(out, fabs(number), None)
     if number < 0:
@@ -156,15 +157,19 @@ cdef int put_decimal(Writer out, const uint8_t* value) except -1:
 cdef int put_text(Writer out, const uint8_t* text, size_t length) except -1:
     """Write bytes that may contain NULs. A NUL is escaped as 00 FF, and 00 01 marks the end."""
     cdef size_t i
+    cdef uint8_t* data
     if memchr(text, 0, length) == NULL:
-        out.put_bytes(text, length)
+        data = extend(out, length + 2)
+        memcpy(data, text, length)
+        data += length
     else:
         for i in range(length):
             out.put_byte(text[i])
             if text[i] == 0:
                 out.put_byte(255)
-    out.put_byte(0)
-    return out.put_byte(1)
+        data = extend(out, 2)
+    data[0], data[1] = 0, 1
+    return 0
 
 
 cdef int put_string(Writer out, const uint8_t* value, object collation) except -1:
@@ -252,7 +257,7 @@ cdef int put_rare_payload(Writer out, uint8_t type, const uint8_t* value, object
 
 cdef int put_key(Writer out, uint8_t type, const uint8_t* value, object collation) except -1:
     """Append the key of one raw value."""
-    out.put_byte(<uint8_t>canonical_rank(type))
+    extend(out, 1)[0] = <uint8_t>canonical_rank(type)
     return put_payload(out, type, value, collation)
 
 

@@ -7,8 +7,10 @@ consists of the RecordId, if the index is unique, and the indexed values, which 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport Writer, decode_document
+from secantus_server.bson._keystring cimport extend
 from secantus_server.mql._keys cimport Generation, KeyGenerator, Slot, generate, look_up_all, put_slots, put_values
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._unit cimport RecoveryUnit
@@ -155,12 +157,12 @@ cdef class Index:
             return NO_ENTRY
         if not look_up_all(self.generator, doc, slots):
             return SOME_ENTRIES
-        out.put_bytes(PyBytes_AS_STRING(self.prefix), 4)
+        memcpy(extend(out, 4), PyBytes_AS_STRING(self.prefix), 4)
         if put_slots(self.generator, slots, out) and self.sparse:
             out.size = start
             return NO_ENTRY
         key_size[0] = out.size - start if self.unique else out.size - start + 8
-        out.put_bytes(record_id, 8)
+        memcpy(extend(out, 8), record_id, 8)
         put_values(self.generator, slots, out)
         return ONE_ENTRY
 

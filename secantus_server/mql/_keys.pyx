@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, strchr, strlen
 
 from secantus_server.bson._codec cimport Writer, decode_element
-from secantus_server.bson._keystring cimport invert, put_empty_array_key, put_key, put_null_key
+from secantus_server.bson._keystring cimport extend, invert, put_empty_array_key, put_key, put_null_key
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element
 from secantus_server.bson._types cimport BSON_ARRAY, BSON_DOCUMENT
 
@@ -220,13 +220,15 @@ cdef bint put_slots(KeyGenerator generator, const Slot* slots, Writer out) excep
 
 cdef int put_values(KeyGenerator generator, const Slot* slots, Writer out) except -1:
     """Write a type byte and the value of each field. For an absent field, write a single 0 byte."""
+    cdef uint8_t* data
     cdef int i
     for i in range(generator.fields):
         if slots[i].kind == VALUE:
-            out.put_byte(slots[i].value.type)
-            out.put_bytes(slots[i].value.value, slots[i].value.value_len)
+            data = extend(out, 1 + slots[i].value.value_len)
+            data[0] = slots[i].value.type
+            memcpy(data + 1, slots[i].value.value, slots[i].value.value_len)
         else:
-            out.put_byte(0)
+            extend(out, 1)[0] = 0
     return 0
 
 

@@ -114,7 +114,7 @@ class PlainUpdates:
         # The error for constants without a pipeline also applies to an empty document.
         if spec["c"] is not None or type(update) is not dict or not plain_equality(spec["q"]):
             return False
-        return PLAIN_OPERATORS.issuperset(update) if next(iter(update), "").startswith("$") else Timestamp not in map(type, update.values())
+        return PLAIN_OPERATORS.issuperset(update) or _is_plain_replacement(update)
 
     def _body(self, transaction: Transaction) -> None:
         """Run statements in a transaction. If the unit of work repeats it, do nothing, so that the caller runs the statements singly."""
@@ -127,40 +127,40 @@ class PlainUpdates:
             self._change(transaction, collection)
 
     def _change(self, transaction: Transaction, collection: Collection) -> None:
-        request = self._request
+        request, unit = self._request, transaction.unit
+        check, retry = request.operation.check, request.retry
         context = command_context(request, collection=collection)
         writer = open_writer(request.services, transaction, collection, bypass_validation=self._bypass_validation)
         position, stop = self._start, self._start + _MOST
         first = last = -1
         try:
-            while position < stop and self._is_plain(position) and not transaction.is_large:
-                request.operation.check()
+            while position < stop and self._is_plain(position) and not unit.is_large:
+                check()
                 # The record of a retryable write covers consecutive statements.
-                may_write = request.retry is None or last in (-1, position - 1)
+                may_write = retry is None or last < 0 or last == position - 1
                 outcome = self._one(collection, writer, self._specs[position], context, may_write)
                 if outcome is None:
                     break
                 if outcome is not _UNCHANGED and outcome is not _UNMATCHED:
-                    first, last = position if first < 0 else first, position
+                    if first < 0:
+                        first = position
+                    last = position
                 self._outcomes.append(outcome)
                 position += 1
         except CommandError as error:
             if concerns_store(error):
                 raise
             self._error = error
-        if first >= 0:
-            self._stage_retried(transaction, first, last)
+        if retry is not None and first >= 0:
+            ids = request.statement_id(self._offset + first), request.statement_id(self._offset + last)
+            transaction.retried = (retry, ("update", *ids, self._recorded(first, last)))
 
-    def _stage_retried(self, transaction: Transaction, first: int, last: int) -> None:
-        """Stage the record of the statements in a retryable write that have written, which are those at the positions `first` to `last`."""
-        request = self._request
-        if request.retry is None:
-            return
+    def _recorded(self, first: int, last: int) -> list[Any]:
+        """Return the result of the statements at the positions `first` to `last`, which have written, for the log of retryable writes."""
         outcomes = self._outcomes[first - self._start : last - self._start + 1]
-        differ = any(outcome is not _CHANGED for outcome in outcomes)
-        result = [outcome.recorded() for outcome in outcomes] if differ else _CHANGED.recorded()
-        ids = request.statement_id(self._offset + first), request.statement_id(self._offset + last)
-        transaction.retried = (request.retry, ("update", *ids, result))
+        if any(outcome is not _CHANGED for outcome in outcomes):
+            return [outcome.recorded() for outcome in outcomes]
+        return _CHANGED.recorded()
 
     def _one(self, collection: Collection, writer: Writer, spec: Statement, context: ParseContext, may_write: bool) -> UpdateOutcome | None:
         """Run a statement. Return None without having written anything if it must run alone or in a new transaction."""
@@ -186,6 +186,11 @@ class PlainUpdates:
             return None
         writer.update(old, new, record_id, update.entry(old, new))
         return _CHANGED
+
+
+def _is_plain_replacement(update: dict[str, Any]) -> bool:
+    """Return whether an update with a field that is no plain operator is a replacement whose result depends on nothing but the document."""
+    return not next(iter(update)).startswith("$") and Timestamp not in map(type, update.values())
 
 
 def _insert(writer: Writer, document: bytes) -> UpdateOutcome:

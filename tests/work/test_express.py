@@ -561,7 +561,7 @@ def test_both_paths_do_the_same_to_random_collections(sides: tuple[Side, Side]) 
     print(f"seed {seed}")
     random = Random(seed)
     express = 0
-    for step in range(300):
+    for step in range(150):
         name = random.choice(["a", "b", "c"])
         raw = random.choice(
             [
@@ -578,7 +578,7 @@ def test_both_paths_do_the_same_to_random_collections(sides: tuple[Side, Side]) 
         replies = [plain(side.run(raw)) for side in sides]
         express += sides[0].answered
         assert list(replies[0].items()) == list(replies[1].items()), raw
-    assert express > 50
+    assert express > 25
     for side in sides:
         side.run(create("c"))
     assert sides[0].state() == sides[1].state()

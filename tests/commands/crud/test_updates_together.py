@@ -138,7 +138,7 @@ def random_upsert(random: Random) -> Statement:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(3))
 def test_results_equal_those_of_single_upserts(db: Database, seed: int, ordered: bool) -> None:
     random = Random(seed)
     for name in ("together", "single", "bulk"):

@@ -374,6 +374,17 @@ cdef class CollectionWriter:
                 self.take_some(index, index.entries_of(doc), rid)
         self.remove_record(doc, rid)
 
+    def delete_run(self, list targets, Py_ssize_t start, Py_ssize_t stop, bint keeps_images, list changes):
+        """Remove documents in order. The arguments are those of `update_run`.
+
+        Raises:
+            WriteConflict: the error of `delete`. The earlier documents stay removed.
+        """
+        cdef bytes doc
+        for record_id, doc in targets[start:stop]:
+            self.delete(doc, record_id)
+            changes.append(("d", doc, doc, doc) if keeps_images else ("d", doc))
+
     def add_to_index(self, Index index not None, bytes doc not None, int64_t record_id):
         """Add a stored document to an index that is being built.
 

@@ -139,7 +139,10 @@ cdef Py_ssize_t append_changes(
 
 
 cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
-    """Return the number of inserts that share an entry, beginning at `start`; 0 if the change at `start` is not an insert."""
+    """Return the number of inserts that share an entry, beginning at `start`; 0 if the change at `start` is not an insert.
+
+    An insert with an `o` has an entry of its own.
+    """
     cdef Py_ssize_t position = start
     cdef Py_ssize_t end = min(<Py_ssize_t>len(changes), start + <Py_ssize_t>MOST_INSERTS)
     cdef Py_ssize_t size = 0
@@ -148,6 +151,8 @@ cdef Py_ssize_t count_inserts(list changes, Py_ssize_t start) except -1:
         change = changes[position]
         if letter_of(change[0]) != INSERT:
             break
+        if len(change) > 2:
+            return max(position - start, 1)
         if position > start and (size >= INSERTS_BYTES or size + PyBytes_GET_SIZE(<bytes>change[1]) > LARGEST_SHARED):
             break
         size += PyBytes_GET_SIZE(<bytes>change[1])

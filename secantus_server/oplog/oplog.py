@@ -58,7 +58,8 @@ class Entry(NamedTuple):
 
 
 # A change of a document: "i", "u" or "d", and the new document (for "d" the removed document). Two optional items follow: the `o` of the
-# entry (a diff for an update), and the document before the change if pre-images are recorded.
+# entry (a diff for an update), and the document before the change if pre-images are recorded. An insert with an `o` shares its entry with
+# no other insert.
 Change = tuple[str, bytes] | tuple[str, bytes, bytes] | tuple[str, bytes, bytes, bytes]
 # The changes of one collection's documents. The first item is a BSON document of the collection's `ns` and `ui`, which each entry contains.
 Writes = tuple[bytes, list[Change]]

@@ -12,7 +12,7 @@ class Executed(NamedTuple):
         kind: "insert", "update", "delete", "findAndModify", or "transaction" for a committed transaction.
         first: the id of the first statement.
         last: the id of the last statement. Only inserts and updates have groups of several statements.
-        result: the part of the reply of each statement, as BSON values.
+        result: the part of the reply of each statement, as BSON values. For a group of updates with different results, the list of them.
     """
 
     kind: str

@@ -3,8 +3,8 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
 only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
-commits such transactions. Outside transactions, it also finds or counts all documents of a small collection, and lets a getMore wait for a change
-stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
+commits such transactions. Outside transactions, it also finds or counts all documents of a small collection, creates and drops collections
+without options, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
 than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
@@ -26,15 +26,16 @@ from secantus_server.dispatch._operation cimport Counts, ExpressCall, Lane, Oper
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._brief_work cimport is_plain
 from secantus_server.work._express_transactions cimport SessionStatements
-from secantus_server.work._plain_message cimport COMMIT, COUNT, FIND, GET_MORE, INSERT, text_of
+from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, DROP, FIND, GET_MORE, INSERT, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait, send_event
 
 from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._express_find import Unusual
-from secantus_server.work.creation import begin_creation
+from secantus_server.work.creation import begin_creation, begin_drop
 from secantus_server.work.express_record import looked_up, record_slow
 
 cdef enum:
@@ -48,8 +49,8 @@ cdef enum:
     # The size of a message's header, which begins with the length of the message.
     HEADER_BYTES = 16
 
-cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction")
-cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command")
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction", "create", "drop")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command", "command", "command")
 
 
 cdef str kept_text(const Element* element, str last):
@@ -161,7 +162,7 @@ cdef class Express(SessionStatements):
         operation = operation_of(self.clock, self.operations.new_id(), self.client.connection_id, db, self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
-        self.begun = self.failure = self.shown = self.creation = None
+        self.begun = self.failure = self.shown = self.catalog_change = None
         self.note_counts()
         try:
             # Check after the registration: code that blocks commands first sets its condition and then looks for running commands.
@@ -282,20 +283,24 @@ cdef class Express(SessionStatements):
                 write.lock.release()
 
     cdef object end(self, RecoveryUnit unit):
-        """Return the recovery unit of a command, and release the locks of a creation."""
+        """Return the recovery unit of a command, and release the locks of a change of the catalog."""
         try:
             self.engine.release(unit)
         finally:
-            if self.creation is not None:
-                self.creation.end()
+            if self.catalog_change is not None:
+                self.catalog_change.end()
 
     cdef object begin(self, RecoveryUnit unit, str db, str name):
-        """Begin a transaction of the store, and return the collection or None. Begin to create the missing collection of an insert."""
+        """Begin a transaction of the store, and return the collection or None. Begin a drop, or to create the missing collection of a create
+        or insert.
+        """
         view = self.catalog.begin(unit)
         collection = view.find(db, name)
-        if collection is None and self.message.parts.kind == INSERT:
-            self.creation = begin_creation(self.services, unit, view, db, name)
-            collection = None if self.creation is None else self.creation.collection
+        if collection is None and self.message.parts.kind in (INSERT, CREATE):
+            self.catalog_change = begin_creation(self.services, unit, view, db, name)
+            collection = None if self.catalog_change is None else self.catalog_change.collection
+        elif collection is not None and self.message.parts.kind == DROP and is_plain(collection):
+            self.catalog_change = begin_drop(self.services, unit, view, collection)
         return collection
 
     cdef object begin_retryable(self, bytes session):
@@ -315,7 +320,8 @@ cdef class Express(SessionStatements):
         cdef int kind = self.message.parts.kind
         cdef Lane lane = self.interceptors.lane
         cdef ExpressCall call
-        self.count(operation.db, name, kind, seconds)
+        # No row is kept of a dropped collection, see `usage.row_key`.
+        self.count(operation.db, "" if kind == DROP else name, kind, seconds)
         if self.is_logged:
             call = self.call_of(operation, name, raw, seconds)
             for log in lane.logs:

@@ -66,8 +66,8 @@ cdef class Statements:
     # The running statement of a session's transaction, and the transaction's unit of work.
     cdef object statement
     cdef object work
-    # The creation of the collection that the running insert needs, or None.
-    cdef object creation
+    # The creation or drop of a collection by the running command, or None.
+    cdef object catalog_change
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
     # The number of the last finds by a range, in succession, that were left to the general path.
@@ -76,6 +76,8 @@ cdef class Statements:
     cdef object failure
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1
+    cdef int create(self) except -1
+    cdef int drop(self, collection, str db, str name) except -1
     cdef int insert(self, RecoveryUnit unit, CollectionState collection, write) except -1
     cdef CollectionWriter writer_of(self, RecoveryUnit unit, CollectionState collection)
     cdef Index point_index(self, collection)

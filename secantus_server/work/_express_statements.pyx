@@ -18,7 +18,7 @@ from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork, is_plain
 from secantus_server.work._express_find cimport find_by_index, scan_collection
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work._plain_message cimport COUNT, CREATE, DELETE, DROP, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
@@ -73,13 +73,38 @@ cdef class Statements:
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
+        if self.message.parts.kind == CREATE:
+            return self.create()
         if collection is None or not is_plain(collection):
             raise Unusual()
+        if self.message.parts.kind == DROP:
+            return self.drop(collection, db, name)
         if self.message.parts.kind == INSERT:
             return self.insert(unit, collection, write)
         if self.message.parts.kind in (FIND, COUNT):
             return self.read(unit, collection, db, name)
         return self.change(unit, collection, write)
+
+    cdef int create(self) except -1:
+        """Commit the creation of a collection. There is none if the collection exists."""
+        if self.catalog_change is None or self.operation.killed is not None:
+            raise Unusual()
+        self.catalog_change.commit((), None, ())
+        self.committed = True
+        self.reply.begin()
+        return self.reply.end()
+
+    cdef int drop(self, collection, str db, str name) except -1:
+        """Commit the drop of a collection, like `commands.collections.drop`."""
+        if self.catalog_change is None or self.operation.killed is not None:
+            raise Unusual()
+        self.catalog_change.commit((), None, ())
+        self.committed = True
+        self.services.connections.forget(db, name)
+        self.reply.begin()
+        self.reply.put_int32(b"nIndexesWas", 11, <int>len(collection.indexes))
+        self.reply.put_namespace(db, name)
+        return self.reply.end()
 
     cdef int insert(self, RecoveryUnit unit, CollectionState collection, write) except -1:
         cdef list documents = self.message.documents()
@@ -273,8 +298,8 @@ cdef class Statements:
             chain = Chain(write.lsid, write.number, executed[1], executed[2], None)
         elif write is not None:
             chain = store_retried(self.services, unit, (write, executed))
-        if self.creation is not None:
-            return self.creation.commit([(collection.identity, changes)], chain, (collection.lifetime,))
+        if self.catalog_change is not None:
+            return self.catalog_change.commit([(collection.identity, changes)], chain, (collection.lifetime,))
         stamp = self.oplog.commit_changes(unit, collection.identity, changes, chain, collection.lifetime, self.claims)
         return None if write is None else self.oplog.time_of(stamp)
 

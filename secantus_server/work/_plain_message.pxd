@@ -15,6 +15,8 @@ cdef enum Kind:
     MODIFY
     COUNT
     COMMIT
+    CREATE
+    DROP
     GET_MORE
 
 

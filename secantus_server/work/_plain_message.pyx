@@ -2,7 +2,7 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, a find by a range of one field, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside
+documents, a find by a range of one field, a create without options, a drop, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside
 transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
 """
 
@@ -242,7 +242,7 @@ cdef class PlainMessage:
             return False
         if p[5] not in (97, 99, 100, 102, 103, 105, 117):  # a, c, d, f, g, i, u
             return False
-        if p[4] != (BSON_INT if p[5] == 99 else BSON_LONG if p[5] == 103 else BSON_STRING):
+        if p[4] != (BSON_LONG if p[5] == 103 else BSON_STRING) and (p[4] != BSON_INT or p[5] != 99):
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -319,6 +319,10 @@ cdef class PlainMessage:
             parts.kind = COUNT
         elif named(&parts.name, b"commitTransaction", 17):
             parts.kind = COMMIT
+        elif named(&parts.name, b"create", 6):
+            parts.kind = CREATE
+        elif named(&parts.name, b"drop", 4):
+            parts.kind = DROP
         elif named(&parts.name, b"getMore", 7):
             parts.kind, parts.wait_ms = GET_MORE, AWAIT_DATA_MS
         else:
@@ -364,7 +368,9 @@ cdef class PlainMessage:
             return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, BSON_ARRAY)
-        return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
+        if parts.kind in (COMMIT, CREATE, DROP):
+            return False
+        return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
 
     cdef bint read_find(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
@@ -437,6 +443,8 @@ cdef class PlainMessage:
         if not self.is_numbered() or parts.db.start == NULL or not is_plain_name(&parts.db):
             return False
         if parts.kind == COMMIT:
+            if parts.name.type != BSON_INT:
+                return False
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
         if parts.kind == GET_MORE:
             if parts.documents != NULL or parts.number.start != NULL:
@@ -446,6 +454,8 @@ cdef class PlainMessage:
             return False
         if parts.kind == INSERT:
             return self.has_documents()
+        if parts.kind == CREATE or parts.kind == DROP:
+            return parts.documents == NULL and parts.number.start == NULL
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
                 return False

@@ -23,11 +23,14 @@ def catalog_entries(services: Services, db: str | None) -> list[dict[str, Any]]:
     return [{"db": name, "ns": f"{name}.{info['name']}", **info} for name in names for info in collection_infos(services, name)]
 
 
-def collection_infos(services: Services, db: str) -> list[dict[str, Any]]:
-    """Return the listCollections document of each collection and view of a database."""
+def collection_infos(services: Services, db: str, name: str | None = None) -> list[dict[str, Any]]:
+    """Return the listCollections document of each collection and view of a database, or only of those with the given name."""
     collections = services.catalog.collections(db)
     shown = shown_collections(collections, services.release)
-    if len(shown) == len(collections):
+    hides_some = len(shown) != len(collections)
+    if name is not None:
+        shown = [collection for collection in shown if collection.name == name]
+    if not hides_some:
         return list(map(_info, shown))
     uuids = {collection.name: collection.uuid for collection in collections}
     return [_whole_series(one, uuids.get(one.options["viewOn"])) if one.is_timeseries else _info(one) for one in shown]

@@ -1,15 +1,16 @@
-"""The creation of a collection in the transaction of the insert that needs it."""
+"""Changes of the catalog that the express lane commits: the creation of a collection, perhaps with its first insert, and a drop."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
 from secantus_server.storage import RecoveryUnit
-from secantus_server.work.collections import check_namespace, save_new_collection
+from secantus_server.work.collections import check_namespace, drop_collection, save_new_collection
 
 if TYPE_CHECKING:
     from bson.timestamp import Timestamp
@@ -20,63 +21,94 @@ if TYPE_CHECKING:
     from secantus_server.storage.lifetime import Lifetime
 
 
-class Creation:
-    """A collection without options that is being created. The thread holds the catalog's change lock until `end`.
+class CatalogChange:
+    """A change of one collection in the catalog. The thread holds the catalog's change lock until `end`.
 
-    Compared with `work.collections.create_collection`, the creation and the first insert share a transaction and its commit.
+    Compared with `UnitOfWork.change_catalog`, the change shares the transaction of the command, and gives up instead of waiting.
 
     Arguments:
-        unit: a recovery unit whose transaction has begun.
-        view: the catalog as visible to that transaction. It must be the newest version.
+        transaction: a transaction that has begun. Its view of the catalog must be the newest version.
+        collection: the created or dropped collection.
     """
 
     __slots__ = ("_services", "_transaction", "collection")
 
-    def __init__(self, services: Services, unit: RecoveryUnit, view: CatalogView, db: str, name: str) -> None:
+    def __init__(self, services: Services, transaction: CatalogTransaction, collection: Collection) -> None:
         self._services = services
-        self._transaction = CatalogTransaction(unit, view)
-        self.collection = save_new_collection(services, self._transaction, db, name)
+        self._transaction = transaction
+        self.collection = collection
 
     def commit(self, writes: Sequence[Writes], chain: Chain | None, written: Iterable[Lifetime]) -> Timestamp:
-        """Commit the creation and the insert, apply the creation to the catalog in memory, and return the time of the last oplog entry.
+        """Commit the change and an insert, apply the change to the catalog in memory, and return the time of the last oplog entry.
 
         Arguments:
             writes, chain, written: see `Oplog.commit`.
         """
         staged = self._transaction
-        commit = partial(self._services.oplog.commit, staged.unit, staged.entries, writes, chain, written=written)
-        return self._services.catalog.commit(staged.changes, commit)
+        changes = staged.changes
+        commit = partial(self._services.oplog.commit, staged.unit, staged.entries, writes, chain, written=written, ended=changes.ended)
+        return self._services.catalog.commit(changes, commit)
 
     def end(self) -> None:
-        """Release the locks of the creation, after its transaction has ended."""
+        """Release the locks of the change, after its transaction has ended."""
         self._services.sessions.transactions.namespaces.end_change([(self.collection.db, self.collection.name)])
         self._services.catalog.change_lock.release()
 
 
-def begin_creation(services: Services, unit: RecoveryUnit, view: CatalogView, db: str, name: str) -> Creation | None:
-    """Stage the creation of a missing collection in a transaction. Return None if the creation must wait for other threads, or if a
+def begin_creation(services: Services, unit: RecoveryUnit, view: CatalogView, db: str, name: str) -> CatalogChange | None:
+    """Stage the creation of a missing collection without options in a transaction. Return None if it must wait for other threads, or if a
     restore retained a definition of the collection.
 
     Arguments:
-        unit, view: see `Creation`.
+        unit: a recovery unit whose transaction has begun.
+        view: the catalog as visible to that transaction.
 
     Raises:
         CommandError: 73 InvalidNamespace, 13297 DatabaseDifferCase.
     """
     check_namespace(services, db, name)
+
+    def stage(transaction: CatalogTransaction) -> Collection | None:
+        is_kept = services.catalog.kept_definition(db, name) is not None
+        return None if is_kept else save_new_collection(services, transaction, db, name)
+
+    return _begin(services, CatalogTransaction(unit, view), (db, name), stage)
+
+
+def begin_drop(services: Services, unit: RecoveryUnit, view: CatalogView, collection: Collection) -> CatalogChange | None:
+    """Stage the drop of a collection without options in a transaction. Return None if it must wait for other threads.
+
+    Arguments:
+        unit, view: see `begin_creation`.
+    """
+
+    def stage(transaction: CatalogTransaction) -> Collection:
+        drop_collection(transaction, collection)
+        return collection
+
+    return _begin(services, CatalogTransaction(unit, view), (collection.db, collection.name), stage)
+
+
+def _begin(
+    services: Services,
+    transaction: CatalogTransaction,
+    namespace: tuple[str, str],
+    stage: Callable[[CatalogTransaction], Collection | None],
+) -> CatalogChange | None:
+    """Take the locks of a change, and stage it. Return None, without the locks, if it must wait or nothing was staged."""
     catalog, locks = services.catalog, services.sessions.transactions.namespaces
     # A thread that has entered the storage engine's gate may take the change lock (lock order: gate, then catalog).
     if not catalog.change_lock.acquire(blocking=False):
         return None
-    creation, is_claimed = None, False
+    collection, is_claimed = None, False
     try:
         # Only under the lock is a view certain to remain the newest one.
-        if catalog.view is view and catalog.kept_definition(db, name) is None:
-            is_claimed = locks.try_change([(db, name)])
-            creation = Creation(services, unit, view, db, name) if is_claimed else None
+        if catalog.view is transaction.catalog:
+            is_claimed = locks.try_change([namespace])
+            collection = stage(transaction) if is_claimed else None
     finally:
-        if creation is None:
+        if collection is None:
             if is_claimed:
-                locks.end_change([(db, name)])
+                locks.end_change([namespace])
             catalog.change_lock.release()
-    return creation
+    return None if collection is None else CatalogChange(services, transaction, collection)

@@ -154,20 +154,24 @@ def delete_documents(
         check: raises an error to interrupt the operation. Documents already deleted remain deleted.
     """
     writer = open_writer(services, transaction, collection)
-    # A single document, the usual case, needs no interruption check.
-    pace, due = Pace(check) if len(documents) > 1 else None, FIRST_INTERVAL
-    deleted = 0
-    try:
+    total = len(documents)
+    if total <= 1:
+        # A single document, the usual case, needs no interruption check.
         for record_id, document in documents:
-            if pace is not None and not due:
-                due = pace.look()
-                if transaction.is_large:
-                    break
-            due -= 1
             writer.delete(document, record_id)
-            deleted += 1
+        return Deleted(total)
+    pace, position, stop = Pace(check), 0, min(FIRST_INTERVAL, total)
+    try:
+        while True:
+            writer.delete_run(documents, position, stop)
+            position = stop
+            if position == total:
+                break
+            stop = min(position + pace.look(), total)
+            if transaction.is_large:
+                break
     except CommandError as error:
         if concerns_store(error):
             raise
-        return Deleted(deleted, error)
-    return Deleted(deleted)
+        return Deleted(len(writer.changes), error)
+    return Deleted(position)

@@ -1,14 +1,16 @@
 """Plain updates, which a command runs together: one transaction executes several statements.
 
-A statement is plain if it changes at most one document, which an equality on a unique index finds, and does so with update operators whose
-result depends on nothing but the document. The documents and replies are those that `update_documents` would produce for one statement
-after the other. Other clients see the changes of a transaction at once, which MongoDB permits, because a statement's commit may be
-delayed. Most of the time of a short update is spent on its transaction, the parse context and the choice of a plan.
+A statement is plain if it changes or inserts at most one document, which an equality on a unique index finds, by a replacement or by update
+operators whose result depends on nothing but the document. The documents and replies are those that `update_documents` would produce for
+one statement after the other. Other clients see the changes of a transaction at once, which MongoDB permits, because a statement's commit
+may be delayed. Most of the time of a short update is spent on its transaction, the parse context and the choice of a plan.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from bson.timestamp import Timestamp
 
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
@@ -17,18 +19,21 @@ from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
 from secantus_server.index._index import Index
+from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update import parse_update
+from secantus_server.mql.update.upsert import document_with
 from secantus_server.query.canonical import plain_equality
 from secantus_server.query.point import point_index
 from secantus_server.work._brief_work import is_plain
 from secantus_server.work.express_update import PLAIN_OPERATORS
+from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context
 from secantus_server.work.update_documents import UpdateOutcome
 from secantus_server.work.writers import Writer, open_writer
 
 # The maximum number of statements in a transaction. A conflict with another client repeats all of them.
 _MOST = 100
-# The shared outcomes of statements. Nobody modifies them.
+# The shared outcomes of statements that insert nothing. Nobody modifies them.
 _CHANGED, _UNCHANGED, _UNMATCHED = UpdateOutcome(1, 1), UpdateOutcome(1, 0), UpdateOutcome(0, 0)
 
 Statement = dict[str, Any]
@@ -60,7 +65,8 @@ class PlainUpdates:
     """
 
     __slots__ = (
-        "_bypass_validation", "_error", "_indexes", "_name", "_offset", "_outcomes", "_request", "_specs", "_start", "_stopped", "_tries",
+        "_bypass_validation", "_error", "_indexes", "_is_missing", "_name", "_offset", "_outcomes", "_request", "_specs", "_start",
+        "_stopped", "_tries",
     )  # fmt: skip
 
     def __init__(self, request: Request, name: str, specs: list[Statement], offset: int, *, bypass_validation: bool) -> None:
@@ -90,7 +96,8 @@ class PlainUpdates:
         self._tries = 0
         self._stopped = True
         self._request.work.write(self._body, self._request.operation.check)
-        self._stopped = not (self._outcomes or self._error)
+        # After an upsert that creates the collection, the next statements run together.
+        self._stopped = not (self._outcomes or self._error or (self._is_missing and self._specs[start]["upsert"]))
         usage, matched = self._request.client.usage, sum(outcome.matched for outcome in self._outcomes)
         usage.keys += matched
         usage.documents += matched
@@ -102,50 +109,61 @@ class PlainUpdates:
             return False
         spec = self._specs[position]
         update = spec["u"]
-        if spec["multi"] or spec["upsert"] or spec["sort"] or spec["hint"] or spec["collation"] or spec["arrayFilters"]:
+        if spec["multi"] or spec["sort"] or spec["hint"] or spec["collation"] or spec["arrayFilters"]:
             return False
         # The error for constants without a pipeline also applies to an empty document.
-        if spec["c"] is not None:
+        if spec["c"] is not None or type(update) is not dict or not plain_equality(spec["q"]):
             return False
-        return type(update) is dict and bool(update) and PLAIN_OPERATORS.issuperset(update) and plain_equality(spec["q"])
+        return PLAIN_OPERATORS.issuperset(update) or _is_plain_replacement(update)
 
     def _body(self, transaction: Transaction) -> None:
         """Run statements in a transaction. If the unit of work repeats it, do nothing, so that the caller runs the statements singly."""
         self._tries += 1
         self._outcomes, self._error = [], None
         collection = transaction.catalog.find(self._request.db, self._name)
+        self._is_missing = collection is None
         if self._tries == 1 and collection is not None and is_plain(collection):
             self._indexes: dict[str, Index | None] = {}
             self._change(transaction, collection)
 
     def _change(self, transaction: Transaction, collection: Collection) -> None:
-        request = self._request
+        request, unit = self._request, transaction.unit
+        check, retry = request.operation.check, request.retry
         context = command_context(request, collection=collection)
         writer = open_writer(request.services, transaction, collection, bypass_validation=self._bypass_validation)
         position, stop = self._start, self._start + _MOST
         first = last = -1
         try:
-            while position < stop and self._is_plain(position) and not transaction.is_large:
-                request.operation.check()
-                # The record of a retryable write covers consecutive statements with one result.
-                may_change = request.retry is None or last in (-1, position - 1)
-                outcome = self._one(collection, writer, self._specs[position], context, may_change)
+            while position < stop and self._is_plain(position) and not unit.is_large:
+                check()
+                # The record of a retryable write covers consecutive statements.
+                may_write = retry is None or last < 0 or last == position - 1
+                outcome = self._one(collection, writer, self._specs[position], context, may_write)
                 if outcome is None:
                     break
-                if outcome is _CHANGED:
-                    first, last = position if first < 0 else first, position
+                if outcome is not _UNCHANGED and outcome is not _UNMATCHED:
+                    if first < 0:
+                        first = position
+                    last = position
                 self._outcomes.append(outcome)
                 position += 1
         except CommandError as error:
             if concerns_store(error):
                 raise
             self._error = error
-        if request.retry is not None and first >= 0:
+        if retry is not None and first >= 0:
             ids = request.statement_id(self._offset + first), request.statement_id(self._offset + last)
-            transaction.retried = (request.retry, ("update", *ids, [1, 1]))
+            transaction.retried = (retry, ("update", *ids, self._recorded(first, last)))
 
-    def _one(self, collection: Collection, writer: Writer, spec: Statement, context: Any, may_change: bool) -> UpdateOutcome | None:
-        """Run a statement. Return None without having changed anything if it must run alone or in a new transaction."""
+    def _recorded(self, first: int, last: int) -> list[Any]:
+        """Return the result of the statements at the positions `first` to `last`, which have written, for the log of retryable writes."""
+        outcomes = self._outcomes[first - self._start : last - self._start + 1]
+        if any(outcome is not _CHANGED for outcome in outcomes):
+            return [outcome.recorded() for outcome in outcomes]
+        return _CHANGED.recorded()
+
+    def _one(self, collection: Collection, writer: Writer, spec: Statement, context: ParseContext, may_write: bool) -> UpdateOutcome | None:
+        """Run a statement. Return None without having written anything if it must run alone or in a new transaction."""
         ((path, value),) = spec["q"].items()
         if path not in self._indexes:
             self._indexes[path] = point_index(collection, path)
@@ -157,12 +175,27 @@ class PlainUpdates:
             return None
         found = find_by_key(writer.unit, index, key_string(value), collection.ident)
         if found is None:
-            return _UNMATCHED
+            if not spec["upsert"]:
+                return _UNMATCHED
+            return _insert(writer, document_with([(path, value)], update, context)) if may_write else None
         record_id, old = found
         new = update.apply(old)
         if new is old:
             return _UNCHANGED
-        if not may_change:
+        if not may_write:
             return None
         writer.update(old, new, record_id, update.entry(old, new))
         return _CHANGED
+
+
+def _is_plain_replacement(update: dict[str, Any]) -> bool:
+    """Return whether an update with a field that is no plain operator is a replacement whose result depends on nothing but the document."""
+    return not next(iter(update)).startswith("$") and Timestamp not in map(type, update.values())
+
+
+def _insert(writer: Writer, document: bytes) -> UpdateOutcome:
+    """Insert the document of an upsert, and return the statement's outcome."""
+    writer.insert(document)
+    # With an `o`, it has an oplog entry of its own, as if the statement ran alone.
+    writer.changes[-1] = ("i", document, document)
+    return UpdateOutcome(upserted_id=prepared_id(document))

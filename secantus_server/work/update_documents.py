@@ -19,6 +19,7 @@ from secantus_server.mql.update import Update, parse_update, upsert_document
 from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query, single_sort
 from secantus_server.query.find import plan_of
+from secantus_server.sessions.executed import Executed
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context, count_lookup
@@ -61,9 +62,15 @@ class UpdateOutcome:
         return [self.matched, self.modified] if self.upserted_id is MISSING else [self.matched, self.modified, self.upserted_id]
 
     @classmethod
-    def of_record(cls, record: list[Any]) -> UpdateOutcome:
-        """Return an outcome from the format that `recorded` returns."""
-        return cls(*record)
+    def of_record(cls, group: Executed, statement: int) -> UpdateOutcome:
+        """Return a statement's outcome from the log of retryable writes.
+
+        Arguments:
+            group: the group that contains the statement. Its result is a value of `recorded`, or a list with one for each statement.
+            statement: the id of the statement.
+        """
+        result = group.result
+        return cls(*(result[statement - group.first] if type(result[0]) is list else result))
 
 
 def parse_statement(request: Request, collection: Collection | None, spec: dict[str, Any], let: dict[str, Any]) -> UpdateStatement:
@@ -107,7 +114,7 @@ def run_update(request: Request, name: str, spec: dict[str, Any], let: dict[str,
     if request.retry is not None and request.retry.executed:
         before = executed_before(request, request.statement, "update")
         if before is not None:
-            return UpdateOutcome.of_record(before.result)
+            return UpdateOutcome.of_record(before, request.statement_id(request.statement))
     kind = _ManyUpdates if spec["multi"] else OneUpdate
     try:
         return kind(request, name, spec, let, bypass_validation).run()

@@ -25,10 +25,12 @@ INCREMENT = {"$inc": {"n": 1}}
 WRITES: list[dict[str, Any]] = [
     {"insert": "c", "documents": [{"n": 1}]},
     {"update": "c", "updates": [{"q": {"_id": 1}, "u": INCREMENT}]},
+    {"update": "c", "updates": [{"q": {"_id": number}, "u": INCREMENT, "upsert": True} for number in (2, 3, "x", 3)]},
     {"delete": "c", "deletes": [{"q": {}, "limit": 1}]},
     {"findAndModify": "c", "query": {"_id": 1}, "update": INCREMENT},
     {"findandmodify": "c", "query": {"_id": 1}, "update": INCREMENT},
     {"bulkWrite": 1, "ops": [{"update": 0, "filter": {"_id": 1}, "updateMods": INCREMENT}]},
+    {"bulkWrite": 1, "ops": [{"update": 0, "filter": {"_id": one}, "updateMods": INCREMENT, "upsert": True} for one in (8, 1, 9)]},
 ]
 
 
@@ -78,7 +80,8 @@ def test_a_write_that_is_sent_again_is_answered_as_before_and_writes_nothing(wir
     after = list(db.c.find())
     db.other.insert_one({})
     again = wire.run({**write, **marks})
-    retried = {"retriedStmtId": 0} if "findandmodify" in next(iter(write)).lower() else {"retriedStmtIds": [0]}
+    statements = len(write.get("updates", write.get("ops", [{}])))
+    retried = {"retriedStmtId": 0} if "findandmodify" in next(iter(write)).lower() else {"retriedStmtIds": list(range(statements))}
     assert {name: again.pop(name) for name in retried} == retried
     moving = ("$clusterTime", "operationTime")
     assert {name: again[name] for name in again if name not in moving} == {name: first[name] for name in first if name not in moving}

@@ -14,7 +14,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
 from secantus_server.work.collections import create_collection
-from secantus_server.work.creation import Creation, begin_creation
+from secantus_server.work.creation import CatalogChange, begin_creation
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def server() -> Iterator[SecantusDBServer]:
         yield server
 
 
-def begin(services: Services, name: str, *, db: str = "shop") -> Creation | None:
+def begin(services: Services, name: str, *, db: str = "shop") -> CatalogChange | None:
     """Begin a creation, roll its transaction back, and return it."""
     unit = services.engine.acquire()
     try:

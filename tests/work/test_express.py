@@ -495,6 +495,107 @@ def test_an_insert_that_fails_leaves_its_collection(sides: tuple[Side, Side]) ->
         assert refused[0] == refused[1]
 
 
+def create(name: str, **fields: Any) -> bytes:
+    return message({"create": name, "lsid": LSID, **fields})
+
+
+def drop(name: str, **fields: Any) -> bytes:
+    return message({"drop": name, "lsid": LSID, **fields})
+
+
+CATALOG: list[tuple[bytes, bool]] = [
+    (create("fresh"), True),
+    (create("fresh"), False),
+    (message({"insert": "fresh"}, {"documents": [{"_id": 1}, {"_id": 2}]}), True),
+    (message({"createIndexes": "fresh", "indexes": [{"key": {"a": 1}, "name": "a"}]}), False),
+    (drop("fresh"), True),
+    (drop("fresh"), False),
+    (message({"find": "fresh", "filter": {}}), False),
+    (create("fresh", **{"$readPreference": {"mode": "primaryPreferred"}}), True),
+    # So short a message is left to the general path.
+    (message({"drop": "fresh"}), False),
+    (create("first", **{"$db": "other"}), True),
+    (message({"create": "first", "$db": "OTHER"}), False),
+    (drop("first", **{"$db": "other"}), True),
+    (create("first", **{"$db": "OTHER"}), True),
+    (create("v", validator={"a": {"$type": "int"}}), False),
+    (drop("v"), False),
+    (create("view", viewOn="c"), False),
+    (drop("view"), False),
+    (create("capped", capped=True, size=1000), False),
+    (drop("capped"), False),
+    (create("w", writeConcern={"w": 1}), False),
+    (drop("w", writeConcern={"w": 1}), False),
+    (create("w", comment="x"), False),
+    (drop("w", collectionUUID=Binary(bytes(16), 4)), False),
+    (create("w", ordered=True), False),
+    (drop("w", ordered=True), False),
+    (create("w", txnNumber=Int64(90)), False),
+    (drop("w", txnNumber=Int64(91)), False),
+    (message({"create": "w"}, {"documents": [{"_id": 1}]}), False),
+    (create("system.views"), False),
+    (drop("system.profile"), False),
+    (drop("x.y"), False),
+    (message({"create": 1}), False),
+    (message({"drop": 1}), False),
+    (message({"create": "x", "$db": "config"}), False),
+    (message({"drop": "x", "$db": "local"}), False),
+    (message({"commitTransaction": "c", "lsid": LSID, "txnNumber": Int64(92), "autocommit": False, "$db": "admin"}), False),
+    (drop("c"), True),
+    (create("c"), True),
+]
+
+
+def test_both_paths_create_and_drop_the_same_collections(sides: tuple[Side, Side]) -> None:
+    for raw, is_express in CATALOG:
+        replies = [plain(side.run(raw)) for side in sides]
+        assert sides[0].answered is is_express, raw
+        assert list(replies[0].items()) == list(replies[1].items()), raw
+    listed = [plain(side.run(message({"listCollections": 1, "nameOnly": True}))) for side in sides]
+    assert listed[0] == listed[1]
+    assert sides[0].state() == sides[1].state()
+
+
+def test_both_paths_do_the_same_to_random_collections(sides: tuple[Side, Side]) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    random = Random(seed)
+    express = 0
+    for step in range(150):
+        name = random.choice(["a", "b", "c"])
+        raw = random.choice(
+            [
+                create(name),
+                drop(name),
+                message({"insert": name}, {"documents": [{"_id": random.randrange(5), "step": step}]}),
+                message({"delete": name}, {"deletes": [{"q": {"_id": random.randrange(5)}, "limit": 1}]}),
+                message({"createIndexes": name, "indexes": [{"key": {"step": 1}, "name": "step"}]}),
+                message({"find": name, "filter": {}}),
+                message({"listCollections": 1, "filter": {"name": name}, "nameOnly": True}),
+                message({"listIndexes": name}),
+            ]
+        )
+        replies = [plain(side.run(raw)) for side in sides]
+        express += sides[0].answered
+        assert list(replies[0].items()) == list(replies[1].items()), raw
+    assert express > 25
+    for side in sides:
+        side.run(create("c"))
+    assert sides[0].state() == sides[1].state()
+
+
+def test_a_drop_waits_for_an_open_transaction_in_the_general_path(sides: tuple[Side, Side]) -> None:
+    side = sides[0]
+    session = {"lsid": {"id": Binary(bytes(16), 4)}, "txnNumber": Int64(1), "autocommit": False}
+    assert side.run(message({"insert": "c", "documents": [{"_id": "t"}], "startTransaction": True, **session}))["ok"] == 1
+    assert side.run(drop("c", maxTimeMS=1))["code"] == 50
+    assert side.run(create("elsewhere"))["ok"] == 1
+    assert not side.answered
+    assert side.run(message({"commitTransaction": 1, "$db": "admin", **session}))["ok"] == 1
+    assert side.run(drop("c"))["nIndexesWas"] == 2
+    assert side.answered
+
+
 def test_a_count_of_nothing_is_an_empty_batch(sides: tuple[Side, Side]) -> None:
     for side in sides:
         side.run(message({"delete": "c"}, {"deletes": [{"q": {}, "limit": 0}]}))

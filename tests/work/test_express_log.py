@@ -8,7 +8,7 @@ import pytest
 
 from secantus_server.interceptors import command_log
 from secantus_server.interceptors.command_log import CommandLog
-from tests.work.test_express import EXPRESS, Side, find, insert, message, sides
+from tests.work.test_express import EXPRESS, Side, create, drop, find, insert, message, sides
 from tests.work.test_express_transactions import OTHER, Numbered
 
 __all__ = ["sides"]
@@ -29,7 +29,7 @@ def logs_of(sides: tuple[Side, Side], raws: list[bytes], failing: int | None = N
 def test_both_paths_log_the_same(sides: tuple[Side, Side]) -> None:
     long = insert({"_id": "long", "sku": "l", "text": "x" * 20_000})
     many = message({"insert": "c"}, {"documents": [{"_id": f"m{number}", "sku": f"m{number}"} for number in range(12)]})
-    own, other = logs_of(sides, [*EXPRESS, long, many, find({}), find({"_id": "long"})])
+    own, other = logs_of(sides, [*EXPRESS, long, many, find({}), find({"_id": "long"}), create("new"), drop("new"), drop("c")])
     assert own == other
 
 

@@ -11,7 +11,7 @@ from secantus_server.dispatch.privileges import Authorized, on_database
 from secantus_server.dispatch.registry import Reply, command
 from secantus_server.dispatch.request import Request
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
+from secantus_server.mql.match import MatchExpression, parse_match
 from secantus_server.reserved_names import VIEWS
 from secantus_server.work.catalog_entries import collection_infos, is_shown_as_view
 from secantus_server.work.reading import cursor_batch_size, list_reply
@@ -37,26 +37,40 @@ def _may_list(call: Authorized, grants: Grants) -> bool:
 def list_collections(request: Request, args: dict[str, Any]) -> Reply:
     """List the collections and views of a database."""
     services = request.services
-    # A source of randomness of its own would have to be seeded, which takes a tenth of the command's time.
-    ctx = ParseContext(random=services.clock.random, knows_time=False, defers_constant_errors=True, release=services.release)
-    match = parse_match(args["filter"], ctx)
-    infos = collection_infos(services, request.db)
+    # Drivers list a single name before they create a collection.
+    value = args["filter"].get("name")
+    wanted = value if type(value) is str else None
+    match = None if wanted is not None and len(args["filter"]) == 1 else _parse_filter(request, args["filter"])
+    infos = collection_infos(services, request.db, wanted)
     if request.db == "local" and services.settings.replica_set:
         infos.append(_oplog(request))
-    has_views = any(is_shown_as_view(collection, services.release) for collection in services.catalog.collections(request.db))
-    if has_views and not any(info["name"] == VIEWS for info in infos):
+    if wanted in (None, VIEWS) and _has_views(request) and not any(info["name"] == VIEWS for info in infos):
         infos.append(_views_collection(request.db))
+    if wanted is not None:
+        infos = [info for info in infos if info["name"] == wanted]
     access = request.grants
     if access is not None and args["authorizedCollections"]:
         infos = [info for info in infos if access.is_on_collection(request.db, info["name"])]
     if args["nameOnly"]:
         infos = [{"name": info["name"], "type": info["type"]} for info in infos]
-    documents = [document for document in map(encode, infos) if match.matches(document)]
+    documents = [document for document in map(encode, infos) if match is None or match.matches(document)]
     size = cursor_batch_size(args)
     if size is not None and len(documents) <= size:
         # As in MongoDB, no cursor is left open if the first batch contains all results, even if the batch is full.
         size = len(documents) + 1
     return list_reply(request, f"{request.db}.$cmd.listCollections", documents, size)
+
+
+def _parse_filter(request: Request, filter: dict[str, Any]) -> MatchExpression:
+    services = request.services
+    # A source of randomness of its own would have to be seeded, which takes a tenth of the command's time.
+    ctx = ParseContext(random=services.clock.random, knows_time=False, defers_constant_errors=True, release=services.release)
+    return parse_match(filter, ctx)
+
+
+def _has_views(request: Request) -> bool:
+    services = request.services
+    return any(is_shown_as_view(collection, services.release) for collection in services.catalog.collections(request.db))
 
 
 def _oplog(request: Request) -> dict[str, Any]:

@@ -39,6 +39,17 @@ def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -
 
     Arguments:
         match: the filter. If the update is a replacement, only the filter's `_id` is used.
+
+    The other arguments and the errors are those of `document_with`.
+    """
+    return document_with(list(_equalities(match)), update, ctx)
+
+
+def document_with(equalities: list[tuple[str, Any]], update: Update, ctx: ParseContext) -> bytes:
+    """Return the document that an upsert inserts, as `upsert_document` does.
+
+    Arguments:
+        equalities: the (path, value) pairs of the filter's equality conditions.
         update: the update to apply.
         ctx: generates the `_id` if neither the filter nor the update contains one.
 
@@ -46,7 +57,6 @@ def upsert_document(match: MatchExpression, update: Update, ctx: ParseContext) -
         CommandError: 54 if the filter sets two values for one path, 66 if the update changes the filter's `_id`, 53 if the `_id` has an
             invalid type, 17419 or 17420 (10334 since MongoDB 8.3) if the document is too large.
     """
-    equalities = list(_equalities(match))
     if update.is_replacement:
         equalities = [(path, value) for path, value in equalities if path == "_id" or path.startswith("_id.")]
     try:

@@ -201,7 +201,7 @@ def update_encrypted(
     _check_upsert(spec["upsert"], spec["q"])
     before = executed_before(request, request.statement, "update")
     if before is not None:
-        return UpdateOutcome.of_record(before.result)
+        return UpdateOutcome.of_record(before, request.statement_id(request.statement))
     return _EncryptedUpdate(request, name, spec, let, bypass_validation, information).run()
 
 

@@ -125,6 +125,10 @@ class BucketWriter(PlainWriter):
         super().delete(document, record_id)
         self._forget(document, record_id)
 
+    def delete_run(self, targets: list[tuple[int, bytes]], start: int, stop: int) -> None:
+        """Remove whole buckets one at a time; see `Writer.delete_run`."""
+        self._delete_each(targets, start, stop)
+
     def replace_measurements(self, old: bytes, record_id: int, kept: list[bytes]) -> None:
         """Replace a bucket's measurements with the measurements `kept`. Remove the bucket if `kept` is empty."""
         if not kept:

@@ -63,6 +63,10 @@ class CappedWriter(PlainWriter):
         super().delete(document, record_id)
         self._cap.removed(document)
 
+    def delete_run(self, targets: list[tuple[int, bytes]], start: int, stop: int) -> None:
+        """Remove documents one at a time; see `Writer.delete_run`."""
+        self._delete_each(targets, start, stop)
+
     def before_commit(self) -> None:
         """Write the multikey flags and the collection's size; see `StagedWrites.before_commit`."""
         super().before_commit()

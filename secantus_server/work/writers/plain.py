@@ -173,12 +173,23 @@ class PlainWriter:
 
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a document; see `Writer.delete`."""
+        PlainWriter.delete_run(self, [(record_id, document)], 0, 1)
+
+    def delete_run(self, targets: list[tuple[int, bytes]], start: int, stop: int) -> None:
+        """Remove documents; see `Writer.delete_run`."""
         if self._difference >= 0:
             # The counter must exist before the transaction's first delete; see `RecordIds.numbers`.
             self.collection.record_ids.numbers(self._newest_record_id)
-        self._writer.delete(document, record_id)
-        self.changes.append(("d", document, document, document) if self._keeps_images else ("d", document))
-        self._difference -= 1
+        known = len(self.changes)
+        try:
+            self._writer.delete_run(targets, start, stop, self._keeps_images, self.changes)
+        finally:
+            self._difference -= len(self.changes) - known
+
+    def _delete_each(self, targets: list[tuple[int, bytes]], start: int, stop: int) -> None:
+        """Remove documents one at a time. The arguments are the same as for `delete_run`."""
+        for record_id, document in targets[start:stop]:
+            self.delete(document, record_id)
 
     def copy_from(self, source: Collection, check: Callable[[], None]) -> None:
         """Store all documents of another collection; see `Writer.copy_from`."""

@@ -78,6 +78,13 @@ class Writer(StagedWrites, Protocol):
     def delete(self, document: bytes, record_id: int) -> None:
         """Remove a stored document."""
 
+    def delete_run(self, targets: list[tuple[int, bytes]], start: int, stop: int) -> None:
+        """Remove stored documents, and add a change to `changes` for each.
+
+        Arguments:
+            targets: pairs of a RecordId and a document. Only those from index `start` to `stop` (exclusive) are removed.
+        """
+
     def save_multikey_flags(self) -> None:
         """Store the multikey flags of indexes that became multikey in this transaction.
 

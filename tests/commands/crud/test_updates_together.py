@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import uuid
+from random import Random
 from typing import Any
 
 import pytest
+from bson import ObjectId, encode
 from bson.binary import Binary
 from bson.int64 import Int64
+from bson.timestamp import Timestamp
 from pymongo.database import Database
 
 from secantus_server.server import SecantusDBServer
@@ -51,22 +54,26 @@ def fill(db: Database, name: str) -> None:
     db[name].insert_many([{"_id": number, "key": f"k{number}", "n": number} for number in range(1, 6)])
 
 
-def separately(db: Database, name: str, statements: list[Statement], ordered: bool) -> tuple[int, int, list[tuple[int, int, str]]]:
-    """Run each statement by a command of its own; return n, nModified and the errors' positions, codes and texts."""
+def separately(
+    db: Database, name: str, statements: list[Statement], ordered: bool
+) -> tuple[int, int, list[dict[str, Any]], list[tuple[int, int, str]]]:
+    """Run each statement by a command of its own; return n, nModified, upserted, and the errors' positions, codes and texts."""
     n = modified = 0
+    upserted: list[dict[str, Any]] = []
     errors: list[tuple[int, int, str]] = []
     for index, statement in enumerate(statements):
         reply = db.command({"update": name, "updates": [statement]})
         n, modified = n + reply["n"], modified + reply["nModified"]
+        upserted += [{"index": index, "_id": one["_id"]} for one in reply.get("upserted", [])]
         errors += [(index, error["code"], error["errmsg"]) for error in reply.get("writeErrors", [])]
         if errors and ordered:
             break
-    return n, modified, errors
+    return n, modified, upserted, errors
 
 
 def log(db: Database, name: str) -> list[dict[str, Any]]:
-    """Return what the oplog's updates of a collection contain, without `$currentDate`'s time."""
-    entries = db.client.local["oplog.rs"].find({"ns": f"{db.name}.{name}", "op": "u"}, {"o": 1, "o2": 1, "_id": 0})
+    """Return what the oplog's updates and upserts of a collection contain, without `$currentDate`'s time."""
+    entries = db.client.local["oplog.rs"].find({"ns": f"{db.name}.{name}"}, {"op": 1, "o": 1, "o2": 1, "_id": 0})
     return [entry for entry in entries if "t" not in entry["o"].get("diff", {}).get("i", {})]
 
 
@@ -75,24 +82,86 @@ def bulk_command(db: Database, name: str, statements: list[Statement], ordered: 
     return {"bulkWrite": 1, "ops": ops, "nsInfo": [{"ns": f"{db.name}.{name}"}], "ordered": ordered}
 
 
-@pytest.mark.parametrize("ordered", [True, False])
-@pytest.mark.parametrize("between", [[], *([one] for one in OTHERS), OTHERS, *([one] for one in FAILING), FAILING])
-def test_results_equal_those_of_single_updates(db: Database, between: list[Statement], ordered: bool) -> None:
-    statements = [*PLAIN, *between, *PLAIN]
-    for name in ("together", "single", "bulk"):
-        fill(db, name)
-    n, modified, errors = separately(db, "single", statements, ordered)
+def check_equal_to_single_updates(db: Database, statements: list[Statement], ordered: bool) -> None:
+    """Run the statements by one update, by one bulkWrite and each on its own, and compare replies, documents and oplog entries."""
+    n, modified, upserted, errors = separately(db, "single", statements, ordered)
     reply = db.command({"update": "together", "updates": statements, "ordered": ordered})
-    assert (reply["n"], reply["nModified"]) == (n, modified)
+    assert (reply["n"], reply["nModified"], reply.get("upserted", [])) == (n, modified, upserted)
     found = [(error["index"], error["code"], error["errmsg"].replace("together", "single")) for error in reply.get("writeErrors", [])]
     assert found == errors
     bulk = db.client.admin.command(bulk_command(db, "bulk", statements, ordered))
+    results = bulk["cursor"]["firstBatch"]
     assert (bulk["nMatched"] + bulk["nUpserted"], bulk["nModified"], bulk["nErrors"]) == (n, modified, len(errors))
-    failed = [(one["idx"], one["code"]) for one in bulk["cursor"]["firstBatch"] if not one["ok"]]
-    assert failed == [(index, code) for index, code, _ in errors]
-    documents = [list(db[name].find({}, {"t": 0})) for name in ("together", "single", "bulk")]
+    assert [{"index": one["idx"], "_id": one["upserted"]["_id"]} for one in results if "upserted" in one] == upserted
+    assert [(one["idx"], one["code"]) for one in results if not one["ok"]] == [(index, code) for index, code, _ in errors]
+    documents = [[encode(document) for document in db[name].find({}, {"t": 0})] for name in ("together", "single", "bulk")]
     assert documents[0] == documents[1] == documents[2]
     assert log(db, "together") == log(db, "single") == log(db, "bulk")
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("between", [[], *([one] for one in OTHERS), OTHERS, *([one] for one in FAILING), FAILING])
+def test_results_equal_those_of_single_updates(db: Database, between: list[Statement], ordered: bool) -> None:
+    for name in ("together", "single", "bulk"):
+        fill(db, name)
+    check_equal_to_single_updates(db, [*PLAIN, *between, *PLAIN], ordered)
+
+
+def random_upsert(random: Random) -> Statement:
+    """Return an upsert or update whose filter often matches nothing, and which sometimes fails. An upsert always knows its `_id`."""
+    number = random.randrange(12)
+    by_id: Statement = {"_id": random.choice([number, float(number), f"i{number}", Int64(number)])}
+    by_key: Statement = {"key": random.choice([f"k{number}", number, True])}
+    identified = {"$setOnInsert": {"_id": f"new{random.randrange(30)}"}}
+    changes = random.choice(
+        [
+            {"$set": {"n": number, "a.b": [number]}},
+            {"$inc": {"n": random.choice([1, 1.5, "x"])}},
+            {"$set": {"key": f"k{random.randrange(12)}"}, "$setOnInsert": {"made": True}},
+            {"$unset": {"n": 1}, "$push": {"list": number}},
+            {"$set": {"n": 1}, "$inc": {"n": 1}},
+            {"$set": {"_id": number}},
+        ]
+    )
+    replacement = random.choice(
+        [{"key": f"k{number}", "n": number}, {}, {"n": None}, {"_id": number, "n": 2}, {"a": {"$b": 1}}, {"a": 1, "$b": 1}]
+    )
+    statement = random.choice(
+        [
+            {"q": by_id, "u": changes},
+            {"q": by_id, "u": replacement},
+            {"q": by_key, "u": {**changes, **identified}},
+            {"q": by_key, "u": {"_id": f"r{number}", **{name: value for name, value in replacement.items() if name != "_id"}}},
+        ]
+    )
+    return statement | ({} if random.random() < 0.2 else {"upsert": True})
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_results_equal_those_of_single_upserts(db: Database, seed: int, ordered: bool) -> None:
+    random = Random(seed)
+    for name in ("together", "single", "bulk"):
+        fill(db, name)
+    for _ in range(6):
+        check_equal_to_single_updates(db, [random_upsert(random) for _ in range(random.randrange(2, 25))], ordered)
+
+
+@pytest.mark.parametrize("upsert", [True, False])
+def test_upserts_into_a_missing_collection(db: Database, upsert: bool) -> None:
+    statements: list[Statement] = [{"q": {"_id": number}, "u": {"$set": {"n": number}}, "upsert": upsert} for number in range(5)]
+    check_equal_to_single_updates(db, statements, True)
+    assert db.together.count_documents({}) == (5 if upsert else 0)
+
+
+def test_an_upsert_generates_its_id_and_keeps_the_time_of_its_replacement(db: Database) -> None:
+    fill(db, "c")
+    statements: list[Statement] = [{"q": {"key": key}, "u": {"key": key, "at": Timestamp(0, 0)}, "upsert": True} for key in "xy"]
+    reply = db.command({"update": "c", "updates": [*statements, {"q": {"key": "z"}, "u": {"$inc": {"n": 1}}, "upsert": True}] * 2})
+    assert [type(one["_id"]) for one in reply["upserted"]] == [ObjectId] * 3
+    assert (reply["n"], reply["nModified"]) == (6, 3)
+    assert [list(document) for document in db.c.find({"at": {"$gt": Timestamp(1, 0)}})] == [["_id", "key", "at"]] * 2
+    assert db.c.find_one({"key": "z"}, {"_id": 0}) == {"key": "z", "n": 2}
 
 
 @pytest.mark.parametrize("field", ["key", "no_index"])
@@ -110,7 +179,7 @@ def test_a_retry_repeats_nothing(server: SecantusDBServer, db: Database, first: 
     statements = [*PLAIN, OTHERS[0], *PLAIN, OTHERS[1], *PLAIN]
     fill(db, "c")
     fill(db, "single")
-    n, modified, _ = separately(db, "single", statements, True)
+    n, modified, _, _ = separately(db, "single", statements, True)
     lsid = {"id": Binary(uuid.uuid4().bytes, 4)}
     with connected(server) as connection:
         for sent in (statements[:first], statements, statements):
@@ -119,6 +188,34 @@ def test_a_retry_repeats_nothing(server: SecantusDBServer, db: Database, first: 
     assert list(db.c.find()) == list(db.single.find())
     ids = [entry["stmtId"] for entry in db.client.local["oplog.rs"].find({"ns": f"{db.name}.c", "op": "u"})]
     assert ids == [0, 1, 2, 3, 5, 7, 8, 10, 12, 13]
+
+
+@pytest.mark.parametrize("first", [1, 3, 6, 7])
+def test_a_retry_of_upserts_returns_their_ids(server: SecantusDBServer, db: Database, first: int) -> None:
+    fill(db, "c")
+    statements: list[Statement] = [
+        {"q": {"_id": 1}, "u": {"$inc": {"n": 1}}},
+        {"q": {"key": "x"}, "u": {"$inc": {"n": 1}}, "upsert": True},
+        {"q": {"_id": 90}, "u": {"n": 1}, "upsert": True},
+        {"q": {"_id": 1}, "u": {"$set": {"key": "k1"}}, "upsert": True},
+        {"q": {"key": "x"}, "u": {"$inc": {"n": 1}}, "upsert": True},
+        {"q": {"key": "y"}, "u": {"$inc": {"n": 1}}, "upsert": True},
+        {"q": {"key": "y"}, "u": {"$inc": {"n": 1}}, "upsert": True},
+    ]
+    lsid = {"id": Binary(uuid.uuid4().bytes, 4)}
+    with connected(server) as connection:
+        replies = [
+            connection.run({"update": "c", "updates": sent, "lsid": lsid, "txnNumber": Int64(1), "$db": db.name})
+            for sent in (statements[:first], statements, statements)
+        ]
+    ids = [db.c.find_one({"key": "x"})["_id"], 90, db.c.find_one({"key": "y"})["_id"]]
+    for reply in replies[1:]:
+        assert (reply["n"], reply["nModified"]) == (7, 3)
+        assert reply["upserted"] == [{"index": index, "_id": one} for index, one in zip([1, 2, 5], ids, strict=True)]
+    assert replies[2]["retriedStmtIds"] == [0, 1, 2, 4, 5, 6]
+    assert db.c.count_documents({}) == 8
+    entries = db.client.local["oplog.rs"].find({"ns": f"{db.name}.c", "stmtId": {"$exists": True}})
+    assert [(entry["op"], entry["stmtId"]) for entry in entries] == [("u", 0), ("i", 1), ("i", 2), ("u", 4), ("i", 5), ("u", 6)]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

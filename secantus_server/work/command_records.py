@@ -101,7 +101,9 @@ class CommandRecord:
         self.reply_bytes = entry.reply_bytes
         self.scanned_collections: tuple[str, ...] = ()
         self.is_hinted = False
-        if wanted := entry.wanted:
+        # Computed now, because it reads the indexes of the collections, which may change until a text is read.
+        self._wanted = wanted = entry.wanted
+        if wanted:
             self.scanned_collections = tuple(dict.fromkeys(one.collection for one in wanted if one.scanned))
             self.is_hinted = any(one.hinted for one in wanted)
         self.duration_ms = entry.seconds * 1000
@@ -173,7 +175,7 @@ class CommandRecord:
         """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
         collation = entry.body.get("collation")
-        wanted = self._of.wanted
+        wanted = self._wanted
         if wanted and entry.name not in ("update", "delete"):
             found = [(one.collection, key, one.indexes) for one in wanted for key in keys_of(one.filter, one.sort) if list(key) != ["_id"]]
             return () if self.is_hinted else advice_lines(found, collation)
@@ -188,7 +190,7 @@ class CommandRecord:
         """Return the record's attributes for pickling, with all texts computed and without the log's entry."""
         for name in self._COMPUTED:
             getattr(self, name)
-        return {name: value for name, value in vars(self).items() if name not in ("_body", "_statements")} | {"_entry": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_body", "_statements", "_wanted")} | {"_entry": None}
 
     def __repr__(self) -> str:
         return f"<{self.text}>"

@@ -350,7 +350,7 @@ def test_the_use_of_indexes(log: SecantusDBServer, db: Database) -> None:
     db.command("ping")
     usage = log.index_usage(position)
     assert [(one.name, one.key, one.uses, one.serves_otherwise) for one in usage] == [
-        ("a_1", "{ a: 1 }", 1, False), ("u_1", "{ u: 1 }", 0, True)
+        ("a_1", {"a": 1}, 1, False), ("u_1", {"u": 1}, 0, True)
     ]  # fmt: skip
 
 

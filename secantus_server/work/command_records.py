@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from secantus_server.bson import decode
 from secantus_server.work._command_entries import CommandEntry
-from secantus_server.work._shell_commands import MAX_STATEMENTS, command_shape, command_text, plain_body
+from secantus_server.work._shell_commands import command_shape, command_text
 from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
@@ -135,21 +135,16 @@ class CommandRecord:
         return not entry.body.get("limit") and not _names_documents(entry.body)
 
     @_Computed
-    def _body(self) -> dict[str, Any]:
-        return plain_body(self._of.body)
-
-    @_Computed
-    def _statements(self) -> list[Any]:
-        """The documents or statements that the text shows, decoded once for the text and the shape."""
-        return [decode(one) if type(one) is bytes else plain(one) for one in self._of.statements[:MAX_STATEMENTS]]
+    def _shown(self) -> tuple[dict[str, Any], list[Any], int]:
+        """What the text, the shape and the namespace are made of."""
+        return self._of.shown()
 
     @_Computed
     def namespace(self) -> str:
         """The command's namespace, as `database.collection` or `database.$cmd`."""
-        body = self._of.body
         if self.name == "bulkWrite":
             return f"{self.database}.$cmd.bulkWrite"
-        target = body.get("collection") if self.name == "getMore" else self._of.target
+        target = self._shown[0].get("collection") if self.name == "getMore" else self._of.target
         return f"{self.database}.{target}" if type(target) is str else f"{self.database}.$cmd"
 
     @_Computed
@@ -157,13 +152,15 @@ class CommandRecord:
         """The command with `?` in place of its constants."""
         opener = self._of.opener
         if opener is not None:
-            return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements[:1])
-        return command_shape(self.name, self._body, self._statements)
+            fields, statements, _ = opener.shown()
+            return CONTINUED + command_shape(opener.name, fields, statements)
+        fields, statements, _ = self._shown
+        return command_shape(self.name, fields, statements)
 
     @_Computed
     def text(self) -> str:
         """The command in mongosh syntax."""
-        return command_text(self.name, self._body, self._statements, self._of.count)
+        return command_text(self.name, *self._shown)
 
     @_Computed
     def plan_summary(self) -> str:
@@ -190,7 +187,7 @@ class CommandRecord:
         """Return the record's attributes for pickling, with all texts computed and without the log's entry."""
         for name in self._COMPUTED:
             getattr(self, name)
-        return {name: value for name, value in vars(self).items() if name not in ("_body", "_statements", "_wanted")} | {"_entry": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_shown", "_wanted")} | {"_entry": None}
 
     def __repr__(self) -> str:
         return f"<{self.text}>"

@@ -58,6 +58,8 @@ class Backlog:
         """
         self._commands += len(records)
         self._add(_attribute_and_add, test, records, noted, sources)
+        if any(record.is_long for record in records):
+            self.report()  # the documents of such commands may need much memory
 
     def add_others(self, records: list[CommandRecord]) -> None:
         """Add commands that belong to no test."""

@@ -115,6 +115,11 @@ cdef class CommandEntry:
         return int.from_bytes(self.raw[4:8], "little", signed=True) if self.sent_id is None else self.sent_id
 
     @property
+    def is_long(self):
+        """Whether the entry keeps decoded documents, because the command's message is long."""
+        return self.raw is None
+
+    @property
     def wanted(self):
         """The command's queries that an index could have served (see `query.plan_notes.Wanted`)."""
         return tuple([wanted_of(*one) for one in self.slow])

@@ -136,11 +136,9 @@ def items_of(value):
 
 
 def has_operators(value):
-    """Return whether a document has a field whose name starts with `$`, as an update with operators has; None if it is no document."""
+    """Return whether an encoded document has a field whose name starts with `$`, like an update with operators; None for another value."""
     cdef const uint8_t* cursor
     cdef Element element
-    if type(value) is dict:
-        return any(name.startswith("$") for name in value)
     if type(value) is not Fragment or (<Fragment>value).is_array:
         return None
     cursor = first_element((<Fragment>value).start)

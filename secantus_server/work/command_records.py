@@ -72,6 +72,7 @@ class CommandRecord:
         n_returned: the number of documents in the reply.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         reply_bytes: the size of the documents in the reply, in bytes.
+        is_long: whether the record keeps decoded documents until its texts are computed, because the command's message is long.
         scanned_collections: the names of the collections in `scanned`, without duplicates.
         is_hinted: whether a hint chose the index or the scan of a slow query.
         advice: the mongosh lines that create indexes for the command.
@@ -99,6 +100,7 @@ class CommandRecord:
         self.n_returned = entry.n_returned
         self.results = entry.results
         self.reply_bytes = entry.reply_bytes
+        self.is_long = entry.is_long
         self.scanned_collections: tuple[str, ...] = ()
         self.is_hinted = False
         # Computed now, because it reads the indexes of the collections, which may change until a text is read.
@@ -165,7 +167,8 @@ class CommandRecord:
     @_Computed
     def plan_summary(self) -> str:
         """The scans of the command's plans, such as `IXSCAN { a: 1 }`."""
-        return plan_summary(self._of.stages)
+        stages = self._of.stages
+        return plan_summary(stages) if stages else ""
 
     @_Computed
     def advice(self) -> tuple[str, ...]:

@@ -362,6 +362,7 @@ def test_a_command_is_shown_whatever_the_length_of_its_message(log: SecantusDBSe
     first = f'{{ _id: 0, a: "{"x" * size}" }}'
     assert first[:40] in record.text
     assert (record.namespace, record.shape) == (f"{db.name}.c", "db.c.insert(?)")
+    assert record.is_long == (size > 10)
     assert pickle.loads(pickle.dumps(record)).text == record.text
 
 

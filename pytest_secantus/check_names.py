@@ -11,6 +11,8 @@ from pytest_secantus.command_watch import ALLOW_MARKER, FAIL_MARKER
 
 #: The checks with their default thresholds. n_plus_one reports counts from its threshold on, the other checks counts above theirs.
 THRESHOLDS: Final = {"collscan": 50, "n_plus_one": 10, "in_memory_sort": 50, "unbounded_find": 100, "large_reply": 1_048_576}
+#: The commands of which a loop that n_plus_one reports may consist.
+READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
 
 
 def parse_checks(words: Iterable[Any], where: str) -> dict[str, int]:

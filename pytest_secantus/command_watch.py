@@ -17,7 +17,7 @@ from pytest_secantus.guard import guard_of, has_marker
 
 if TYPE_CHECKING:
     from pytest_secantus.commands import Commands
-    from pytest_secantus.report_data import Report
+    from pytest_secantus.report_backlog import Backlog
     from pytest_secantus.shadow.findings import Findings
     from pytest_secantus.sources import Sources
     from pytest_secantus.worker import Worker
@@ -53,7 +53,7 @@ class CommandWatch:
         self._parts: list[int] = []
         # The position in the log when the test's function ended; None before. The report's page of the test omits its teardown.
         self._call_end: int | None = None
-        self._report: Report | None = None
+        self._backlog: Backlog | None = None
         worker.when_started.append(self._server_started)
         worker.when_stopping.append(self._server_stops)
 
@@ -125,33 +125,28 @@ class CommandWatch:
 
     def _report_on(self, item: pytest.Item | None, records: list[CommandRecord]) -> None:
         """Add commands to the report. See `_harvest` for the argument `item`."""
-        from pytest_secantus.report import add_commands, add_others
-
         own = [] if item is None else [record for record in records if self._is_own(record)]
         if item is not None:
-            add_commands(self.report, item.nodeid, self._attributed(own))
+            assert self._sources is not None, "the log is on"
+            self._note_parts(own)
+            self.backlog.add_commands(item.nodeid, own, [self._sources.of(record.request_id) for record in own], self._sources)
         if len(own) < len(records):
-            add_others(self.report, [record for record in records if item is None or not self._is_own(record)])
+            self.backlog.add_others([record for record in records if item is None or not self._is_own(record)])
 
     @property
-    def report(self) -> Report:
-        """Return the report data that this process has collected."""
-        if self._report is None:
-            from pytest_secantus.report import new_report
+    def backlog(self) -> Backlog:
+        """Return what this process has collected for the report."""
+        if self._backlog is None:
+            from pytest_secantus.report_backlog import Backlog
 
-            self._report = new_report()
-        return self._report
+            self._backlog = Backlog()
+        return self._backlog
 
     def note_result(self, result: pytest.TestReport) -> None:
         """Add the outcome and duration of one phase of a test (setup, call or teardown) to the report."""
         if self._worker.options.report is None:
             return
-        from pytest_secantus.report import page_of
-
-        page = page_of(self.report, result.nodeid)
-        page["seconds"] += result.duration
-        if result.outcome != "passed" and page["outcome"] != "failed":
-            page["outcome"] = result.outcome
+        self.backlog.add_result(result.nodeid, result.duration, result.outcome)
 
     def part(self) -> str | None:
         """Return this process's report data as JSON, or None if no report is written."""
@@ -159,7 +154,7 @@ class CommandWatch:
             return None
         import json
 
-        return json.dumps(self.report)
+        return json.dumps(self.backlog.report())
 
     def add_part(self, part: str | None) -> None:
         """Add an xdist worker's data to the report."""
@@ -168,7 +163,7 @@ class CommandWatch:
 
             from pytest_secantus.report import merge
 
-            merge(self.report, json.loads(part))
+            merge(self.backlog.report(), json.loads(part))
 
     def write_report(self, terminal: pytest.TerminalReporter, shadow: Findings | None) -> None:
         """Write the report's files, and print its summary in the terminal.
@@ -183,7 +178,7 @@ class CommandWatch:
         from pytest_secantus.report_files import write_report
         from pytest_secantus.report_text import summary_lines
 
-        summary = summary_of(self.report)
+        summary = summary_of(self.backlog.report())
         if shadow is not None:
             summary["shadow"] = shadow
         terminal.section("Secantus report", sep="-")
@@ -260,12 +255,16 @@ class CommandWatch:
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
         """Add the source lines and the part of the test to each record, and return the records."""
         assert self._sources is not None, "the log is on"
-        parts = self._parts
+        self._note_parts(records)
         for record in records:
-            record.stack, record.source, record.thread, record.task = self._sources.of(record.request_id)
-            if parts:
-                record.part = bisect_right(parts, record.number)
+            self._sources.attribute(record, self._sources.of(record.request_id))
         return records
+
+    def _note_parts(self, records: list[CommandRecord]) -> None:
+        """Add the part of the test to each record."""
+        if parts := self._parts:
+            for record in records:
+                record.part = bisect_right(parts, record.number)
 
     def check_markers(self, items: list[pytest.Item]) -> None:
         """Validate the markers of plan checks.
@@ -314,10 +313,8 @@ class CommandWatch:
         """Record the use of indexes for the report at the end of the test function, while the test's data still exist."""
         if self._worker.options.report is None or not self.is_on or item is not self._item or self._worker.death() is not None:
             return
-        from pytest_secantus.report import add_usage
-
         self._call_end = self.server.command_log_position()
-        add_usage(self.report, self.server.index_usage(self._begin))
+        self.backlog.add_usage(self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
         """Return the plan checks that apply to a test, with their thresholds."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from sys import maxsize
 from typing import TYPE_CHECKING
 
+from pytest_secantus.check_names import READS
 from pytest_secantus.command_watch import ALLOW_MARKER
-from pytest_secantus.read_loops import READS, find_loops
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
@@ -126,6 +126,9 @@ def remedy_of(record: CommandRecord, effect: str) -> str:
 
 
 def _n_plus_one(records: list[CommandRecord], threshold: int) -> Iterator[Finding]:
+    # Imported here, because few tests read in loops.
+    from pytest_secantus.read_loops import find_loops
+
     for loop in find_loops(records, threshold):
         yield Finding("n_plus_one", loop.what, loop.records, loop.remedy)
 

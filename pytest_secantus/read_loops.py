@@ -7,13 +7,12 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pytest_secantus.check_names import READS
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
     from secantus_server.work.command_records import CommandRecord
 
-#: The commands that a loop may consist of.
-READS: Final = frozenset(["find", "aggregate", "count", "distinct"])
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
 # Not compiled here, because few test runs need it.
 _POSITION: Final = r"(?:\.(?:skip|limit)\([?\d]+\))+$"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_secantus.check_names import THRESHOLDS
 from pytest_secantus.plan_checks import Finding, find_problems, place_of
+from secantus_server.bson.shell import document_text
 
 if TYPE_CHECKING:
     from pytest_secantus.report_data import Advice, Report, TestPage
@@ -37,6 +38,14 @@ def page_of(report: Report, test: str) -> TestPage:
             "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
         }  # fmt: skip
     return page
+
+
+def add_result(report: Report, test: str, seconds: float, outcome: str) -> None:
+    """Add the outcome and duration of one phase of a test (setup, call or teardown) to the report."""
+    page = page_of(report, test)
+    page["seconds"] += seconds
+    if outcome != "passed" and page["outcome"] != "failed":
+        page["outcome"] = outcome
 
 
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
@@ -67,13 +76,14 @@ def add_others(report: Report, records: Iterable[CommandRecord]) -> None:
 def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
     """Add the usage of indexes, measured at the end of a test, to the report."""
     for usage in usages:
-        key = f"{usage.namespace} {usage.name} {usage.key}"
+        pattern = document_text(usage.key)
+        key = f"{usage.namespace} {usage.name} {pattern}"
         row = report["indexes"].get(key)
         if row is None:
             row = report["indexes"][key] = {
                 "namespace": usage.namespace,
                 "name": usage.name,
-                "key": usage.key,
+                "key": pattern,
                 "uses": 0,
                 "serves_otherwise": usage.serves_otherwise,
             }

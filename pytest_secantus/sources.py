@@ -13,10 +13,13 @@ import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.driver import messages_noted
 from secantus_server.system._stack import Stacks, line_of, position_in
+
+if TYPE_CHECKING:
+    from secantus_server.work.command_records import CommandRecord
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 _PATHS: Final = sysconfig.get_paths()
@@ -24,26 +27,12 @@ LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdli
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 7
 Place = tuple[CodeType, int]
+#: The thread, the asyncio task or 0, whether the test is on the stack, and the code object and position of each line.
+Noted = tuple[Any, ...]
 # The kinds of files.
 LIBRARY: Final = 0
 PROJECT: Final = 1
 TEST: Final = 2
-
-
-class Lines(NamedTuple):
-    """The source lines from which a command was sent.
-
-    Arguments:
-        stack: the project's lines, innermost first, up to the test's line.
-        source: the test's line, or the innermost one if the test is not on the stack; None if there are no lines.
-        thread: the identity of the thread; 0 if unknown.
-        task: the identity of the asyncio task; 0 if there is none.
-    """
-
-    stack: tuple[str, ...]
-    source: str | None
-    thread: int
-    task: int
 
 
 def is_own(filename: str) -> bool:
@@ -85,11 +74,22 @@ class Sources:
         """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self._stacks.note)
 
-    def of(self, request_id: int) -> Lines:
-        """Return the project's source lines that sent a message, each as `file:line`. Return no lines if they are unknown."""
-        thread, task, is_test, *places = self._stacks.of(request_id & 0xFFFFFFFF) or (0, 0, False)
-        shown = tuple(map(self._shown, places[::2], places[1::2]))
-        return Lines(shown, shown[-1 if is_test else 0] if shown else None, thread, task)
+    def of(self, request_id: int) -> Noted | None:
+        """Return what was noted when a message was sent, for `attribute`; None if nothing is known."""
+        return self._stacks.of(request_id & 0xFFFFFFFF)
+
+    def attribute(self, record: CommandRecord, noted: Noted | None) -> None:
+        """Set the source lines, the thread and the task of a record, given what was noted when its command was sent.
+
+        The lines are the project's, each as `file:line`, innermost first. The test's line is the source, or the innermost one if the test
+        is not on the stack.
+        """
+        if noted is None:
+            return
+        record.thread, record.task, is_test, *places = noted
+        if places:
+            record.stack = shown = tuple(map(self._shown, places[::2], places[1::2]))
+            record.source = shown[-1 if is_test else 0]
 
     def _kind_of(self, filename: str) -> int:
         """Return the kind of a file."""

@@ -68,23 +68,13 @@ cdef int add_sequence(dict sequences, const uint8_t* p, int32_t size) except -1:
     return 0
 
 
-def read_sections(bytes raw not None, Py_ssize_t end_position):
-    """Return the body of a message and its document sequences by name.
-
-    Arguments:
-        raw: the whole message.
-        end_position: the end of its sections.
-
-    Raises:
-        ProtocolError: the sections are malformed.
-        CommandError: 22, 15 or 10334 for an invalid document; 40413 or 238 if the body has a duplicate field name.
-    """
+cdef const uint8_t* find_sections(bytes raw, Py_ssize_t end_position, dict sequences) except NULL:
+    """Return the body of a message, and add its document sequences by name. See `read_sections` for arguments and errors."""
     cdef const uint8_t* p = <const uint8_t*>PyBytes_AS_STRING(raw) + BODY_START - 1
     cdef const uint8_t* end = <const uint8_t*>PyBytes_AS_STRING(raw) + end_position
     cdef const uint8_t* body = NULL
     cdef uint8_t kind
     cdef int32_t size
-    cdef dict sequences = {}
     while p < end:
         kind = p[0]
         p += 1
@@ -103,7 +93,30 @@ def read_sections(bytes raw not None, Py_ssize_t end_position):
     size = read_int32(body)
     check_size(size)
     check_whole(body, size)
+    return body
+
+
+def read_sections(bytes raw not None, Py_ssize_t end_position):
+    """Return the body of a message and its document sequences by name.
+
+    Arguments:
+        raw: the whole message.
+        end_position: the end of its sections.
+
+    Raises:
+        ProtocolError: the sections are malformed.
+        CommandError: 22, 15 or 10334 for an invalid document; 40413 or 238 if the body has a duplicate field name.
+    """
+    cdef dict sequences = {}
+    cdef const uint8_t* body = find_sections(raw, end_position, sequences)
     return decode_command(body), sequences
+
+
+def raw_sections(bytes raw not None, Py_ssize_t end_position):
+    """Return the encoded body of a message and its document sequences by name. See `read_sections` for arguments and errors."""
+    cdef dict sequences = {}
+    cdef const uint8_t* body = find_sections(raw, end_position, sequences)
+    return PyBytes_FromStringAndSize(<const char*>body, read_int32(body)), sequences
 
 
 def write_message(dict reply not None, int32_t request_id, int32_t response_to, uint32_t flags):

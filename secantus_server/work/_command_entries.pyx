@@ -7,14 +7,16 @@ An entry keeps what the command leaves behind. Everything that can be computed f
 cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 
-from secantus_server.bson import decode
+from secantus_server.bson import RawDocument, decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport ExpressCall, Operation
 from secantus_server.exec._scan cimport Scan
 from secantus_server.mql.match import And
 from secantus_server.query.plan import CollectionScan
 from secantus_server.query.plan_notes import WHOLE_SCAN, wanted_of
-from secantus_server.wire.op_msg import sections_of
+from secantus_server.wire.op_msg import raw_sections_of, sections_of
+from secantus_server.work._shell_commands import MAX_STATEMENTS, body_fields, plain_body
+from secantus_server.work._shell_text import items_of
 
 #: The maximum number of a command's documents that an entry keeps.
 cdef Py_ssize_t KEPT_STATEMENTS = 20
@@ -113,6 +115,11 @@ cdef class CommandEntry:
         return int.from_bytes(self.raw[4:8], "little", signed=True) if self.sent_id is None else self.sent_id
 
     @property
+    def is_long(self):
+        """Whether the entry keeps decoded documents, because the command's message is long."""
+        return self.raw is None
+
+    @property
     def wanted(self):
         """The command's queries that an index could have served (see `query.plan_notes.Wanted`)."""
         return tuple([wanted_of(*one) for one in self.slow])
@@ -134,6 +141,20 @@ cdef class CommandEntry:
         """The total number of the command's documents or statements."""
         self.decode()
         return self.decoded_statements[1]
+
+    def shown(self):
+        """Return what the text of the command shows: the fields of the command document, which may still be encoded (see
+        `_shell_commands.body_fields`), its first documents or statements, and their total number. The entry keeps nothing of it.
+        """
+        if self.raw is None:
+            statements, count = self.decoded_statements
+            return plain_body(self.decoded_body), statements[:MAX_STATEMENTS], count
+        encoded, sequences = raw_sections_of(self.raw)
+        fields = body_fields(encoded)
+        if self.name == "bulkWrite" and "nsInfo" in sequences:
+            fields["nsInfo"] = [RawDocument(one) for one in sequences["nsInfo"]]
+        statements, count = statements_of(self.name, fields, sequences)
+        return fields, statements[:MAX_STATEMENTS], count
 
     cdef int decode(self) except -1:
         """Read the command document, its first documents or statements, and their total number, if the message is still encoded."""
@@ -215,7 +236,7 @@ cdef tuple statements_of(str name, dict body, dict sequences):
     found = sequences.get(field)
     if found is None:
         found = body.get(field)
-        found = (<RawArray>found).documents if type(found) is RawArray else found
+        found = (<RawArray>found).documents if type(found) is RawArray else items_of(found)
     return (found[:KEPT_STATEMENTS], len(found)) if type(found) is list else NO_STATEMENTS
 
 

@@ -4,8 +4,8 @@
 https://www.mongodb.com/docs/manual/reference/mongosh-methods/
 """
 
-from secantus_server.bson import decode
-from secantus_server.work._shell_text import field_name, hidden, plain, typed
+from secantus_server.bson import RawDocument, encode
+from secantus_server.work._shell_text import field_name, fields_of, has_operators, hidden, plain, typed
 from secantus_server.work.shell_values import HIDDEN
 
 # The fields that drivers add to every command.
@@ -22,8 +22,8 @@ def command_text(str name not None, dict body not None, list statements not None
 
     Arguments:
         name: the command's name.
-        body: the command document in the form that `plain_body` returns.
-        statements: the command's first documents or statements, of which the text shows some.
+        body: the command document in the form that `plain_body` or `body_fields` returns.
+        statements: the command's first documents or statements, of which the text shows some. Those that are bytes are encoded.
         count: the total number of the command's documents or statements.
     """
     return _text(name, body, statements, count, typed)
@@ -39,17 +39,21 @@ def plain_body(dict body not None):
     return {key: plain(value) for key, value in body.items() if key not in _OF_DRIVERS}
 
 
+def body_fields(bytes body not None):
+    """Return the fields of an encoded command, without those that drivers add to every command. Their documents are still encoded."""
+    return fields_of(body, _OF_DRIVERS)
+
+
 cdef str _text(str name, dict shown, list statements, Py_ssize_t count, text):
     target = shown.get(name)
     if type(target) is str and name in _READS:
         return collection_text(target) + _READS[name](name, shown, text)
     if type(target) is str and name in _WRITES and statements:
-        found = [plain(one) if type(one) is not bytes else decode(one) for one in statements[:MAX_STATEMENTS]]
-        return _write(name, collection_text(target), found, count, text)
+        return _write(name, collection_text(target), statements[:MAX_STATEMENTS], count, text)
     if name == "bulkWrite" and statements:
         return _bulk_write(shown, statements, count, text)
-    if type(target) is str and name == "createIndexes" and type(shown.get("indexes")) is list:
-        return _create_indexes(target, shown["indexes"])
+    if type(target) is str and name == "createIndexes" and type(indexes := plain(shown.get("indexes"))) is list:
+        return _create_indexes(target, indexes)
     return _run_command(name, shown, text)
 
 
@@ -74,7 +78,12 @@ def _find(str _name, dict body, text):
 
 def _aggregate(str _name, dict body, text):
     options = {key: body[key] for key in ("allowDiskUse", "hint", "collation", "let") if body.get(key)}
-    return f".aggregate({text(body.get('pipeline'))}{f', {text(options)}' if options else ''})"
+    return f".aggregate({text(body.get('pipeline'))}{f', {_options(options, text)}' if options else ''})"
+
+
+cdef str _options(dict options, text):
+    """Return options, none of which is an operator, as a document."""
+    return f"{{ {', '.join([f'{field_name(key)}: {text(value)}' for key, value in options.items()])} }}"
 
 
 def _distinct(str _name, dict body, text):
@@ -103,10 +112,9 @@ cdef dict _READS = {
 
 def _update(dict statement, text):
     change = statement.get("u")
-    replaces = type(change) is dict and not any(key.startswith("$") for key in change)
-    method = "replaceOne" if replaces else "updateMany" if statement.get("multi") else "updateOne"
+    method = "replaceOne" if has_operators(change) is False else "updateMany" if statement.get("multi") else "updateOne"
     options = {key: value for key, value in statement.items() if key not in ("q", "u", "multi") and value not in (None, False)}
-    return f".{method}({text(statement.get('q'))}, {text(change)}{', ' + typed(options) if options else ''})"
+    return f".{method}({text(statement.get('q'))}, {text(change)}{', ' + _options(options, typed) if options else ''})"
 
 
 def _delete(dict statement, text):
@@ -121,12 +129,18 @@ cdef str _write(str name, str collection, list statements, Py_ssize_t count, tex
     of_one = _WRITES[name]
     more = f"/* {count - len(statements)} more */" if count > len(statements) else ""
     if of_one is not None:
-        return "; ".join([collection + of_one(one, text) for one in statements] + [more] * bool(more))
+        found = [fields_of(one if type(one) is bytes else encode(plain(one))) for one in statements]
+        return "; ".join([collection + of_one(one, text) for one in found] + [more] * bool(more))
     if text is hidden:
         return f"{collection}.insert({HIDDEN})"
+    shown = [text(_document(one)) for one in statements]
     if count == 1:
-        return f"{collection}.insertOne({text(statements[0])})"
-    return f"{collection}.insertMany([{', '.join([*map(text, statements), *[more] * bool(more)])}])"
+        return f"{collection}.insertOne({shown[0]})"
+    return f"{collection}.insertMany([{', '.join([*shown, *[more] * bool(more)])}])"
+
+
+cdef object _document(one):
+    return RawDocument(one) if type(one) is bytes else one
 
 
 cdef str _create_indexes(str target, list indexes):
@@ -139,7 +153,7 @@ cdef str _create_indexes(str target, list indexes):
 
 cdef str _bulk_write(dict body, list operations, Py_ssize_t count, text):
     more = f"/* {count - len(operations)} more */" if count > len(operations) else ""
-    ops = ", ".join([*map(text, operations), *[more] * bool(more)])
+    ops = ", ".join([*[text(_document(one)) for one in operations], *[more] * bool(more)])
     others = {key: value for key, value in body.items() if key not in ("bulkWrite", "ops", "nsInfo", "writeConcern")}
     fields = ["bulkWrite: 1", f"ops: [{ops}]"]
     if "nsInfo" in body:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from secantus_server.bson import decode
 from secantus_server.work._command_entries import CommandEntry
-from secantus_server.work._shell_commands import MAX_STATEMENTS, command_shape, command_text, plain_body
+from secantus_server.work._shell_commands import command_shape, command_text
 from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
 from secantus_server.work.operation_details import plan_summary
@@ -72,6 +72,7 @@ class CommandRecord:
         n_returned: the number of documents in the reply.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         reply_bytes: the size of the documents in the reply, in bytes.
+        is_long: whether the record keeps decoded documents until its texts are computed, because the command's message is long.
         scanned_collections: the names of the collections in `scanned`, without duplicates.
         is_hinted: whether a hint chose the index or the scan of a slow query.
         advice: the mongosh lines that create indexes for the command.
@@ -99,9 +100,12 @@ class CommandRecord:
         self.n_returned = entry.n_returned
         self.results = entry.results
         self.reply_bytes = entry.reply_bytes
+        self.is_long = entry.is_long
         self.scanned_collections: tuple[str, ...] = ()
         self.is_hinted = False
-        if wanted := entry.wanted:
+        # Computed now, because it reads the indexes of the collections, which may change until a text is read.
+        self._wanted = wanted = entry.wanted
+        if wanted:
             self.scanned_collections = tuple(dict.fromkeys(one.collection for one in wanted if one.scanned))
             self.is_hinted = any(one.hinted for one in wanted)
         self.duration_ms = entry.seconds * 1000
@@ -133,21 +137,16 @@ class CommandRecord:
         return not entry.body.get("limit") and not _names_documents(entry.body)
 
     @_Computed
-    def _body(self) -> dict[str, Any]:
-        return plain_body(self._of.body)
-
-    @_Computed
-    def _statements(self) -> list[Any]:
-        """The documents or statements that the text shows, decoded once for the text and the shape."""
-        return [decode(one) if type(one) is bytes else plain(one) for one in self._of.statements[:MAX_STATEMENTS]]
+    def _shown(self) -> tuple[dict[str, Any], list[Any], int]:
+        """What the text, the shape and the namespace are made of."""
+        return self._of.shown()
 
     @_Computed
     def namespace(self) -> str:
         """The command's namespace, as `database.collection` or `database.$cmd`."""
-        body = self._of.body
         if self.name == "bulkWrite":
             return f"{self.database}.$cmd.bulkWrite"
-        target = body.get("collection") if self.name == "getMore" else self._of.target
+        target = self._shown[0].get("collection") if self.name == "getMore" else self._of.target
         return f"{self.database}.{target}" if type(target) is str else f"{self.database}.$cmd"
 
     @_Computed
@@ -155,25 +154,28 @@ class CommandRecord:
         """The command with `?` in place of its constants."""
         opener = self._of.opener
         if opener is not None:
-            return CONTINUED + command_shape(opener.name, plain_body(opener.body), opener.statements[:1])
-        return command_shape(self.name, self._body, self._statements)
+            fields, statements, _ = opener.shown()
+            return CONTINUED + command_shape(opener.name, fields, statements)
+        fields, statements, _ = self._shown
+        return command_shape(self.name, fields, statements)
 
     @_Computed
     def text(self) -> str:
         """The command in mongosh syntax."""
-        return command_text(self.name, self._body, self._statements, self._of.count)
+        return command_text(self.name, *self._shown)
 
     @_Computed
     def plan_summary(self) -> str:
         """The scans of the command's plans, such as `IXSCAN { a: 1 }`."""
-        return plan_summary(self._of.stages)
+        stages = self._of.stages
+        return plan_summary(stages) if stages else ""
 
     @_Computed
     def advice(self) -> tuple[str, ...]:
         """The mongosh commands that create suitable indexes for the command's queries."""
         entry = self._of.opener or self._of
         collation = entry.body.get("collation")
-        wanted = self._of.wanted
+        wanted = self._wanted
         if wanted and entry.name not in ("update", "delete"):
             found = [(one.collection, key, one.indexes) for one in wanted for key in keys_of(one.filter, one.sort) if list(key) != ["_id"]]
             return () if self.is_hinted else advice_lines(found, collation)
@@ -188,7 +190,7 @@ class CommandRecord:
         """Return the record's attributes for pickling, with all texts computed and without the log's entry."""
         for name in self._COMPUTED:
             getattr(self, name)
-        return {name: value for name, value in vars(self).items() if name not in ("_body", "_statements")} | {"_entry": None}
+        return {name: value for name, value in vars(self).items() if name not in ("_shown", "_wanted")} | {"_entry": None}
 
     def __repr__(self) -> str:
         return f"<{self.text}>"

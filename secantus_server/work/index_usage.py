@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from secantus_server.bson.shell import document_text
 from secantus_server.catalog.view import CatalogView
 
 
@@ -14,7 +13,7 @@ class IndexUsage(NamedTuple):
 
     Arguments:
         namespace: the full name of the index's collection.
-        key: the key pattern as text.
+        key: the key pattern. It is not a text, because the report makes one text of all usages with the same pattern.
         uses: the number of times that a plan has read the index.
         serves_otherwise: whether the index may be needed even if no plan reads it, because it is unique, is a TTL index, or stores no
             entries.
@@ -22,7 +21,7 @@ class IndexUsage(NamedTuple):
 
     namespace: str
     name: str
-    key: str
+    key: dict[str, Any]
     uses: int
     serves_otherwise: bool
 
@@ -35,5 +34,5 @@ def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUs
         for index in () if collection is None or collection.is_view else collection.indexes:
             if not index.is_id:
                 otherwise = index.unique or "expireAfterSeconds" in index.spec or not index.stores_entries
-                found.append(IndexUsage(namespace, index.name, document_text(index.spec["key"]), index.uses, otherwise))
+                found.append(IndexUsage(namespace, index.name, index.spec["key"], index.uses, otherwise))
     return found

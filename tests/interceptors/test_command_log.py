@@ -350,7 +350,7 @@ def test_the_use_of_indexes(log: SecantusDBServer, db: Database) -> None:
     db.command("ping")
     usage = log.index_usage(position)
     assert [(one.name, one.key, one.uses, one.serves_otherwise) for one in usage] == [
-        ("a_1", "{ a: 1 }", 1, False), ("u_1", "{ u: 1 }", 0, True)
+        ("a_1", {"a": 1}, 1, False), ("u_1", {"u": 1}, 0, True)
     ]  # fmt: skip
 
 
@@ -362,6 +362,7 @@ def test_a_command_is_shown_whatever_the_length_of_its_message(log: SecantusDBSe
     first = f'{{ _id: 0, a: "{"x" * size}" }}'
     assert first[:40] in record.text
     assert (record.namespace, record.shape) == (f"{db.name}.c", "db.c.insert(?)")
+    assert record.is_long == (size > 10)
     assert pickle.loads(pickle.dumps(record)).text == record.text
 
 

@@ -15,6 +15,7 @@ cdef enum Kind:
     MODIFY
     COUNT
     COMMIT
+    PING
     GET_MORE
 
 

@@ -2,8 +2,8 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, a find by a range of one field, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside
-transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
+documents, a find by a range of one field, the commit of a transaction, a ping and a getMore. In a transaction, an insert has one document.
+Outside transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -240,9 +240,9 @@ cdef class PlainMessage:
         cdef int32_t size
         if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0:
             return False
-        if p[5] not in (97, 99, 100, 102, 103, 105, 117):  # a, c, d, f, g, i, u
+        if p[5] not in (97, 99, 100, 102, 103, 105, 112, 117):  # a, c, d, f, g, i, p, u
             return False
-        if p[4] != (BSON_INT if p[5] == 99 else BSON_LONG if p[5] == 103 else BSON_STRING):
+        if p[4] != (BSON_INT if p[5] == 99 or p[5] == 112 else BSON_LONG if p[5] == 103 else BSON_STRING):
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -319,6 +319,8 @@ cdef class PlainMessage:
             parts.kind = COUNT
         elif named(&parts.name, b"commitTransaction", 17):
             parts.kind = COMMIT
+        elif named(&parts.name, b"ping", 4):
+            parts.kind = PING
         elif named(&parts.name, b"getMore", 7):
             parts.kind, parts.wait_ms = GET_MORE, AWAIT_DATA_MS
         else:
@@ -364,7 +366,7 @@ cdef class PlainMessage:
             return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, BSON_ARRAY)
-        return parts.kind != COMMIT and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
+        return parts.kind not in (COMMIT, PING) and named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
 
     cdef bint read_find(self, const Element* element) noexcept:
         cdef Parts* parts = &self.parts
@@ -438,6 +440,10 @@ cdef class PlainMessage:
             return False
         if parts.kind == COMMIT:
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+        if parts.kind == PING:
+            if parts.documents != NULL or parts.number.start != NULL:
+                return False
+            return is_own_database(&parts.db) or is_admin(&parts.db)
         if parts.kind == GET_MORE:
             if parts.documents != NULL or parts.number.start != NULL:
                 return False

@@ -26,15 +26,11 @@ def pull(documents not None, list batch not None, Py_ssize_t size, Py_ssize_t ro
     """
     cdef bytes document
     cdef Py_ssize_t document_size
-    cdef tuple row
-    # The rows of a sort are in a list. A call of the iterator for each of them would take longer than the rest of the loop.
-    rows = documents.rows() if type(documents) is SortedDocuments and size > 0 else None
+    if type(documents) is SortedDocuments and size > 0:
+        # A call of this object for each document would take longer than the rest of the loop.
+        documents = documents.ordered()
     while len(batch) < size:
-        if rows is None:
-            document = next(documents, None)
-        else:
-            row = next(rows, None)
-            document = None if row is None else <bytes>row[1]
+        document = next(documents, None)
         if document is None:
             return None, True
         document_size = PyBytes_GET_SIZE(document)

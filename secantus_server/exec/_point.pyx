@@ -29,6 +29,24 @@ cdef bint read_record(RecoveryUnit unit, int ident, int64_t record_id, const uin
     return unit.get_raw(RECORDS_TABLE, key, 12, document, size)
 
 
+cdef bint read_record_after(
+    RecoveryUnit unit, int ident, int64_t last, int64_t record_id, const uint8_t** document, size_t* size
+) except -1:
+    """Set a pointer to a document like `read_record`, in less time if its RecordId follows the last one.
+
+    An index often has the order in which the documents were inserted.
+
+    Arguments:
+        last: the RecordId of the document that the unit's last read has found, or -1.
+    """
+    cdef uint8_t[12] key
+    if record_id != last + 1 or last < 0:
+        return read_record(unit, ident, record_id, document, size)
+    put_ident(key, ident)
+    put_record_id(key + 4, record_id)
+    return unit.get_following(RECORDS_TABLE, key, 12, document, size)
+
+
 cdef bint read_entry(RecoveryUnit unit, Index index, const uint8_t* key, size_t key_size, int64_t* record_id) except -1:
     """Read the RecordId that a unique index stores under a complete key (prefix and key string). Return 0 if the key does not exist."""
     cdef const uint8_t* value

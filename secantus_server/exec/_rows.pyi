@@ -3,7 +3,31 @@ from typing import Any
 
 ROW_COST: int
 
-def gather(documents: Iterable[bytes], source: Any, key: Callable[[bytes], bytes], rows: list[Any], max_bytes: int) -> bool: ...
+def gather(
+    documents: Iterable[bytes],
+    source: Any,
+    key: Callable[[bytes], bytes],
+    rows: list[Any],
+    max_bytes: int,
+    project: Callable[[bytes], bytes] | None = None,
+) -> bool: ...
+def sort_rows(rows: list[Any]) -> None: ...
+
+class SortBuffer:
+    record_id: int
+    def gather(
+        self,
+        documents: Iterable[bytes],
+        source: Any,
+        key: Callable[[bytes], bytes],
+        max_bytes: int,
+        project: Callable[[bytes], bytes] | None = None,
+    ) -> bool: ...
+    def rows(self) -> list[tuple[bytes, bytes, int]]: ...
+    def sort(self, limit: int) -> None: ...
+    def __iter__(self) -> SortBuffer: ...
+    def __next__(self) -> bytes: ...
+
 def keep_best(
     documents: Iterable[bytes],
     source: Any,

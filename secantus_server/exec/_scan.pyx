@@ -10,8 +10,8 @@ from libc.stdint cimport int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.exec._covered cimport EntryShape
-from secantus_server.exec._point cimport put_ident
-from secantus_server.index._index cimport Index, put_record_id, read_record_id, record_id_bytes
+from secantus_server.exec._point cimport read_record_after
+from secantus_server.index._index cimport Index, read_record_id, record_id_bytes
 from secantus_server.mql.match._nodes cimport MatchExpression
 from secantus_server.storage._cursor cimport SEEK_PAST, Cursor
 from secantus_server.storage._pauses cimport BREATH, Pace, look
@@ -249,8 +249,9 @@ cdef class IndexScan(Scan):
     cdef Index index
     cdef list intervals
     cdef Py_ssize_t interval
-    # The key of a document: the collection's ident (four bytes), then the RecordId (eight bytes).
-    cdef uint8_t[12] record_key
+    cdef int records_ident
+    # The RecordId of the document that the running call has just read, or -1.
+    cdef int64_t last_read
     # The position from which to continue after a pause; empty at the start of an interval.
     cdef Writer last_key
     cdef set seen
@@ -267,7 +268,8 @@ cdef class IndexScan(Scan):
         Scan.__init__(self, filter, check, reverse)
         self.index = index
         self.intervals = intervals
-        put_ident(self.record_key, records_ident)
+        self.records_ident = records_ident
+        self.last_read = -1
         self.last_key = Writer.__new__(Writer)
         self.seen = dedupe if type(dedupe) is set else set() if dedupe else None
         self.covered = covered
@@ -358,9 +360,11 @@ cdef class IndexScan(Scan):
 
     cdef int read(self, const uint8_t** value, size_t* size) except -1:
         """Fetch the current entry's document. Return 1 if the document exists and matches the filters, otherwise 0."""
-        put_record_id(self.record_key + 4, self.record_id)
-        if not self.unit.get_raw(RECORDS_TABLE, self.record_key, 12, value, size):
+        cdef int64_t last = self.last_read
+        self.last_read = -1
+        if not read_record_after(self.unit, self.records_ident, last, self.record_id, value, size):
             return 0
+        self.last_read = self.record_id
         self.docs_examined += 1
         if self.matcher is not None and not self.matcher.matches_raw(value[0]):
             return 0
@@ -382,7 +386,10 @@ cdef class IndexScan(Scan):
 
     def __next__(self):
         """Return the next matching document."""
-        cdef bytes document = self.take()
+        cdef bytes document
+        # Between two calls, the unit may have read other documents.
+        self.last_read = -1
+        document = self.take()
         if document is None:
             raise StopIteration
         return document
@@ -396,6 +403,7 @@ cdef class IndexScan(Scan):
         """
         cdef bytes document
         cdef Py_ssize_t total = 0
+        self.last_read = -1
         while len(out) < limit:
             document = self.take()
             if document is None:
@@ -411,6 +419,7 @@ cdef class IndexScan(Scan):
         cdef const uint8_t* value
         cdef size_t size
         cdef long found = 0
+        self.last_read = -1
         while self.step(False):
             if self.matcher is not None or self.key_matcher is not None and self.made is None:
                 if not self.read(&value, &size):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from operator import itemgetter
 from sys import maxsize
 from typing import Any, TypeVar
 
 from secantus_server.errors import CommandError
-from secantus_server.exec._rows import gather, keep_best
+from secantus_server.exec._rows import SortBuffer, gather, keep_best, sort_rows
 from secantus_server.exec._scan import Scan
 from secantus_server.exec.spilling import Row, Spill, sort_spilling
 
@@ -36,6 +35,18 @@ class Measured(Iterator[bytes]):
         return document
 
 
+class RowDocuments(Iterator[bytes]):
+    """An iterator over the documents of rows. `record_id` is the RecordId of the last returned document."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = iter(rows)
+        self.record_id = 0
+
+    def __next__(self) -> bytes:
+        _, document, self.record_id = next(self._rows)
+        return document
+
+
 class SortedDocuments(Iterator[bytes]):
     """An iterator over the documents of another iterator, sorted by key. The sort is stable.
 
@@ -60,25 +71,39 @@ class SortedDocuments(Iterator[bytes]):
         self._limit = limit
         self._max_bytes = max_bytes
         self._spill = spill
-        self._rows: Iterator[Row] | None = None
+        self._documents: RowDocuments | SortBuffer | None = None
+        self._project: Callable[[bytes], bytes] | None = None
         self.record_id = 0
         # The collection whose drop ends the cursor; see `read_scope.Reader`.
         self.collection: Any = None
         self.finished = False
 
     def __next__(self) -> bytes:
-        row = next(self.rows(), None)
-        if row is None:
+        ordered = self.ordered()
+        document = next(ordered, None)
+        if document is None:
             self.finished = True
             raise StopIteration
-        _, document, self.record_id = row
+        self.record_id = ordered.record_id
         return document
 
-    def rows(self) -> Iterator[Row]:
-        """Return the iterator over the remaining rows, which a caller may advance instead of this object."""
-        if self._rows is None:
-            self._rows = iter(self._sorted())
-        return self._rows
+    def project(self, project: Callable[[bytes], bytes]) -> bool:
+        """Return what a function makes of each document instead of the document, and return True. Return False if documents must be whole.
+
+        The function is called once for each document of the source, when its sort key is known. So the sort holds no whole documents. The
+        function must be cheap and must not fail, because it is also called for documents that are never requested.
+        """
+        if self._max_bytes is not None or self._limit or self._documents is not None:
+            return False
+        self._project = project
+        return True
+
+    def ordered(self) -> RowDocuments | SortBuffer:
+        """Return the iterator over the remaining documents, which a caller may advance instead of this object."""
+        if self._documents is None:
+            found = self._sorted()
+            self._documents = found if isinstance(found, SortBuffer) else RowDocuments(found)
+        return self._documents
 
     def attach(self, unit: Any) -> None:
         """Do nothing, because sorted documents need no transaction."""
@@ -88,26 +113,34 @@ class SortedDocuments(Iterator[bytes]):
 
     def close(self) -> None:
         """Release the documents in memory."""
-        self._rows = iter(())
+        self._documents = RowDocuments(())
         self.finished = True
 
-    def _sorted(self) -> Iterable[Row]:
+    def _sorted(self) -> Iterable[Row] | SortBuffer:
         if self._max_bytes is not None:
             source = self._source
             rows = ((self._key(document), document, source.record_id) for document in source)  # type: ignore[union-attr]
             return sorted_within(rows, self._limit, self._max_bytes)
         return self._top() if 0 < self._limit <= LONGEST_TOP else self._all([])
 
-    def _all(self, first: list[Row]) -> Iterable[Row]:
+    def _all(self, first: list[Row]) -> Iterable[Row] | SortBuffer:
         """Return all rows in sorted order, given the rows that have been read."""
-        key, source, spill = self._key, self._source, self._spill
+        key, source, spill, project = self._key, self._source, self._spill, self._project
+        if not first:
+            buffer = SortBuffer()
+            # Half of the limit, because for a moment the rows are both in the buffer and in the list.
+            if buffer.gather(source, source, key, maxsize if spill is None else spill.max_bytes // 2, project):
+                buffer.sort(self._limit)
+                return buffer
+            first = buffer.rows()
+            del buffer
         if spill is None:
-            gather(source, source, key, first, maxsize)
-            first.sort(key=itemgetter(0))
+            gather(source, source, key, first, maxsize, project)
+            sort_rows(first)
             return first[: self._limit] if self._limit else first
-        return sort_spilling(spill, self._limit, lambda rows, room: gather(source, source, key, rows, room), first)
+        return sort_spilling(spill, self._limit, lambda rows, room: gather(source, source, key, rows, room, project), first)
 
-    def _top(self) -> Iterable[Row]:
+    def _top(self) -> Iterable[Row] | SortBuffer:
         rows: list[Row] = []
         return rows if self.keep_best(self._source, [], rows) else self._all(rows)
 
@@ -143,12 +176,12 @@ def sorted_within(rows: Iterable[AnyRow], limit: int, max_bytes: float) -> list[
         used += len(row[1])
         if used > max_bytes:
             if limit:
-                kept.sort(key=itemgetter(0))
+                sort_rows(kept)
                 del kept[limit:]
                 used = sum(len(row[1]) for row in kept)
             if used > max_bytes:
                 raise too_much_to_sort(used, max_bytes)
-    kept.sort(key=itemgetter(0))
+    sort_rows(kept)
     return kept[:limit] if limit else kept
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from bson.int64 import Int64
 
-from secantus_server.exec._rows import ROW_COST, pack, unpack
+from secantus_server.exec._rows import ROW_COST, pack, sort_rows, unpack
 from secantus_server.exec.interruption import never_interrupt
 from secantus_server.storage.temporary import TemporaryFile, TemporaryFiles
 
@@ -179,7 +179,7 @@ def sort_spilling(spill: Spill, limit: int, fill: Callable[[list[Row], int], boo
     runs: SortedRuns | None = None
     while True:
         has_ended = used <= spill.max_bytes and fill(rows, spill.max_bytes - used)
-        rows.sort(key=_KEY)
+        sort_rows(rows)
         if limit:
             del rows[limit:]
         if has_ended and runs is None:

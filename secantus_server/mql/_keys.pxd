@@ -57,4 +57,5 @@ cdef class KeyGenerator:
     cdef int8_t signs[32]
     cdef int fields
 
-    cdef bytes smallest_key(self, const uint8_t* doc)
+    # Return the document's smallest key. `out` is a buffer for the call's own use.
+    cdef bytes smallest_key(self, const uint8_t* doc, Writer out)

@@ -297,8 +297,13 @@ cdef class KeyGenerator:
             self.names[i] = PyBytes_AS_STRING(self.encoded_paths[i])
             self.signs[i] = -1 if self.directions[i] < 0 else 1
 
-    cdef bytes smallest_key(self, const uint8_t* doc):
-        return generate(self, doc, None).smallest
+    cdef bytes smallest_key(self, const uint8_t* doc, Writer out):
+        cdef Slot[32] slots
+        if not look_up_all(self, doc, slots):
+            return generate(self, doc, None).smallest
+        out.clear()
+        put_slots(self, slots, out)
+        return out.finish()
 
     def sort_key(self, bytes doc not None):
         """Return the document's smallest key, by which a sort with this pattern orders the document.
@@ -306,7 +311,7 @@ cdef class KeyGenerator:
         Raises:
             CommandError: 2 if the paths go through two different arrays.
         """
-        return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc))
+        return self.smallest_key(<const uint8_t*>PyBytes_AS_STRING(doc), Writer.__new__(Writer))
 
     def values_of(self, bytes doc not None, bytes key):
         """Return the values of which a key of a document consists.

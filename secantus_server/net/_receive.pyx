@@ -3,7 +3,8 @@
 
 Waking a blocked thread, and often an idle core, takes longer than the command itself, and the client waits for it. So a connection works
 like an adaptive lock: if its last message came soon after its last reply, it spins for a short time for the next message, and yields its
-core between two attempts. Only the connection that has the turn spins.
+core between two attempts. Only the connection that has the turn spins. If the core does not come back soon, other processes need it. A thread
+that spins then loses more than it gains, because the scheduler resumes it later than a blocked one, so spinning is suspended for a while.
 
 Clients that are threads of the server's process share one GIL with each other and with the server's threads. If many of them call at the
 same time, they spend more time on handing over the GIL than on their work. Such a connection therefore keeps its turn for a short while,
@@ -60,6 +61,10 @@ cdef enum:
     # turn changes.
     DIRECT_SHARES = 5
     RELEASE_NS = 200_000_000
+    # How long spinning is suspended because other processes need the cores: the first time, and at most. It doubles as long as each attempt
+    # after a suspension fails.
+    CROWDED_NS = 100_000_000
+    MOST_CROWDED_NS = 1_600_000_000
 
 
 cdef class Turn:
@@ -84,6 +89,8 @@ cdef class Turn:
     cdef readonly Py_ssize_t waiting
     cdef int credit
     cdef int64_t released_until
+    cdef int64_t crowded_until
+    cdef int64_t crowded_ns
 
     def __cinit__(self, int patience_us, int share_us=0):
         self.patience_ns = <int64_t>patience_us * 1000
@@ -104,6 +111,15 @@ cdef class Turn:
     @patience_us.setter
     def patience_us(self, int patience_us):
         self.patience_ns = <int64_t>patience_us * 1000
+
+    cpdef suspend_spinning(self):
+        """Make connections to other processes block instead of spinning for a while, because the cores are needed."""
+        cdef int64_t now = monotonic_ns()
+        if now - self.crowded_until < self.crowded_ns:
+            self.crowded_ns = min(2 * self.crowded_ns, MOST_CROWDED_NS)
+        else:
+            self.crowded_ns = CROWDED_NS
+        self.crowded_until = now + self.crowded_ns
 
     cdef int judge(self, int cost, int64_t now) except -1:
         """Record the outcome of a turn for which others waited; suspend waiting for turns when the credit is used up.
@@ -278,6 +294,8 @@ cdef class Receiver(Caller):
     cdef readonly bint eager
     # How often `receive` has blocked.
     cdef readonly Py_ssize_t blocked
+    # How long the core was away at the last attempt of `_spin`.
+    cdef int64_t away
 
     def __cinit__(self, sock, Turn turn not None, bint is_own=False):
         self._sock = sock
@@ -302,22 +320,16 @@ cdef class Receiver(Caller):
         cdef int64_t now
         cdef bint undisturbed
         cdef ssize_t got = -1
-        cdef int error = 0
-        if self.eager:
+        # Clients of this process go on spinning: whether that succeeds decides how they take turns.
+        if self.eager and (self.is_own or began >= turn.crowded_until):
             with nogil:
                 got = self._spin(fd, began)
             if turn.waiting:
                 turn.judge(got < 0, began)
+            elif not self.is_own and self.away > turn.patience_ns:
+                turn.suspend_spinning()
         if got < 0:
-            turn.leave(self)
-            self.blocked += 1
-            with nogil:
-                got = recv(fd, self._buffer, SIZE, 0)
-                while got < 0 and (errno == EAGAIN or errno == EINTR):
-                    got = recv(fd, self._buffer, SIZE, 0)
-                error = errno
-        if got < 0:
-            raise OSError(error, os.strerror(error))
+            got = self._block(fd)
         if got == 0:
             turn.leave(self)
             return b""
@@ -342,13 +354,30 @@ cdef class Receiver(Caller):
             sched_yield()
         return max(sent, 0)
 
+    cdef ssize_t _block(self, int fd) except -1:
+        """Pass on the turn and block until bytes arrive; return their number."""
+        cdef ssize_t got
+        cdef int error
+        self._turn.leave(self)
+        self.blocked += 1
+        with nogil:
+            got = recv(fd, self._buffer, SIZE, 0)
+            while got < 0 and (errno == EAGAIN or errno == EINTR):
+                got = recv(fd, self._buffer, SIZE, 0)
+            error = errno
+        if got < 0:
+            raise OSError(error, os.strerror(error))
+        return got
+
     cdef ssize_t _spin(self, int fd, int64_t began) noexcept nogil:
         """Spin within the patience while this receiver has the turn; return the number of bytes received, or less than 0."""
         cdef ssize_t got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
-        while got < 0 and errno == EAGAIN and self._may_spin(began):
+        cdef int64_t now = began
+        self.away = 0
+        while got < 0 and errno == EAGAIN and now - began < self._turn.patience_ns and <void*>self._turn.holder == <void*>self:
             sched_yield()
+            self.away = -now
+            now = monotonic_ns()
+            self.away += now
             got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
         return got
-
-    cdef bint _may_spin(self, int64_t began) noexcept nogil:
-        return monotonic_ns() - began < self._turn.patience_ns and <void*>self._turn.holder == <void*>self

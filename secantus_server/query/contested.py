@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from secantus_server.exec._rows import SortBuffer
 from secantus_server.exec.read_scope import AnyReader, ReadScope
 from secantus_server.exec.sorting import LONGEST_TOP, Measured, SortedDocuments
 from secantus_server.exec.spilling import Row
@@ -121,7 +122,7 @@ class ContestedDocuments(SortedDocuments):
         self._plan: Any = plan
         self._scope = scope
 
-    def _sorted(self) -> Iterable[Row]:
+    def _sorted(self) -> Iterable[Row] | SortBuffer:
         plan, documents = self._plan, iter(self._source)
         kept: list[Row] = []
         read = 0

@@ -12,6 +12,7 @@ from secantus_server.exec._scan import RecordScan
 from secantus_server.exec.annotated import SortKeys
 from secantus_server.exec.find_output import Skipping, WithRecordId
 from secantus_server.exec.read_scope import ReadScope
+from secantus_server.exec.sorting import SortedDocuments
 from secantus_server.mql.projection import Projection
 from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort, Source, with_metadata
@@ -91,6 +92,8 @@ def find_documents(
     """Return the documents of a find after filter, sort, skip and projection. The caller applies the limit."""
     project = keys_of(plan) if query.return_key else None if projection is None else projection.apply
     documents: Iterator[bytes] = plan.open(scope)
+    if projection is not None and _project_early(documents, query, projection):
+        return documents
     if query.skip:
         documents = Skipping(documents, query.skip)
     if query.show_record_id:
@@ -98,6 +101,15 @@ def find_documents(
             raise not_supported("showRecordId with a clustered collection", "leave it out: there it stands for the _id")
         return WithRecordId(documents, project or _whole)
     return documents if project is None else map(project, documents)
+
+
+def _project_early(documents: Iterator[bytes], query: CanonicalQuery, projection: Projection) -> bool:
+    """Let a sort apply the projection to each document that it reads, and return True. Return False if the projection must come later."""
+    if type(documents) is not SortedDocuments or not projection.only_selects:
+        return False
+    if query.return_key or query.skip or query.show_record_id:
+        return False
+    return documents.project(projection.apply)
 
 
 def _whole(document: bytes) -> bytes:

@@ -32,6 +32,9 @@ cdef class RecoveryUnit(Session):
     cdef int find_raw(self, WT_CURSOR *handle, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) noexcept nogil
     # Read a value. Return 1 and set the value, or return 0 if the key does not exist.
     cdef int get_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1
+    # Like get_raw, for a key that probably follows the one that the last call of get_raw or of this method has found in the table. Slower than
+    # get_raw if there was no such call.
+    cdef int get_following(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1
     # Write a value whether or not the key exists. With `known_absent`, the undo log need not read the old value.
     cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
                      bint known_absent) except -1

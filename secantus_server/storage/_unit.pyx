@@ -7,6 +7,7 @@ A single-key operation takes one or two microseconds and keeps the GIL. Only dis
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t
+from libc.string cimport memcmp
 
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._gate cimport Gate
@@ -364,6 +365,24 @@ cdef class RecoveryUnit(Session):
         self.fail_at(code, table, key, key_size)
         self.standing |= 1 << table
         return 1
+
+    cdef int get_following(self, int table, const uint8_t *key, size_t key_size, const uint8_t **value, size_t *value_size) except -1:
+        # A step of the cursor takes a fraction of the time of a search.
+        cdef WT_CURSOR *handle = self.writer(table)
+        cdef WT_ITEM key_item, value_item
+        cdef int code
+        self.require_transaction()
+        code = handle.next(handle)
+        if code == 0:
+            code = handle.get_raw_key_value(handle, &key_item, &value_item)
+        if code != WT_NOTFOUND:
+            self.fail_at(code, table, key, key_size)
+            self.standing |= 1 << table
+            if key_item.size == key_size and memcmp(key_item.data, key, key_size) == 0:
+                value[0] = <const uint8_t *>value_item.data
+                value_size[0] = value_item.size
+                return 1
+        return self.get_raw(table, key, key_size, value, value_size)
 
     cdef int put_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size,
                      bint known_absent) except -1:

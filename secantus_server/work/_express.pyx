@@ -3,10 +3,10 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
 only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
-commits such transactions. Outside transactions, it also finds or counts all documents of a small collection, creates and drops collections
-without options, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
-than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
-(`dispatch/dispatcher.py`), as do commands that fail.
+commits such transactions. Outside transactions, it also answers a ping, finds or counts all documents of a small collection, creates and drops
+collections without options, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing
+may watch or restrict commands: no active interceptor (other than logs, see `Interceptor.after_express`), fail point, access control or profiler.
+All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error after which it must not run again. So the
 lane's replies are equal to those of the general path; tests compare the two.
@@ -28,7 +28,7 @@ from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport is_plain
 from secantus_server.work._express_transactions cimport SessionStatements
-from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, DROP, FIND, GET_MORE, INSERT, text_of
+from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, DROP, FIND, GET_MORE, INSERT, PING, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait, send_event
 
 from secantus_server.errors import CommandError
@@ -49,8 +49,8 @@ cdef enum:
     # The size of a message's header, which begins with the length of the message.
     HEADER_BYTES = 16
 
-cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction", "create", "drop")
-cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command", "command", "command")
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction", "create", "drop", "ping")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command", "command", "command", "command")
 
 
 cdef str kept_text(const Element* element, str last):
@@ -158,7 +158,9 @@ cdef class Express(SessionStatements):
             return None if push is None or not self.is_clear() else self.begin_wait(raw, request_ids, push)
         db, name = "admin", ""
         if self.message.parts.kind != COMMIT:
-            db, name = self.db, self.name = kept_text(&self.message.parts.db, self.db), kept_text(&self.message.parts.name, self.name)
+            db = self.db = kept_text(&self.message.parts.db, self.db)
+            if self.message.parts.kind != PING:
+                name = self.name = kept_text(&self.message.parts.name, self.name)
         operation = operation_of(self.clock, self.operations.new_id(), self.client.connection_id, db, self.operations.new_notes, raw)
         self.running[operation.opid] = operation
         self.committed, self.index, self.statements, self.operation, self.own_time = False, None, 1, operation, None
@@ -192,7 +194,7 @@ cdef class Express(SessionStatements):
         if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
             self.refused += 1
             return False
-        return self.message.parts.kind in (FIND, COUNT, GET_MORE) or not self.is_crowded(len(raw))
+        return self.message.parts.kind in (FIND, COUNT, PING, GET_MORE) or not self.is_crowded(len(raw))
 
     cdef object parsed_update(self):
         """Return the parsed update: the last one if its text is the same. Forget the last one."""
@@ -255,7 +257,7 @@ cdef class Express(SessionStatements):
             self.settings, self.is_suited = settings, settings.replica_set and not settings.sync_on_commit
         if not self.is_suited or services.index_filters or services.query_settings:
             return False
-        return self.message.parts.kind in (FIND, COUNT, GET_MORE) or self.message.parts.in_transaction or not self.transactions.open
+        return self.message.parts.kind in (FIND, COUNT, PING, GET_MORE) or self.message.parts.in_transaction or not self.transactions.open
 
     cdef int run(self, Operation operation, str name) except -1:
         """Run the command and write its reply.
@@ -268,6 +270,9 @@ cdef class Express(SessionStatements):
         if self.message.parts.lsid.start != NULL:
             operation.session = PyBytes_FromStringAndSize(<const char*>self.message.parts.lsid.value + 13, 16)
             self.sessions.use(operation.session)
+        if self.message.parts.kind == PING:
+            self.reply.begin()
+            return self.reply.end()
         if self.message.parts.in_transaction:
             return self.run_in_transaction(operation, name)
         if self.message.parts.number.start != NULL:

@@ -5,14 +5,14 @@ They raise `Unusual` if the reply might not contain all documents. The general p
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport uint8_t
+from libc.stdint cimport int64_t, uint8_t
 
 from secantus_server.bson._codec cimport Writer
 from secantus_server.bson._keystring cimport invert, put_key
 from secantus_server.bson._raw cimport Element
 from secantus_server.bson._types cimport BSON_DATE, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_OBJECT_ID, BSON_STRING
 from secantus_server.dispatch._operation cimport Counts
-from secantus_server.exec._point cimport read_record
+from secantus_server.exec._point cimport read_record_after
 from secantus_server.index._index cimport Index, read_record_id
 from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
@@ -174,6 +174,7 @@ cdef bint scan_entries(
     cdef const uint8_t* value
     cdef size_t key_size, size, total = 0
     cdef int keys = 0, found = 0, code
+    cdef int64_t record_id, last = -1
     try:
         while limit == 0 or found < limit:
             code = cursor.next_raw(&key, &key_size, &value, &size)
@@ -181,8 +182,11 @@ cdef bint scan_entries(
                 cursor.fail(code)
                 break
             keys += 1
-            if not read_record(unit, ident, read_record_id(value if index.unique else key + key_size - 8), &value, &size):
+            record_id = read_record_id(value if index.unique else key + key_size - 8)
+            if not read_record_after(unit, ident, last, record_id, &value, &size):
+                last = -1
                 continue
+            last = record_id
             total += size
             if found == MOST_FOUND or total >= MOST_FOUND_BYTES:
                 return False

@@ -17,6 +17,7 @@ cdef enum Kind:
     COMMIT
     CREATE
     DROP
+    PING
     GET_MORE
 
 

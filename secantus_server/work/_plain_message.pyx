@@ -2,8 +2,8 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, a find by a range of one field, a create without options, a drop, the commit of a transaction, and a getMore. In a transaction, an insert has one document. Outside
-transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
+documents, a find by a range of one field, a create without options, a drop, the commit of a transaction, a ping and a getMore. In a transaction,
+an insert has one document. Outside transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -240,9 +240,9 @@ cdef class PlainMessage:
         cdef int32_t size
         if end - p < 40 or read_int32(start + 12) != OP_MSG or read_int32(start + 16) != 0 or start[20] != 0:
             return False
-        if p[5] not in (97, 99, 100, 102, 103, 105, 117):  # a, c, d, f, g, i, u
+        if p[5] not in (97, 99, 100, 102, 103, 105, 112, 117):  # a, c, d, f, g, i, p, u
             return False
-        if p[4] != (BSON_LONG if p[5] == 103 else BSON_STRING) and (p[4] != BSON_INT or p[5] != 99):
+        if p[4] != (BSON_LONG if p[5] == 103 else BSON_INT if p[5] == 112 else BSON_STRING) and (p[4] != BSON_INT or p[5] != 99):
             return False
         size = read_int32(p)
         if size < 30 or size > end - p or size > MOST_BYTES:
@@ -323,6 +323,8 @@ cdef class PlainMessage:
             parts.kind = CREATE
         elif named(&parts.name, b"drop", 4):
             parts.kind = DROP
+        elif named(&parts.name, b"ping", 4):
+            parts.kind = PING
         elif named(&parts.name, b"getMore", 7):
             parts.kind, parts.wait_ms = GET_MORE, AWAIT_DATA_MS
         else:
@@ -368,7 +370,7 @@ cdef class PlainMessage:
             return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, BSON_ARRAY)
-        if parts.kind in (COMMIT, CREATE, DROP):
+        if parts.kind in (COMMIT, CREATE, DROP, PING):
             return False
         return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
 
@@ -446,6 +448,10 @@ cdef class PlainMessage:
             if parts.name.type != BSON_INT:
                 return False
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+        if parts.kind == PING:
+            if parts.documents != NULL or parts.number.start != NULL:
+                return False
+            return is_own_database(&parts.db) or is_admin(&parts.db)
         if parts.kind == GET_MORE:
             if parts.documents != NULL or parts.number.start != NULL:
                 return False

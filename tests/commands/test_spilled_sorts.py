@@ -54,6 +54,19 @@ def test_a_find_returns_what_it_returns_in_memory(filled: tuple[Database, Random
             assert shown(db.c.find({}, **window)) == expected, window
 
 
+@pytest.mark.parametrize("projection", [{"_id": 1}, {"a.p": 1, "b": 1}, {"c": 0}, {"n": {"$add": [{"$size": [[1]]}, 1]}}], ids=str)
+def test_a_projection_is_that_of_the_sorted_documents(filled: tuple[Database, Random], projection: dict[str, Any]) -> None:
+    db, random = filled
+    pattern = random.choice(PATTERNS)
+    expected = shown(db.c.aggregate([{"$sort": pattern}, {"$project": projection}]))
+    for options in ({"batch_size": 7}, {"skip": 3}, {"limit": 600}, {"allow_disk_use": False}):
+        window = {"sort": list(pattern.items()), **options}
+        part = expected[options.get("skip", 0) :][: options.get("limit") or 1000]
+        assert shown(db.c.find({}, projection, **window)) == part
+        with limited(db, LIMIT if options.get("allow_disk_use") is None else 10**6):
+            assert shown(db.c.find({}, projection, **window)) == part
+
+
 @pytest.mark.parametrize("pattern", PATTERNS, ids=str)
 def test_a_stage_returns_what_it_returns_in_memory(filled: tuple[Database, Random], pattern: dict[str, Any]) -> None:
     db, random = filled

@@ -243,3 +243,28 @@ def test_the_check_of_the_operation_that_reads_now(filled: MemoryCollection) -> 
             scope.check()
         scope.attach(unit, None, never)
         scope.check()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("removed", [[], [4], [4, 5, 6], [1, 3, 5, 7, 9], [10], list(range(12))])
+def test_a_batch_of_an_index_scan_is_the_documents_one_by_one(collection: MemoryCollection, reverse: bool, removed: list[int]) -> None:
+    """Runs of successive RecordIds, in both directions, with gaps and jumps, and before the documents of another collection."""
+    collection.add_index({"a": 1})
+    for number, place in enumerate([0, 1, 2, 3, 20, 19, 18, 17, 7, 8, 30, 9]):
+        collection.insert({"_id": number, "a": place})
+    other = MemoryCollection(collection.engine)
+    other.insert({"_id": "other"})
+    for number in removed:
+        collection.delete(number + 1)
+    with transaction(collection) as unit:
+        scan, other_scan = index_scan(collection, reverse), index_scan(collection, reverse)
+        scan.attach(unit)
+        other_scan.attach(unit)
+        one_by_one = list(other_scan)
+        batch: list[bytes] = []
+        while scan.batch(batch, len(batch) + 5, 1 << 20) >= 0:
+            record = record_scan(other)
+            record.attach(unit)
+            next(record)
+        assert batch == one_by_one
+        assert scan.docs_examined == other_scan.docs_examined == len(batch) == 12 - len(removed)

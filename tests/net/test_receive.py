@@ -94,6 +94,19 @@ def test_an_eager_receiver_blocks_after_its_patience(turn: Turn, line: Line) -> 
     assert not line.receiver.eager
 
 
+def test_an_eager_receiver_blocks_while_spinning_is_suspended(turn: Turn, line: Line) -> None:
+    line.call(b"one"), line.call(b"two")
+    assert line.receiver.eager
+    blocked = line.receiver.blocked
+    for _ in range(6):
+        turn.suspend_spinning()
+    line.start_receiving()
+    wait_until(lambda: line.receiver.blocked == blocked + 1, "the receiver still spins")
+    line.client.sendall(b"three")
+    assert line.finish() == b"three"
+    assert line.receiver.eager
+
+
 def test_another_connection_takes_the_turn(turn: Turn, line: Line) -> None:
     line.call(b"one"), line.call(b"two")
     other = Line(turn)

@@ -180,6 +180,9 @@ EXPRESS = [
     delete({"_id": 9}),
     delete({"_id": 99}),
     message({"delete": "c"}, {"deletes": [{"q": {"sku": "s8"}, "limit": 1}]}),
+    message({"ping": 1, "lsid": LSID}),
+    message({"ping": 1, "lsid": LSID, "$db": "admin", "$readPreference": {"mode": "primaryPreferred"}}),
+    message({"ping": 5, "$clusterTime": {"clusterTime": Timestamp(0, 1)}}),
 ]
 GENERAL = [
     find({"_id": 3, "n": 3}),
@@ -246,6 +249,17 @@ GENERAL = [
     message({"update": "c"}, {"other": [{"q": {"_id": 1}, "u": {"$set": {"a": 1}}}]}),
     message({"insert": "c", "txnNumber": Int64(5)}, {"documents": [{"_id": "no session"}]}),
     message({"insert": "c", "lsid": LSID, "txnNumber": Int64(-5)}, {"documents": [{"_id": "negative"}]}),
+    message({"ping": 1}),  # Too short to be a command of the lane.
+    message({"ping": 1.0, "lsid": LSID}),
+    message({"ping": "c", "lsid": LSID}),
+    message({"ping": 1, "lsid": LSID, "$db": "config"}),
+    message({"ping": 1, "lsid": LSID, "$db": "no.such"}),
+    message({"ping": 1, "lsid": LSID, "ordered": True}),
+    message({"ping": 1, "lsid": LSID, "maxTimeMS": 1000}),
+    message({"ping": 1, "lsid": LSID, "txnNumber": Int64(1)}),
+    message({"ping": 1, "lsid": LSID, "txnNumber": Int64(1), "autocommit": False, "startTransaction": True}),
+    message({"ping": 1, "lsid": LSID, "apiVersion": "1"}),
+    message({"ping": 1, "lsid": LSID}, {"documents": [{}]}),
 ]
 
 
@@ -645,10 +659,10 @@ def test_commands_that_are_watched_take_the_general_path(sides: tuple[Side, Side
 def test_slow_commands_are_shown_to_interceptors(sides: tuple[Side, Side]) -> None:
     lane, watching = sides[0], Watching(1e-9)
     lane.services.interceptors.install(watching)
-    for raw in (find({"_id": 1}), update({"_id": 2}, {"$inc": {"n": 1}})):
+    for raw in (find({"_id": 1}), update({"_id": 2}, {"$inc": {"n": 1}}), message({"ping": 1, "lsid": LSID})):
         lane.run(raw)
         assert lane.answered
-    assert watching.seen == [("find", ["cursor"]), ("update", ["n", "nModified", "electionId", "opTime"])]
+    assert watching.seen == [("find", ["cursor"]), ("update", ["n", "nModified", "electionId", "opTime"]), ("ping", [])]
 
 
 def test_flags_checksums_and_damage_take_the_general_path(sides: tuple[Side, Side]) -> None:

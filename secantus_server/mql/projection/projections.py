@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 class Projection:
     """A parsed projection, which converts a document to another document.
 
-    The attribute `is_inclusion` is true if fields that are not listed are excluded.
+    The attribute `is_inclusion` is true if fields that are not listed are excluded. The attribute `only_selects` is true if the projection
+    computes nothing, so that it cannot fail.
 
     Arguments:
         root: the tree of fields.
@@ -23,6 +24,7 @@ class Projection:
 
     def __init__(self, root: Branch, required_fields: frozenset[str] | None) -> None:
         self.is_inclusion = not root.keeps_others
+        self.only_selects = not root.has_computed
         self.required_fields = required_fields
         self._kernel = Kernel(root)
         self.apply = self._kernel.apply
@@ -52,6 +54,7 @@ class PositionalProjection(Projection):
         self._names = tuple(name.encode("utf-8", "surrogateescape") for name in path.split("."))
         self._match = match
         self.apply = self._apply
+        self.only_selects = False
 
     def _apply(self, doc: bytes) -> bytes:
         return narrow_array(self._kernel.apply(doc), self._names, self._match.array_index(doc))

@@ -16,7 +16,7 @@ from secantus_server.index._index cimport Index
 from secantus_server.oplog._rows cimport Chain
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork, is_plain
-from secantus_server.work._express_find cimport find_by_index, scan_collection
+from secantus_server.work._express_find cimport find_by_index, find_sorted, scan_collection, targets_by_index
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 from secantus_server.work.change_streams._stream_wait cimport send_event
@@ -70,6 +70,7 @@ cdef class Statements:
         self.reply = ReplyWriter(services.oplog, services.topology)
         self.key = Writer.__new__(Writer)
         self.claims = Claims()
+        self.shapes = {}
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
@@ -140,7 +141,10 @@ cdef class Statements:
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id
-        cdef Index index = None if self.message.parts.is_range else self.point_index(collection)
+        cdef Index index
+        if self.message.parts.is_sorted:
+            return self.find_sorted(unit, collection)
+        index = None if self.message.parts.is_range else self.point_index(collection)
         if index is None:
             return self.find_by_index(unit, collection)
         self.index = self.shown = index
@@ -163,6 +167,19 @@ cdef class Statements:
             self.refused = 0
         return 0
 
+    cdef int find_sorted(self, RecoveryUnit unit, collection) except -1:
+        """Append the documents that the query matches to the batch in the order of another field, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        # A parameter may limit the memory of sorts.
+        if self.services.parameters:
+            raise Unusual()
+        self.index = self.shown = find_sorted(
+            unit, collection, path_of(&parts.field), parts, self.key, self.reply, self.usage, self.shapes, self.clock
+        )
+        self.index.uses += 1
+        self.refused = 0
+        return 0
+
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""
         cdef Parts* parts = &self.message.parts
@@ -171,7 +188,9 @@ cdef class Statements:
         cdef int64_t record_id = 0
         cdef Index index = self.point_index(collection)
         cdef bytes old
-        if index is None:
+        if parts.is_multi and index is None:
+            return self.update_many(unit, collection)
+        if parts.is_multi or index is None:
             raise Unusual()
         update = None if parts.kind == DELETE else self.parsed_update()
         self.index = self.shown = index
@@ -207,6 +226,7 @@ cdef class Statements:
         if is_changed:
             writer.update(old, new, record_id)
             self.commit(unit, collection, writer, [("u", new, update.entry(old, new))], 0, write, self.updated(old, new))
+        self.note_update(update, PyBytes_GET_SIZE(old))
         self.usage.updated += 1
         if self.message.parts.kind == UPDATE:
             return self.write_reply(1, is_changed)
@@ -214,6 +234,32 @@ cdef class Statements:
         self.reply.put_modified(new if self.message.parts.returns_new else old)
         self.reply.put_optime(self.own_time)
         return self.reply.end()
+
+    cdef int update_many(self, RecoveryUnit unit, CollectionState collection) except -1:
+        """Update the documents that the query matches, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        cdef CollectionWriter writer
+        cdef list targets, changes = []
+        cdef int count, keys, modified = 0
+        update = self.parsed_update()
+        index, targets, keys = targets_by_index(unit, collection, path_of(&parts.field), parts, self.key)
+        self.index = self.shown = index
+        self.index.uses += 1
+        count = <int>len(targets)
+        if count:
+            writer = self.writer_of(unit, collection)
+            modified = writer.update_run(targets, 0, count, update, False, changes)
+            self.note_update(update, len(targets[count - 1][1]))
+        if modified:
+            self.commit(unit, collection, writer, changes, 0, None, ())
+        self.usage.updated += count
+        self.usage.keys += keys
+        self.usage.documents += count
+        return self.write_reply(count, modified)
+
+    cdef int note_update(self, update, Py_ssize_t size) except -1:
+        """Note that an update was applied, last to a document of this size."""
+        return 0
 
     cdef tuple updated(self, bytes old, bytes new):
         """Return the entry for the log of retryable writes of an update that has changed a document."""

@@ -4,9 +4,9 @@
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
 only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
 commits such transactions. Outside transactions, it also sorts what such a find finds, updates the few documents that match such an equality,
-finds or counts all documents of a small collection, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor (other
-than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
-(`dispatch/dispatcher.py`), as do commands that fail.
+finds, counts or groups all documents of a small collection, and lets a getMore wait for a change stream's next event. The command must have only
+the usual fields, and nothing may watch or restrict commands: no active interceptor (other than logs, see `Interceptor.after_express`), fail
+point, access control or profiler. All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error after which it must not run again. So the
 lane's replies are equal to those of the general path; tests compare the two.

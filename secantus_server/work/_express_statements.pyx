@@ -10,10 +10,12 @@ from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element
 from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.catalog._document_count cimport DocumentCount
+from secantus_server.dispatch._operation cimport Counts
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.oplog._rows cimport Chain
+from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork, is_plain
 from secantus_server.work._express_find cimport find_by_index, find_sorted, scan_collection, targets_by_index
@@ -22,7 +24,10 @@ from secantus_server.work._plain_message cimport COUNT, DELETE, FIND, INSERT, MO
 from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
+from secantus_server.index._index import ident_prefix
+from secantus_server.modules import import_late
 from secantus_server.oplog._write_signal import Claims
+from secantus_server.storage.tables import RECORDS
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
@@ -30,6 +35,15 @@ from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
     DOT = 46
+    MOST_GROUPED = 1000
+    MOST_GROUPED_BYTES = 1048576
+    # Less than the size of a first batch, so that the reply always contains all groups.
+    MOST_GROUPS = 100
+    # Upper bounds on the parsed stages that a connection keeps, and on their arguments in bytes.
+    MOST_SPECS = 100
+    LONGEST_SPEC = 4096
+
+cdef int RECORDS_TABLE = RECORDS
 
 
 def _never():
@@ -39,6 +53,69 @@ def _never():
 
 cdef inline str path_of(const Element* field):
     return field.name[: field.name_len].decode("ascii")
+
+
+cdef int group_collection(RecoveryUnit unit, collection, const Element* spec, ReplyWriter reply, Counts usage, dict groups) except -1:
+    """Append the results of a `$group` over all documents of a small collection to the batch.
+
+    Arguments:
+        spec: the stage's argument.
+        groups: the parsed stages of earlier commands, to which the function adds the one of this command.
+
+    Raises:
+        Unusual: the stage is unusual, the collection is large, or its number of documents is unknown.
+        CommandError: the argument is invalid.
+    """
+    cdef bytes argument = PyBytes_FromStringAndSize(<const char*>spec.value, spec.value_len)
+    cdef bytes result
+    cdef list documents = []
+    cdef int found = 0
+    stage = groups.get(argument)
+    if stage is None:
+        if spec.value_len > LONGEST_SPEC:
+            raise Unusual()
+        stage = import_late("secantus_server.pipeline.plain_group").plain_group(argument)
+        if stage is None:
+            raise Unusual()
+        if len(groups) >= MOST_SPECS:
+            groups.clear()
+        groups[argument] = stage
+    read_collection(unit, collection, documents)
+    for result in stage.run(documents):
+        if found == MOST_GROUPS:
+            raise Unusual()
+        reply.put_document(found, <const uint8_t*>PyBytes_AS_STRING(result), PyBytes_GET_SIZE(result))
+        found += 1
+    usage.whole_scans += 1
+    usage.documents += len(documents)
+    usage.returned += found
+    return 0
+
+
+cdef int read_collection(RecoveryUnit unit, collection, list documents) except -1:
+    """Append all documents of a small collection to a list.
+
+    Raises:
+        Unusual: the collection is large, or its number of documents is unknown.
+    """
+    cdef Cursor cursor
+    cdef const uint8_t* key
+    cdef const uint8_t* document
+    cdef size_t key_size, size, total = 0
+    cdef int code
+    known = collection.document_count.value
+    # The lane checks for no interrupt, so it scans only small collections.
+    if known is None or known > MOST_GROUPED:
+        raise Unusual()
+    cursor = Cursor(unit, RECORDS_TABLE, ident_prefix(collection.ident), ident_prefix(collection.ident + 1), False)
+    while True:
+        code = cursor.next_raw(&key, &key_size, &document, &size)
+        if code:
+            return cursor.fail(code)
+        total += size
+        if total > MOST_GROUPED_BYTES:
+            raise Unusual()
+        documents.append(PyBytes_FromStringAndSize(<const char*>document, size))
 
 
 cdef class Statements:
@@ -126,10 +203,15 @@ cdef class Statements:
         return None
 
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
-        """Run a find or a count."""
+        """Run a find, a count or a `$group`."""
         self.reply.begin()
         self.reply.begin_batch()
-        if self.message.parts.is_whole:
+        if self.message.parts.update.start != NULL:
+            # A parameter may limit the memory of groups, or forbid scans.
+            if self.services.parameters:
+                raise Unusual()
+            group_collection(unit, collection, &self.message.parts.update, self.reply, self.usage, self.shapes)
+        elif self.message.parts.is_whole:
             scan_collection(unit, collection, self.message.parts.kind == COUNT, self.message.parts.limit, self.reply, self.usage)
         else:
             self.find(unit, collection)

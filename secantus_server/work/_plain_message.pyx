@@ -3,8 +3,8 @@
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
 documents, a find by a range of one field or sorted by a field, the commit of a transaction, and a getMore. In a transaction, an insert has one document and an
-update changes at most one. Outside transactions, it also accepts a find of all documents and the aggregation with which drivers count
-documents.
+update changes at most one. Outside transactions, it also accepts a find of all documents, the aggregation with which drivers count
+documents, and a pipeline that consists of a `$group`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -405,7 +405,9 @@ cdef class PlainMessage:
 
     cdef bint read_count(self, const Element* element) noexcept:
         if named(element, b"pipeline", 8):
-            return element.type == BSON_ARRAY and self.parts.query.start == NULL and self.read_pipeline(element)
+            if element.type != BSON_ARRAY or self.parts.query.start != NULL or self.parts.update.start != NULL:
+                return False
+            return self.read_pipeline(element)
         return (
             named(element, b"cursor", 6)
             and is_first(&self.parts, CURSOR)
@@ -414,7 +416,10 @@ cdef class PlainMessage:
         )
 
     cdef bint read_pipeline(self, const Element* pipeline) noexcept:
-        """Read the filter of the pipeline `[{$match: filter}, COUNTING]`; return 0 for any other pipeline."""
+        """Read the filter of the pipeline `[{$match: filter}, COUNTING]`, or the argument of `[{$group: argument}]` as `update`.
+
+        Return 0 for any other pipeline.
+        """
         cdef const uint8_t* cursor = first_element(pipeline.value)
         cdef const uint8_t* inner
         cdef Element match
@@ -424,6 +429,8 @@ cdef class PlainMessage:
             return False
         inner = first_element(match.value)
         next_element(&inner, &field)
+        if named(&field, b"$group", 6):
+            return keep(&self.parts.update, &field, BSON_DOCUMENT) and not next_element(&cursor, &group)
         if not named(&field, b"$match", 6) or not keep(&self.parts.query, &field, BSON_DOCUMENT):
             return False
         if not next_element(&cursor, &group) or group.type != BSON_DOCUMENT or next_element(&cursor, &match):
@@ -454,6 +461,8 @@ cdef class PlainMessage:
                 return False
         elif parts.sequence_len or (parts.kind == COUNT and not parts.seen & CURSOR):
             return False
+        if parts.kind == COUNT and parts.update.start != NULL:
+            return not parts.in_transaction
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != BSON_DOCUMENT):
             return False
         if not read_only_field(&parts.query, &parts.field):

@@ -70,7 +70,7 @@ cdef class Statements:
     cdef object creation
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
-    # The `SortedShape` of earlier finds.
+    # The `SortedShape` of earlier finds, and by their arguments the `$group` stages of earlier aggregations.
     cdef dict shapes
     # The number of the last finds by a range or with a sort, in succession, that were left to the general path.
     cdef public int refused

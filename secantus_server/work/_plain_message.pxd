@@ -39,6 +39,7 @@ cdef struct Parts:
     # The field by which a find sorts, and whether that is not the query's field.
     Element order
     bint is_sorted
+    # The update, or the argument of a `$group`.
     Element update
     int64_t number_value
     # Whether the command belongs to a multi-document transaction, and whether it starts the transaction.

@@ -241,19 +241,35 @@ def closed(original: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def shortcuts() -> list[tuple[Any, str, Callable[..., Any]]]:
-    """Return shorter replacements for methods of pymongo that each command calls: as owner, name and function.
+    """Return shorter replacements for functions of pymongo that each command or document needs: as owner, name and function.
 
     Each one has the effects of the replaced method in the ordinary case, in which nobody waits or listens. It calls that method in every
     other case.
     """
+    from pymongo import common
     from pymongo.synchronous.pool import Pool
     from pymongo.synchronous.topology import Topology
 
     return [
+        (common, "validate_is_document_type", checked(common.validate_is_document_type)),
         (Pool, "_get_conn", taken(Pool._get_conn)),
         (Pool, "checkin", given_back(Pool.checkin)),
         (Topology, "select_server", selected(Topology.select_server)),
     ]
+
+
+def checked(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo function that checks each inserted document. It only accepts a `dict`.
+
+    The check whether a `dict` is a `MutableMapping` takes ten times as long, because the result is not cached.
+    """
+
+    @functools.wraps(original)
+    def validate_is_document_type(option: str, value: Any) -> None:
+        if type(value) is not dict:
+            original(option, value)
+
+    return validate_is_document_type
 
 
 def taken(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -39,7 +39,7 @@ class CachedPlan:
     Arguments:
         explain: a function that returns the plan's stage.
         shape: the query's shape and its consumer.
-        created_from: the query in the format of `createdFromQuery`, and `size` its size in bytes.
+        created_from: a function that returns the query in the format of `createdFromQuery`.
         created: when the entry was created.
         is_restricted: whether index filters or query settings restrict the query.
         is_active: whether a query of the shape has run again since the entry was created.
@@ -47,8 +47,7 @@ class CachedPlan:
 
     explain: Callable[[], PlanStage]
     shape: tuple[str, str]
-    created_from: dict[str, Any]
-    size: int
+    created_from: Callable[[], dict[str, Any]]
     created: Date
     is_restricted: bool
     is_active: bool = False
@@ -59,18 +58,18 @@ class CachedPlan:
         Arguments:
             namespace: the full name of the collection.
         """
-        planned = self.explain().planned()
+        planned, created_from = self.explain().planned(), self.created_from()
         return {
             **_hashes(namespace, *self.shape, planned),
             # Zero, because the planner runs no trials.
             "works": Int64(0),
             "timeOfCreation": self.created,
-            "createdFromQuery": self.created_from,
+            "createdFromQuery": created_from,
             "cachedPlan": planned,
             "creationExecStats": [],
             "candidatePlanScores": [],
             "indexFilterSet": self.is_restricted,
-            "estimatedSizeBytes": Int64(self.size + len(encode(planned))),
+            "estimatedSizeBytes": Int64(len(encode(created_from)) + len(encode(planned))),
         }
 
 
@@ -80,20 +79,30 @@ def cache_plan(collection: Collection, query: CanonicalQuery, plan: Plan) -> Non
     Call this function only if the plan was chosen from several plans, and before the plan is opened.
     """
     own = query_shape(query)
-    shape = own + query.consumer
-    cached = collection.cached_plans
-    known = cached.get(shape)
+    if is_known(collection, own + query.consumer):
+        return
+    shown = created_from(query)
+    if len(encode(shown)) > MAX_QUERY_BYTES:
+        return
+    restricted = listed_indexes(collection, query) is not None
+    entry = CachedPlan(_explanation(plan), (own, query.consumer), lambda: shown, query.context.now, restricted)
+    add_plan(collection, own + query.consumer, entry)
+
+
+def is_known(collection: Collection, shape: str) -> bool:
+    """Return whether the plan cache has an entry of this shape and consumer, and mark it as active."""
+    known = collection.cached_plans.get(shape)
     if known is not None:
         known.is_active = True
-        return
-    created_from = _created_from(query)
-    size = len(encode(created_from))
-    if size > MAX_QUERY_BYTES:
-        return
+    return known is not None
+
+
+def add_plan(collection: Collection, shape: str, entry: CachedPlan) -> None:
+    """Add an entry to the plan cache, under its shape and consumer."""
+    cached = collection.cached_plans
     if len(cached) >= MAX_ENTRIES:
         cached.pop(next(iter(cached)), None)
-    restricted = listed_indexes(collection, query) is not None
-    cached[shape] = CachedPlan(_explanation(plan), (own, query.consumer), created_from, size, query.context.now, restricted)
+    cached[shape] = entry
 
 
 def _explanation(plan: Plan) -> Callable[[], PlanStage]:
@@ -121,7 +130,8 @@ def cached_plans(collection: Collection, host: str) -> list[dict[str, Any]]:
     return [{"version": "1", "isActive": cached.is_active, **cached.shown(namespace), "host": host} for cached in entries]
 
 
-def _created_from(query: CanonicalQuery) -> dict[str, Any]:
+def created_from(query: CanonicalQuery) -> dict[str, Any]:
+    """Return a query in the format of `createdFromQuery`."""
     sort = {} if query.sort is None else query.sort.shown
     collation = query.context.collation
     collated = {"collation": collation.document()} if isinstance(collation, Collation) else {}

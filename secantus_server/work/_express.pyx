@@ -3,10 +3,11 @@
 
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
 only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
-commits such transactions. Outside transactions, it also answers a ping, finds or counts all documents of a small collection, creates and drops
-collections without options, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing
-may watch or restrict commands: no active interceptor (other than logs, see `Interceptor.after_express`), fail point, access control or profiler.
-All other commands take the general path (`dispatch/dispatcher.py`), as do commands that fail.
+commits such transactions. Outside transactions, it also answers a ping, sorts what such a find finds, updates the few documents that match such an
+equality, finds, counts or groups all documents of a small collection, creates and drops collections without options, and lets a getMore wait for
+a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor
+(other than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
+(`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
 `Express.unfinished` has the exceptions: a transaction that the command has begun, and an error after which it must not run again. So the
 lane's replies are equal to those of the general path; tests compare the two.
@@ -17,13 +18,12 @@ the steps of a command share the state of the running command, which are fields 
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memcmp
 
 from secantus_server.bson._raw cimport Element, read_int32
 from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.dispatch._operation cimport Counts, ExpressCall, Lane, Operation, operation_of
-from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport is_plain
@@ -39,7 +39,7 @@ from secantus_server.work.creation import begin_creation, begin_drop
 from secantus_server.work.express_record import looked_up, record_slow
 
 cdef enum:
-    # If the last finds by a range were left to the general path, the lane attempts one in this number.
+    # If the last finds by a range or with a sort were left to the general path, the lane attempts one in this number.
     ATTEMPTED = 16
     # One in this number of messages with writes of at most so many bytes checks whether the store is crowded.
     CHECKED = 16
@@ -191,8 +191,11 @@ cdef class Express(SessionStatements):
         """Read a message; return whether the lane attempts to run its command."""
         if self.unfinished is not None or self.services.access is not None or not self.message.read(raw, self.oplog.cluster_stamp):
             return False
-        if self.message.parts.is_range and self.refused > 1 and self.refused % ATTEMPTED:
+        if (self.message.parts.is_range or self.message.parts.is_sorted) and self.refused > 1 and self.refused % ATTEMPTED:
             self.refused += 1
+            return False
+        # Logs report the documents that a command sorts, which only the general path describes.
+        if self.message.parts.is_sorted and self.interceptors.lane.logs:
             return False
         return self.message.parts.kind in (FIND, COUNT, PING, GET_MORE) or not self.is_crowded(len(raw))
 
@@ -209,13 +212,10 @@ cdef class Express(SessionStatements):
         self.last_operators = None
         return SessionStatements.parsed_update(self)
 
-    cdef int update(
-        self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, update, write
-    ) except -1:
-        """Update a document, and keep the parsed update. It refers to the document, so those of large documents are not kept."""
+    cdef int note_update(self, update, Py_ssize_t size) except -1:
+        """Keep the parsed update. It refers to the last document, so those of large documents are not kept."""
         cdef Element* operators = &self.message.parts.update
-        SessionStatements.update(self, unit, collection, writer, old, record_id, update, write)
-        if operators.value_len <= SMALL_BYTES and PyBytes_GET_SIZE(old) <= KEPT_BYTES:
+        if operators.value_len <= SMALL_BYTES and size <= KEPT_BYTES:
             if self.last_operators is None:
                 self.last_operators = PyBytes_FromStringAndSize(<const char*>operators.value, operators.value_len)
             self.last_update = update
@@ -236,7 +236,7 @@ cdef class Express(SessionStatements):
 
     cdef int pass_on(self, Operation operation) except -1:
         """Leave the running command to the general path."""
-        self.refused += self.message.parts.is_range
+        self.refused += self.message.parts.is_range or self.message.parts.is_sorted
         error = operation.killed if self.failure is None else self.failure
         lookup = None if self.index is None or self.failure is None else looked_up(self.index)
         if error is not None or self.begun is not None:
@@ -251,6 +251,8 @@ cdef class Express(SessionStatements):
         cdef Lane lane = self.interceptors.lane
         self.is_logged = lane.logs is not None and len(lane.logs) > 0
         if not lane.is_open or services.access is not None or services.fail_points.active:
+            return False
+        if self.is_logged and self.message.parts.is_sorted:
             return False
         settings = services.settings
         if settings is not self.settings:

@@ -70,7 +70,9 @@ cdef class Statements:
     cdef object catalog_change
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
-    # The number of the last finds by a range, in succession, that were left to the general path.
+    # The `SortedShape` of earlier finds, and by their arguments the `$group` stages of earlier aggregations.
+    cdef dict shapes
+    # The number of the last finds by a range or with a sort, in succession, that were left to the general path.
     cdef public int refused
     # The error with which the running command has failed, so that the general path must not run it again.
     cdef object failure
@@ -84,11 +86,14 @@ cdef class Statements:
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1
     cdef int find(self, RecoveryUnit unit, collection) except -1
     cdef int find_by_index(self, RecoveryUnit unit, collection) except -1
+    cdef int find_sorted(self, RecoveryUnit unit, collection) except -1
     cdef int change(self, RecoveryUnit unit, collection, write) except -1
     cdef int delete(self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, write) except -1
     cdef int update(
         self, RecoveryUnit unit, CollectionState collection, CollectionWriter writer, bytes old, int64_t record_id, update, write
     ) except -1
+    cdef int update_many(self, RecoveryUnit unit, CollectionState collection) except -1
+    cdef int note_update(self, update, Py_ssize_t size) except -1
     cdef tuple updated(self, bytes old, bytes new)
     cdef object parsed_update(self)
     cdef int commit(

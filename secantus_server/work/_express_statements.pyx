@@ -10,19 +10,24 @@ from secantus_server.bson._keystring cimport put_key
 from secantus_server.bson._raw cimport Element
 from secantus_server.catalog._collection_state cimport CollectionState
 from secantus_server.catalog._document_count cimport DocumentCount
+from secantus_server.dispatch._operation cimport Counts
 from secantus_server.exec._point cimport read_entry, read_record
 from secantus_server.exec._write cimport CollectionWriter
 from secantus_server.index._index cimport Index
 from secantus_server.oplog._rows cimport Chain
+from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork, is_plain
-from secantus_server.work._express_find cimport find_by_index, scan_collection
+from secantus_server.work._express_find cimport find_by_index, find_sorted, scan_collection, targets_by_index
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport COUNT, CREATE, DELETE, DROP, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
+from secantus_server.index._index import ident_prefix
+from secantus_server.modules import import_late
 from secantus_server.oplog._write_signal import Claims
+from secantus_server.storage.tables import RECORDS
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
@@ -30,6 +35,15 @@ from secantus_server.work.writers.plain import PlainWriter
 
 cdef enum:
     DOT = 46
+    MOST_GROUPED = 1000
+    MOST_GROUPED_BYTES = 1048576
+    # Less than the size of a first batch, so that the reply always contains all groups.
+    MOST_GROUPS = 100
+    # Upper bounds on the parsed stages that a connection keeps, and on their arguments in bytes.
+    MOST_SPECS = 100
+    LONGEST_SPEC = 4096
+
+cdef int RECORDS_TABLE = RECORDS
 
 
 def _never():
@@ -39,6 +53,69 @@ def _never():
 
 cdef inline str path_of(const Element* field):
     return field.name[: field.name_len].decode("ascii")
+
+
+cdef int group_collection(RecoveryUnit unit, collection, const Element* spec, ReplyWriter reply, Counts usage, dict groups) except -1:
+    """Append the results of a `$group` over all documents of a small collection to the batch.
+
+    Arguments:
+        spec: the stage's argument.
+        groups: the parsed stages of earlier commands, to which the function adds the one of this command.
+
+    Raises:
+        Unusual: the stage is unusual, the collection is large, or its number of documents is unknown.
+        CommandError: the argument is invalid.
+    """
+    cdef bytes argument = PyBytes_FromStringAndSize(<const char*>spec.value, spec.value_len)
+    cdef bytes result
+    cdef list documents = []
+    cdef int found = 0
+    stage = groups.get(argument)
+    if stage is None:
+        if spec.value_len > LONGEST_SPEC:
+            raise Unusual()
+        stage = import_late("secantus_server.pipeline.plain_group").plain_group(argument)
+        if stage is None:
+            raise Unusual()
+        if len(groups) >= MOST_SPECS:
+            groups.clear()
+        groups[argument] = stage
+    read_collection(unit, collection, documents)
+    for result in stage.run(documents):
+        if found == MOST_GROUPS:
+            raise Unusual()
+        reply.put_document(found, <const uint8_t*>PyBytes_AS_STRING(result), PyBytes_GET_SIZE(result))
+        found += 1
+    usage.whole_scans += 1
+    usage.documents += len(documents)
+    usage.returned += found
+    return 0
+
+
+cdef int read_collection(RecoveryUnit unit, collection, list documents) except -1:
+    """Append all documents of a small collection to a list.
+
+    Raises:
+        Unusual: the collection is large, or its number of documents is unknown.
+    """
+    cdef Cursor cursor
+    cdef const uint8_t* key
+    cdef const uint8_t* document
+    cdef size_t key_size, size, total = 0
+    cdef int code
+    known = collection.document_count.value
+    # The lane checks for no interrupt, so it scans only small collections.
+    if known is None or known > MOST_GROUPED:
+        raise Unusual()
+    cursor = Cursor(unit, RECORDS_TABLE, ident_prefix(collection.ident), ident_prefix(collection.ident + 1), False)
+    while True:
+        code = cursor.next_raw(&key, &key_size, &document, &size)
+        if code:
+            return cursor.fail(code)
+        total += size
+        if total > MOST_GROUPED_BYTES:
+            raise Unusual()
+        documents.append(PyBytes_FromStringAndSize(<const char*>document, size))
 
 
 cdef class Statements:
@@ -70,6 +147,7 @@ cdef class Statements:
         self.reply = ReplyWriter(services.oplog, services.topology)
         self.key = Writer.__new__(Writer)
         self.claims = Claims()
+        self.shapes = {}
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
@@ -150,10 +228,15 @@ cdef class Statements:
         return None
 
     cdef int read(self, RecoveryUnit unit, collection, str db, str name) except -1:
-        """Run a find or a count."""
+        """Run a find, a count or a `$group`."""
         self.reply.begin()
         self.reply.begin_batch()
-        if self.message.parts.is_whole:
+        if self.message.parts.update.start != NULL:
+            # A parameter may limit the memory of groups, or forbid scans.
+            if self.services.parameters:
+                raise Unusual()
+            group_collection(unit, collection, &self.message.parts.update, self.reply, self.usage, self.shapes)
+        elif self.message.parts.is_whole:
             scan_collection(unit, collection, self.message.parts.kind == COUNT, self.message.parts.limit, self.reply, self.usage)
         else:
             self.find(unit, collection)
@@ -165,7 +248,10 @@ cdef class Statements:
         cdef const uint8_t* document = NULL
         cdef size_t size = 0
         cdef int64_t record_id
-        cdef Index index = None if self.message.parts.is_range else self.point_index(collection)
+        cdef Index index
+        if self.message.parts.is_sorted:
+            return self.find_sorted(unit, collection)
+        index = None if self.message.parts.is_range else self.point_index(collection)
         if index is None:
             return self.find_by_index(unit, collection)
         self.index = self.shown = index
@@ -188,6 +274,19 @@ cdef class Statements:
             self.refused = 0
         return 0
 
+    cdef int find_sorted(self, RecoveryUnit unit, collection) except -1:
+        """Append the documents that the query matches to the batch in the order of another field, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        # A parameter may limit the memory of sorts.
+        if self.services.parameters:
+            raise Unusual()
+        self.index = self.shown = find_sorted(
+            unit, collection, path_of(&parts.field), parts, self.key, self.reply, self.usage, self.shapes, self.clock
+        )
+        self.index.uses += 1
+        self.refused = 0
+        return 0
+
     cdef int change(self, RecoveryUnit unit, collection, write) except -1:
         """Update or delete the document that the query matches."""
         cdef Parts* parts = &self.message.parts
@@ -196,7 +295,9 @@ cdef class Statements:
         cdef int64_t record_id = 0
         cdef Index index = self.point_index(collection)
         cdef bytes old
-        if index is None:
+        if parts.is_multi and index is None:
+            return self.update_many(unit, collection)
+        if parts.is_multi or index is None:
             raise Unusual()
         update = None if parts.kind == DELETE else self.parsed_update()
         self.index = self.shown = index
@@ -232,6 +333,7 @@ cdef class Statements:
         if is_changed:
             writer.update(old, new, record_id)
             self.commit(unit, collection, writer, [("u", new, update.entry(old, new))], 0, write, self.updated(old, new))
+        self.note_update(update, PyBytes_GET_SIZE(old))
         self.usage.updated += 1
         if self.message.parts.kind == UPDATE:
             return self.write_reply(1, is_changed)
@@ -239,6 +341,32 @@ cdef class Statements:
         self.reply.put_modified(new if self.message.parts.returns_new else old)
         self.reply.put_optime(self.own_time)
         return self.reply.end()
+
+    cdef int update_many(self, RecoveryUnit unit, CollectionState collection) except -1:
+        """Update the documents that the query matches, if only one index could serve the query."""
+        cdef Parts* parts = &self.message.parts
+        cdef CollectionWriter writer
+        cdef list targets, changes = []
+        cdef int count, keys, modified = 0
+        update = self.parsed_update()
+        index, targets, keys = targets_by_index(unit, collection, path_of(&parts.field), parts, self.key)
+        self.index = self.shown = index
+        self.index.uses += 1
+        count = <int>len(targets)
+        if count:
+            writer = self.writer_of(unit, collection)
+            modified = writer.update_run(targets, 0, count, update, False, changes)
+            self.note_update(update, len(targets[count - 1][1]))
+        if modified:
+            self.commit(unit, collection, writer, changes, 0, None, ())
+        self.usage.updated += count
+        self.usage.keys += keys
+        self.usage.documents += count
+        return self.write_reply(count, modified)
+
+    cdef int note_update(self, update, Py_ssize_t size) except -1:
+        """Note that an update was applied, last to a document of this size."""
+        return 0
 
     cdef tuple updated(self, bytes old, bytes new):
         """Return the entry for the log of retryable writes of an update that has changed a document."""

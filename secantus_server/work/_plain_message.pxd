@@ -39,6 +39,10 @@ cdef struct Parts:
     Element sort
     # The direction of the sort (1 or -1), or 0 for none.
     int direction
+    # The field by which a find sorts, and whether that is not the query's field.
+    Element order
+    bint is_sorted
+    # The update, or the argument of a `$group`.
     Element update
     int64_t number_value
     # Whether the command belongs to a multi-document transaction, and whether it starts the transaction.
@@ -49,6 +53,8 @@ cdef struct Parts:
     bint is_whole
     # Whether the query is a range of one field.
     bint is_range
+    # Whether an update changes all documents that its query matches.
+    bint is_multi
     # The limit of a find, or the batch size of a getMore; 0 for none.
     int32_t limit
     # How long a getMore waits for documents.

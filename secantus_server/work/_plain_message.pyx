@@ -2,8 +2,9 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, a find by a range of one field, a create without options, a drop, the commit of a transaction, a ping and a getMore. In a transaction,
-an insert has one document. Outside transactions, it also accepts a find of all documents and the aggregation with which drivers count documents.
+documents, a find by a range of one field or sorted by a field, a create without options, a drop, the commit of a transaction, a ping and a
+getMore. In a transaction, an insert has one document and an update changes at most one. Outside transactions, it also accepts a find of all
+documents, the aggregation with which drivers count documents, and a pipeline that consists of a `$group`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -412,7 +413,9 @@ cdef class PlainMessage:
 
     cdef bint read_count(self, const Element* element) noexcept:
         if named(element, b"pipeline", 8):
-            return element.type == BSON_ARRAY and self.parts.query.start == NULL and self.read_pipeline(element)
+            if element.type != BSON_ARRAY or self.parts.query.start != NULL or self.parts.update.start != NULL:
+                return False
+            return self.read_pipeline(element)
         return (
             named(element, b"cursor", 6)
             and is_first(&self.parts, CURSOR)
@@ -421,7 +424,10 @@ cdef class PlainMessage:
         )
 
     cdef bint read_pipeline(self, const Element* pipeline) noexcept:
-        """Read the filter of the pipeline `[{$match: filter}, COUNTING]`; return 0 for any other pipeline."""
+        """Read the filter of the pipeline `[{$match: filter}, COUNTING]`, or the argument of `[{$group: argument}]` as `update`.
+
+        Return 0 for any other pipeline.
+        """
         cdef const uint8_t* cursor = first_element(pipeline.value)
         cdef const uint8_t* inner
         cdef Element match
@@ -431,6 +437,8 @@ cdef class PlainMessage:
             return False
         inner = first_element(match.value)
         next_element(&inner, &field)
+        if named(&field, b"$group", 6):
+            return keep(&self.parts.update, &field, BSON_DOCUMENT) and not next_element(&cursor, &group)
         if not named(&field, b"$match", 6) or not keep(&self.parts.query, &field, BSON_DOCUMENT):
             return False
         if not next_element(&cursor, &group) or group.type != BSON_DOCUMENT or next_element(&cursor, &match):
@@ -469,13 +477,19 @@ cdef class PlainMessage:
                 return False
         elif parts.sequence_len or (parts.kind == COUNT and not parts.seen & CURSOR):
             return False
+        if parts.kind == COUNT and parts.update.start != NULL:
+            return not parts.in_transaction
         if parts.kind in (UPDATE, MODIFY) and (parts.update.start == NULL or parts.update.type != BSON_DOCUMENT):
             return False
         if not read_only_field(&parts.query, &parts.field):
             return self.is_whole_query()
-        if not is_plain_path(&parts.field, parts.kind == FIND):
+        if not is_plain_path(&parts.field, parts.kind == FIND or parts.is_multi):
             return False
-        return self.read_range() if parts.field.type == BSON_DOCUMENT else is_plain_value(&parts.field) and parts.sort.start == NULL
+        if parts.is_multi and parts.number.start != NULL:
+            return False
+        if parts.field.type == BSON_DOCUMENT:
+            return self.read_range()
+        return is_plain_value(&parts.field) and (parts.sort.start == NULL or (self.read_sort() and parts.is_sorted))
 
     cdef bint is_whole_query(self) noexcept:
         """Return whether the command reads all documents, outside transactions."""
@@ -486,7 +500,7 @@ cdef class PlainMessage:
         return parts.is_whole
 
     cdef bint read_range(self) noexcept:
-        """Read the ends of the range of a find, and the sort by its field; return 0 if an end or the sort is unusual."""
+        """Read the ends of the range of a find, and its sort; return 0 if an end or the sort is unusual."""
         cdef Parts* parts = &self.parts
         cdef Element end
         cdef const uint8_t* cursor = first_element(parts.field.value)
@@ -517,13 +531,16 @@ cdef class PlainMessage:
         return keep(&parts.high, end, end.type)
 
     cdef bint read_sort(self) noexcept:
-        """Read the direction of the sort by the query's field; return 0 for any other sort."""
+        """Read the sort by the query's field, or outside transactions by another field; return 0 for any other sort."""
         cdef Parts* parts = &self.parts
-        cdef Element by
-        if not read_only_field(&parts.sort, &by) or by.type != BSON_INT or not named(&by, parts.field.name, parts.field.name_len):
+        if not read_only_field(&parts.sort, &parts.order) or parts.order.type != BSON_INT:
             return False
-        parts.direction = read_int32(by.value)
-        return parts.direction == 1 or parts.direction == -1
+        parts.direction = read_int32(parts.order.value)
+        if parts.direction != 1 and parts.direction != -1:
+            return False
+        parts.is_sorted = not named(&parts.order, parts.field.name, parts.field.name_len)
+        # With a limit, the planner prefers an index in the order of the sort.
+        return not parts.is_sorted or (parts.limit == 0 and not parts.in_transaction and is_plain_path(&parts.order, False))
 
     cdef bint is_numbered(self) noexcept:
         """Read the number of a retryable write or transaction; return 0 for an unusual number or combination of fields."""
@@ -562,7 +579,8 @@ cdef class PlainMessage:
             elif named(&element, b"u", 1):
                 usual = keep(&parts.update, &element, BSON_DOCUMENT)
             elif named(&element, b"multi", 5):
-                usual = is_first(parts, MULTI) and is_false(&element)
+                usual = is_first(parts, MULTI) and element.type == BSON_BOOL
+                parts.is_multi = usual and element.value[0]
             else:
                 usual = named(&element, b"upsert", 6) and is_first(parts, UPSERT) and is_false(&element)
             if not usual:

@@ -11,10 +11,13 @@ pytest_plugins = ["pytester"]
 
 HELPERS = """
     import threading
-    from collections import deque
+    from collections import UserDict, deque
 
+    import bson
     import pymongo
     import pytest
+    from bson.raw_bson import RawBSONDocument
+    from bson.son import SON
     from pymongo import MongoClient, ReadPreference, monitoring
     from pymongo.errors import AutoReconnect, WaitQueueTimeoutError
 
@@ -200,6 +203,17 @@ TESTS = """
         messages = [record.getMessage() for record in caplog.records]
         for text in ("Server selection started", "Server selection succeeded", "Connection checked out", "Connection checked in"):
             assert sum(text in message for message in messages) == 1
+
+
+    def test_documents_are_checked(client):
+        with pytest.raises(TypeError) as error:
+            client.shop.stock.insert_many([{"_id": 1}, SON([("_id", 2)]), [("_id", 3)]])
+        assert str(error.value).startswith("document must be an instance of dict, bson.son.SON, bson.raw_bson.RawBSONDocument, or a type")
+        with pytest.raises(TypeError, match="document must be an instance of dict"):
+            client.shop.stock.insert_one(1)
+        raw = RawBSONDocument(bson.encode({"_id": 4}))
+        client.shop.stock.insert_many([UserDict(_id=1), SON([("_id", 2)]), {"_id": 3}, raw])
+        assert [one["_id"] for one in client.shop.stock.find(sort={"_id": 1})] == [1, 2, 3, 4]
 
 
     def test_a_server_that_is_away():

@@ -75,7 +75,8 @@ class Side:
         find = message({"find": "c", "filter": {}, "sort": {"_id": 1}, "batchSize": 1000})
         oplog = message({"find": "oplog.rs", "filter": {"op": {"$in": ["i", "u", "d", "c"]}}, "batchSize": 1000, "$db": "local"})
         usage = self.client.usage
-        kept = {name: getattr(usage, name) for name in ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans")}
+        names = ("inserted", "updated", "deleted", "returned", "keys", "documents", "whole_scans", "sorts")
+        kept = {name: getattr(usage, name) for name in names}
         counts = (dict(usage.counts), {key: row[0] for key, row in usage.rows.items()})
         newest = self.services.sessions.retries.of(bytes(LSID["id"]))
         retried = None if newest is None else (newest.number, plain(newest.executed))

@@ -11,9 +11,11 @@ import pickle
 import struct
 from collections import deque
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 from weakref import WeakValueDictionary
 
+from secantus_server.modules import import_late
 from secantus_server.system.sockets import peek_closed, receive_exactly
 
 LENGTH = struct.Struct("<Q")
@@ -173,6 +175,12 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, number: int) -> object:
         return self._names.named(number)
+
+    def find_class(self, module: str, name: str) -> Any:
+        # Tools such as pytester remove our modules from `sys.modules`. Importing a registry again would register its entries twice.
+        if module.startswith("secantus_server."):
+            return attrgetter(name)(import_late(module))
+        return super().find_class(module, name)
 
 
 def make_error(cls: type[BaseException], args: tuple[object, ...], state: dict[str, object]) -> BaseException:

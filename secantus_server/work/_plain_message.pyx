@@ -456,20 +456,18 @@ cdef class PlainMessage:
             if parts.name.type != BSON_INT:
                 return False
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+        if parts.kind in (PING, GET_MORE, CREATE, DROP) and (parts.documents != NULL or parts.number.start != NULL):
+            return False
         if parts.kind == PING:
-            if parts.documents != NULL or parts.number.start != NULL:
-                return False
             return is_own_database(&parts.db) or is_admin(&parts.db)
         if parts.kind == GET_MORE:
-            if parts.documents != NULL or parts.number.start != NULL:
-                return False
             return is_own_database(&parts.db) and is_plain_name(&parts.query)
         if not is_own_database(&parts.db) or not is_plain_name(&parts.name):
             return False
         if parts.kind == INSERT:
             return self.has_documents()
         if parts.kind == CREATE or parts.kind == DROP:
-            return parts.documents == NULL and parts.number.start == NULL
+            return True
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
                 return False

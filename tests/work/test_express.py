@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gc
 import itertools
+import re
 import secrets
 import struct
 from collections.abc import Iterator
@@ -271,7 +272,8 @@ def test_both_paths_answer_and_leave_the_same(sides: tuple[Side, Side], raws: li
         assert sides[0].answered is is_express, raw
         if b"no id" not in raw:
             assert list(replies[0].items()) == list(replies[1].items()), raw
-    first, second = (repr(side.state()) for side in sides)
+    # The server replaces an empty timestamp by its time.
+    first, second = (re.sub(r"Timestamp\([^)]*\)", "Timestamp", repr(side.state())) for side in sides)
     ids = [[one["_id"] for one in batch(side.run(message({"find": "c", "filter": {"sku": "no id"}})))] for side in sides]
     for own, other in zip(*ids, strict=True):
         first = first.replace(repr(own), repr(other))

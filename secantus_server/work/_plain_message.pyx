@@ -464,10 +464,8 @@ cdef class PlainMessage:
             return is_own_database(&parts.db) and is_plain_name(&parts.query)
         if not is_own_database(&parts.db) or not is_plain_name(&parts.name):
             return False
-        if parts.kind == INSERT:
-            return self.has_documents()
-        if parts.kind == CREATE or parts.kind == DROP:
-            return True
+        if parts.kind in (INSERT, CREATE, DROP):
+            return parts.kind != INSERT or self.has_documents()
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
                 return False

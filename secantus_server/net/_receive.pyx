@@ -373,11 +373,12 @@ cdef class Receiver(Caller):
         """Spin within the patience while this receiver has the turn; return the number of bytes received, or less than 0."""
         cdef ssize_t got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
         cdef int64_t now = began
+        cdef int64_t resumed
         self.away = 0
         while got < 0 and errno == EAGAIN and now - began < self._turn.patience_ns and <void*>self._turn.holder == <void*>self:
             sched_yield()
-            self.away = -now
-            now = monotonic_ns()
-            self.away += now
+            resumed = monotonic_ns()
+            self.away = resumed - now
+            now = resumed
             got = recv(fd, self._buffer, SIZE, MSG_DONTWAIT)
         return got

@@ -39,7 +39,7 @@ cdef enum:
     MOST_GROUPED_BYTES = 1048576
     # Less than the size of a first batch, so that the reply always contains all groups.
     MOST_GROUPS = 100
-    # Upper bounds on the parsed stages that a connection keeps, and on their arguments in bytes.
+    # Upper bounds on what a connection keeps about its stages, and on their arguments in bytes.
     MOST_SPECS = 100
     LONGEST_SPEC = 4096
 
@@ -60,35 +60,56 @@ cdef int group_collection(RecoveryUnit unit, collection, const Element* spec, Re
 
     Arguments:
         spec: the stage's argument.
-        groups: the parsed stages of earlier commands, to which the function adds the one of this command.
+        groups: what earlier commands have found out, to which the function adds: the parsed stage of an argument, and None for a collection
+            and an argument that give too many groups.
 
     Raises:
-        Unusual: the stage is unusual, the collection is large, or its number of documents is unknown.
+        Unusual: the stage is unusual, the collection is large, its number of documents is unknown, or the groups are too many.
         CommandError: the argument is invalid.
     """
     cdef bytes argument = PyBytes_FromStringAndSize(<const char*>spec.value, spec.value_len)
     cdef bytes result
+    cdef tuple run = (collection.ident, argument)
     cdef list documents = []
     cdef int found = 0
-    stage = groups.get(argument)
-    if stage is None:
-        if spec.value_len > LONGEST_SPEC:
-            raise Unusual()
-        stage = import_late("secantus_server.pipeline.plain_group").plain_group(argument)
-        if stage is None:
-            raise Unusual()
-        if len(groups) >= MOST_SPECS:
-            groups.clear()
-        groups[argument] = stage
+    # The next run would probably also compute the groups in vain.
+    if run in groups:
+        raise Unusual()
+    stage = stage_of(argument, groups)
     read_collection(unit, collection, documents)
     for result in stage.run(documents):
         if found == MOST_GROUPS:
+            remember(groups, run, None)
             raise Unusual()
         reply.put_document(found, <const uint8_t*>PyBytes_AS_STRING(result), PyBytes_GET_SIZE(result))
         found += 1
     usage.whole_scans += 1
     usage.documents += len(documents)
     usage.returned += found
+    return 0
+
+
+cdef object stage_of(bytes argument, dict groups):
+    """Return the parsed `$group` of an argument, from `groups` if an earlier command had the same one.
+
+    Raises:
+        Unusual, CommandError: see `group_collection`.
+    """
+    stage = groups.get(argument)
+    if stage is None:
+        if len(argument) > LONGEST_SPEC:
+            raise Unusual()
+        stage = import_late("secantus_server.pipeline.plain_group").plain_group(argument)
+        if stage is None:
+            raise Unusual()
+        remember(groups, argument, stage)
+    return stage
+
+
+cdef int remember(dict groups, key, value) except -1:
+    if len(groups) >= MOST_SPECS:
+        groups.clear()
+    groups[key] = value
     return 0
 
 

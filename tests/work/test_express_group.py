@@ -119,6 +119,22 @@ def test_large_collections_and_results_take_the_general_path(
     check_equal(sides)
 
 
+def test_a_collection_with_too_many_groups_is_not_grouped_again_in_vain(sides: tuple[Any, Any]) -> None:
+    fill(sides, [({"a": 1}, {})])
+    for side in sides:
+        side.run(message({"insert": "c"}, {"documents": [{"_id": f"n{n}"} for n in range(100)]}))
+    by_id = group({"_id": "$_id"})
+    check_same(sides, by_id, by_id)
+    assert not sides[0].answered
+    assert same(sides, group({"_id": "$tags"}))
+    for side in sides:
+        side.run(message({"delete": "c", "deletes": [{"q": {"_id": {"$gte": "n"}}, "limit": 0}]}))
+    # The lane does not know that the groups are fewer now.
+    assert not same(sides, by_id)
+    assert same(sides, group({"_id": "$_id", "n": {"$sum": 1}}))
+    check_equal(sides)
+
+
 def test_parameters_take_the_general_path(sides: tuple[Any, Any]) -> None:
     fill(sides, [({"a": 1}, {})])
     assert same(sides, group(GROUPS[0]))

@@ -70,7 +70,8 @@ cdef class Statements:
     cdef object catalog_change
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
-    # The `SortedShape` of earlier finds, and by their arguments the `$group` stages of earlier aggregations.
+    # The `SortedShape` of earlier finds; by their arguments, the `$group` stages of earlier aggregations; and the pairs of a collection and an
+    # argument that have too many groups.
     cdef dict shapes
     # The number of the last finds by a range or with a sort, in succession, that were left to the general path.
     cdef public int refused

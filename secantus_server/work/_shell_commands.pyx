@@ -48,13 +48,21 @@ cdef str _text(str name, dict shown, list statements, Py_ssize_t count, text):
     target = shown.get(name)
     if type(target) is str and name in _READS:
         return collection_text(target) + _READS[name](name, shown, text)
-    if type(target) is str and name in _WRITES and statements:
+    if type(target) is str and name in _WRITES and statements and (name == "insert" or are_documents(statements[:MAX_STATEMENTS])):
         return _write(name, collection_text(target), statements[:MAX_STATEMENTS], count, text)
     if name == "bulkWrite" and statements:
         return _bulk_write(shown, statements, count, text)
-    if type(target) is str and name == "createIndexes" and type(indexes := plain(shown.get("indexes"))) is list:
+    if type(target) is str and name == "createIndexes" and type(indexes := plain(shown.get("indexes"))) is list and are_documents(indexes):
         return _create_indexes(target, indexes)
     return _run_command(name, shown, text)
+
+
+cdef bint are_documents(list items):
+    """Return whether all items are documents. A command with other items has failed."""
+    for item in items:
+        if type(item) is not bytes and type(plain(item)) is not dict:
+            return False
+    return True
 
 
 def collection_text(str name not None):

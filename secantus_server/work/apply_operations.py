@@ -15,7 +15,7 @@ from typing import Any
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode, encode, type_name
+from secantus_server.bson import decode_stored, encode, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.privileges import is_authorized
 from secantus_server.dispatch.registry import find_command
@@ -150,7 +150,7 @@ def _update(request: Request, transaction: Transaction, name: str, entry: dict[s
         if type(o.get("diff")) is not dict or o.get("$v") != 2:
             raise CommandError(4772600, "applyOps supports updates of the form {$v: 2, diff: ...} and whole documents")
         check_diff(o["diff"])
-        changed = apply_diff(decode(found[1]), o["diff"])
+        changed = apply_diff(decode_stored(found[1]), o["diff"])
     else:
         changed = o if "_id" in o else {"_id": entry["o2"]["_id"], **o}
     document = encode(changed)

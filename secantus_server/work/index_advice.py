@@ -31,7 +31,7 @@ def advised_indexes(name: str, body: Mapping[str, Any], statements: Sequence[Any
     Arguments:
         name: the command's name.
         body: the command document.
-        statements: the command's updates or deletes.
+        statements: the command's updates or deletes. Those that are no documents are ignored.
     """
     keys: list[Key] = []
     for query, sort in _queries(name, body, statements):
@@ -101,7 +101,7 @@ def _split(query: dict[str, Any], prefix: str, equal: dict[str, None], ranges: d
     either: list[dict[str, Any]] = []
     for name, value in query.items():
         if name == "$and" and type(value) is list:
-            for part in value:
+            for part in map(_document, value):
                 either += _split(part, prefix, equal, ranges)
         elif name == "$or" and type(value) is list:
             either = [part for part in value if type(part) is dict]
@@ -158,7 +158,7 @@ def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> l
     if name == "aggregate":
         return [_leading(body.get("pipeline"))]
     if name in ("update", "delete"):
-        return [(_document(one.get("q")), _document(one.get("sort"))) for one in statements]
+        return [(_document(one.get("q")), _document(one.get("sort"))) for one in map(_document, statements)]
     if name == "distinct":
         query = _document(body.get("query"))
         return [(query, {})] if query else [({}, {str(body.get("key")): 1})]
@@ -168,7 +168,8 @@ def _queries(name: str, body: Mapping[str, Any], statements: Sequence[Any]) -> l
 def _leading(pipeline: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the filter and the sort of a pipeline's leading stages."""
     conditions: list[Any] = []
-    for stage in map(plain, plain(pipeline) or []):
+    stages = plain(pipeline)
+    for stage in map(_document, stages) if type(stages) is list else ():
         if "$match" in stage:
             conditions.append(_document(stage["$match"]))
         elif "$sort" in stage:
@@ -179,5 +180,6 @@ def _leading(pipeline: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _document(value: Any) -> dict[str, Any]:
+    """Return a document, or an empty one in place of another value, which only commands that fail contain."""
     value = plain(value)
     return value if type(value) is dict else {}

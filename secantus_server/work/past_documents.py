@@ -6,7 +6,7 @@ from collections.abc import Collection as Keys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from secantus_server.bson import decode, encode, key_string
+from secantus_server.bson import decode, decode_stored, encode, key_string
 from secantus_server.oplog._read import value_of
 from secantus_server.oplog.reader import Operation
 from secantus_server.oplog.update_description import apply_diff
@@ -89,14 +89,18 @@ class EarlierDocuments:
         return self._births.get(key)
 
     def version(self, key: bytes) -> bytes | None:
-        """Return a document as it was at the past time, or None if the oplog does not contain that version."""
+        """Return a document as it was at the past time, or None if the oplog does not contain that version.
+
+        Raises:
+            CommandError: 238 if the document was updated before that time, and has duplicate field names.
+        """
         versions = self._versions.get(key)
         if versions is None:
             return None
         whole, *diffs = versions
         if not diffs:
             return whole
-        document = decode(whole)
+        document = decode_stored(whole)
         for diff in diffs:
             document = apply_diff(document, decode(diff)["diff"])
         return encode(document)

@@ -46,3 +46,18 @@ def test_a_suggested_index_is_used(db: Database, filter: dict[str, Any], sort: d
 )
 def test_no_index_is_suggested(filter: dict[str, Any]) -> None:
     assert advised_indexes("find", {"find": "c", "filter": filter}, []) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "statements"),
+    [
+        ({"update": "c"}, [5, {"q": 5}]),
+        ({"delete": "c"}, [None, {"q": {"$and": [5]}}]),
+        ({"aggregate": "c", "pipeline": 5}, []),
+        ({"aggregate": "c", "pipeline": {"$match": {}}}, []),
+        ({"aggregate": "c", "pipeline": ["$match", 5]}, []),
+        ({"find": "c", "filter": {"$and": [5]}}, []),
+    ],
+)
+def test_invalid_commands_need_no_index(body: dict[str, Any], statements: list[Any]) -> None:
+    assert advised_indexes(next(iter(body)), body, statements) == []

@@ -75,6 +75,14 @@ def test_a_command_reads_the_same_whether_it_is_encoded_or_not(
         assert command_shape(name, fields, documents) == shape
 
 
+@pytest.mark.parametrize(("name", "field"), [("update", "updates"), ("delete", "deletes"), ("createIndexes", "indexes")])
+def test_a_command_without_the_documents_that_it_needs_is_shown_as_it_is(name: str, field: str) -> None:
+    items = [{"q": {}}, 5]
+    for fields in (body := {name: "c", field: items}, body_fields(encode(body))):
+        assert command_text(name, fields, items, 2) == f'db.runCommand({{ {name}: "c", {field}: [{{ q: {{}} }}, 5] }})'
+        assert command_shape(name, fields, items[1:]) == f'db.runCommand({{ {name}: "c", {field}: [{{ q: {{}} }}, ?] }})'
+
+
 @pytest.mark.parametrize(
     ("value", "text", "shape"),
     [

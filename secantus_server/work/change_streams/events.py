@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from secantus_server.bson import RawDocument, decode, encode, make_timestamp
+from secantus_server.bson import RawDocument, decode, decode_stored, encode, make_timestamp
 from secantus_server.bson.values import timestamp_of
 from secantus_server.errors import CommandError
 from secantus_server.oplog.reader import Operation
@@ -115,7 +115,7 @@ class EventMaker:
             return None if found is None else RawDocument(found)
         before = self._pre_image(operation)
         if before is not None:
-            return apply_diff(decode(before), decode(o)["diff"])
+            return apply_diff(decode_stored(before), decode(o)["diff"])
         if mode == "required":
             raise _no_image("post-image", "fullDocument", operation)
         return None

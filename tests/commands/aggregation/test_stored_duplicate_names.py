@@ -8,6 +8,7 @@ import pytest
 from bson import encode
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from tests.failing import failure
 
@@ -79,3 +80,31 @@ def test_an_update_of_an_array_with_it_changes_nothing(stored: Database[Document
 def test_stages_that_copy_it_keep_both_fields(stored: Database[Document], stage: Document) -> None:
     found = stored.c.with_options(stored.codec_options.with_options(document_class=RawBSONDocument)).aggregate([stage])
     assert {bytes(document["d"].raw) for document in found} == {bytes(twice(number, 5).raw) for number in (1, 2)}
+
+
+@pytest.mark.parametrize("stage", [{"$out": "other"}, {"$merge": {"into": "other"}}], ids=["out", "merge"])
+def test_a_written_document_without_an_id_is_refused(stored: Database[Document], stage: Document) -> None:
+    assert failure(stored, {"aggregate": "c", "pipeline": [{"$project": {"_id": 0}}, stage], "cursor": {}})["code"] == 238
+    assert stored.other.count_documents({}) == 0
+
+
+def test_an_applied_diff_refuses_it(stored: Database[Document]) -> None:
+    entry = {"op": "u", "ns": stored.c.full_name, "o": {"$v": 2, "diff": {"i": {"f": 1}}}, "o2": {"_id": 1}}
+    failure(stored.client.admin, {"applyOps": [entry]})
+    assert stored.c.count_documents({"f": 1}) == 0
+
+
+def test_a_post_image_refuses_it(stored: Database[Document]) -> None:
+    stored.command("collMod", "c", changeStreamPreAndPostImages={"enabled": True})
+    with stored.c.watch(full_document="required") as stream:
+        stored.c.update_one({"_id": 1}, {"$set": {"f": 1}})
+        with pytest.raises(OperationFailure) as caught:
+            stream.next()
+    assert caught.value.code == 238
+
+
+def test_a_past_version_refuses_it(stored: Database[Document]) -> None:
+    time = stored.command("update", "c", updates=[{"q": {"_id": 1}, "u": {"$set": {"f": 1}}}])["operationTime"]
+    stored.c.update_one({"_id": 1}, {"$set": {"f": 2}})
+    concern = {"level": "snapshot", "atClusterTime": time}
+    assert failure(stored, {"find": "c", "readConcern": concern})["code"] == 238

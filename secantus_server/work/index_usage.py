@@ -13,7 +13,7 @@ class IndexUsage(NamedTuple):
 
     Arguments:
         namespace: the full name of the index's collection.
-        key: the key pattern. It is not a text, because the report makes one text of all usages with the same pattern.
+        key: the key pattern. The report makes its text later, not at the end of each test.
         uses: the number of times that a plan has read the index.
         serves_otherwise: whether the index may be needed even if no plan reads it, because it is unique, is a TTL index, or stores no
             entries.

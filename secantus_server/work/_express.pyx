@@ -4,8 +4,8 @@
 The lane runs a find, update, delete or findAndModify with an equality on the field of a unique index, a find with an equality or a range that
 only one index could serve and that few documents match, and an insert of a few documents. It also does so in a session's transaction, and
 commits such transactions. Outside transactions, it also answers a ping, sorts what such a find finds, updates the few documents that match such an
-equality, finds, counts or groups all documents of a small collection, creates and drops collections without options, and lets a getMore wait for
-a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor
+equality, finds, counts or groups all documents of a small collection, creates and drops collections without options, creates a missing collection
+with one index, and lets a getMore wait for a change stream's next event. The command must have only the usual fields, and nothing may watch or restrict commands: no active interceptor
 (other than logs, see `Interceptor.after_express`), fail point, access control or profiler. All other commands take the general path
 (`dispatch/dispatcher.py`), as do commands that fail.
 `Express.answer` returns None for such a command without having changed anything, and the general path runs the command from the beginning.
@@ -28,7 +28,7 @@ from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport is_plain
 from secantus_server.work._express_transactions cimport SessionStatements
-from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, DROP, FIND, GET_MORE, INSERT, PING, text_of
+from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, CREATE_INDEXES, DROP, FIND, GET_MORE, INSERT, PING, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait, send_event
 
 from secantus_server.errors import CommandError
@@ -49,8 +49,8 @@ cdef enum:
     # The size of a message's header, which begins with the length of the message.
     HEADER_BYTES = 16
 
-cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction", "create", "drop", "ping")
-cdef tuple COUNTERS = ("query", "insert", "update", "delete", "command", "command", "command", "command", "command", "command")
+cdef tuple NAMES = ("find", "insert", "update", "delete", "findAndModify", "aggregate", "commitTransaction", "create", "drop", "ping", "createIndexes")
+cdef tuple COUNTERS = ("query", "insert", "update", "delete", *(["command"] * 7))
 
 
 cdef str kept_text(const Element* element, str last):
@@ -298,13 +298,14 @@ cdef class Express(SessionStatements):
                 self.catalog_change.end()
 
     cdef object begin(self, RecoveryUnit unit, str db, str name):
-        """Begin a transaction of the store, and return the collection or None. Begin a drop, or to create the missing collection of a create
-        or insert.
+        """Begin a transaction of the store, and return the collection or None. Begin a drop, or to create the missing collection of a create,
+        createIndexes or insert.
         """
         view = self.catalog.begin(unit)
         collection = view.find(db, name)
-        if collection is None and self.message.parts.kind in (INSERT, CREATE):
-            self.catalog_change = begin_creation(self.services, unit, view, db, name)
+        if collection is None and self.message.parts.kind in (INSERT, CREATE, CREATE_INDEXES):
+            index = self.index_spec() if self.message.parts.kind == CREATE_INDEXES else None
+            self.catalog_change = begin_creation(self.services, unit, view, db, name, index)
             collection = None if self.catalog_change is None else self.catalog_change.collection
         elif collection is not None and self.message.parts.kind == DROP and is_plain(collection):
             self.catalog_change = begin_drop(self.services, unit, view, collection)

@@ -21,6 +21,7 @@ cdef class ReplyWriter:
     cdef int begin(self) except -1
     cdef int put_int32(self, const char* name, size_t length, int32_t value) except -1
     cdef int put_int64(self, const char* name, size_t length, int64_t value) except -1
+    cdef int put_bool(self, const char* name, size_t length, bint value) except -1
     cdef int put_timestamp(self, const char* name, size_t length, uint64_t stamp) except -1
     cdef int put_namespace(self, str db, str name) except -1
     # Begin the first batch of a cursor; `put_document` and `put_count` append its documents, and `end_batch` ends the cursor.
@@ -36,6 +37,8 @@ cdef class ReplyWriter:
     cdef int put_optime(self, time) except -1
     # Append the fields of a findAndModify that has changed a document.
     cdef int put_modified(self, bytes value) except -1
+    # Append the fields of a createIndexes that has created a collection with one index.
+    cdef int put_created(self) except -1
     # Append the common fields of all replies.
     cdef int end(self) except -1
     cdef bytes document(self)

@@ -72,6 +72,10 @@ cdef class ReplyWriter:
         self.out.put_name(BSON_LONG, name, length)
         return self.out.put_int64(value)
 
+    cdef int put_bool(self, const char* name, size_t length, bint value) except -1:
+        self.out.put_name(BSON_BOOL, name, length)
+        return self.out.put_byte(value)
+
     cdef int put_timestamp(self, const char* name, size_t length, uint64_t stamp) except -1:
         self.out.put_name(BSON_TIMESTAMP, name, length)
         return self.out.put_int64(<int64_t>stamp)
@@ -123,11 +127,18 @@ cdef class ReplyWriter:
         out.put_name(BSON_DOCUMENT, b"lastErrorObject", 15)
         mark = out.open()
         self.put_int32(b"n", 1, 1)
-        out.put_name(BSON_BOOL, b"updatedExisting", 15)
-        out.put_byte(1)
+        self.put_bool(b"updatedExisting", 15, True)
         out.close(mark)
         out.put_name(BSON_DOCUMENT, b"value", 5)
         return out.put_bytes(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+
+    cdef int put_created(self) except -1:
+        self.put_int32(b"numIndexesBefore", 16, 1)
+        self.put_int32(b"numIndexesAfter", 15, 2)
+        self.put_bool(b"createdCollectionAutomatically", 30, True)
+        self.out.put_name(BSON_STRING, b"commitQuorum", 12)
+        self.out.put_int32(14)
+        return self.out.put_bytes(b"votingMembers", 14)
 
     cdef int put_optime(self, time) except -1:
         """Append the common fields of replies to writes, like `work.writing.finish_write`."""

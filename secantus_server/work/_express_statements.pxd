@@ -70,8 +70,8 @@ cdef class Statements:
     cdef object catalog_change
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
-    # The `SortedShape` of earlier finds; by their arguments, the `$group` stages of earlier aggregations; and the pairs of a collection and an
-    # argument that have too many groups.
+    # The `SortedShape` of earlier finds; by their arguments, the `$group` stages of earlier aggregations; the pairs of a collection and an
+    # argument that have too many groups; and by their BSON, the definitions of earlier indexes in their stored form.
     cdef dict shapes
     # The number of the last finds by a range or with a sort, in succession, that were left to the general path.
     cdef public int refused
@@ -80,6 +80,7 @@ cdef class Statements:
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1
     cdef int create(self) except -1
+    cdef object index_spec(self)
     cdef int drop(self, collection, str db, str name) except -1
     cdef int insert(self, RecoveryUnit unit, CollectionState collection, write) except -1
     cdef CollectionWriter writer_of(self, RecoveryUnit unit, CollectionState collection)

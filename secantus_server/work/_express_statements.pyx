@@ -20,7 +20,7 @@ from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport BriefWork, is_plain
 from secantus_server.work._express_find cimport find_by_index, find_sorted, scan_collection, targets_by_index
 from secantus_server.work._express_reply cimport ReplyWriter
-from secantus_server.work._plain_message cimport COUNT, CREATE, DELETE, DROP, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
+from secantus_server.work._plain_message cimport COUNT, CREATE, CREATE_INDEXES, DELETE, DROP, FIND, INSERT, MODIFY, UPDATE, Parts, PlainMessage
 from secantus_server.work.change_streams._stream_wait cimport send_event
 
 from secantus_server.bson import RawDocument
@@ -29,6 +29,7 @@ from secantus_server.modules import import_late
 from secantus_server.oplog._write_signal import Claims
 from secantus_server.storage.tables import RECORDS
 from secantus_server.work._express_find import Unusual
+from secantus_server.work.creation import stored_spec
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.writers.plain import PlainWriter
@@ -172,7 +173,7 @@ cdef class Statements:
 
     cdef int run_on(self, RecoveryUnit unit, collection, str db, str name, write) except -1:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
-        if self.message.parts.kind == CREATE:
+        if self.message.parts.kind in (CREATE, CREATE_INDEXES):
             return self.create()
         if collection is None or not is_plain(collection):
             raise Unusual()
@@ -185,13 +186,31 @@ cdef class Statements:
         return self.change(unit, collection, write)
 
     cdef int create(self) except -1:
-        """Commit the creation of a collection. There is none if the collection exists."""
+        """Commit the creation of a collection, perhaps with an index. There is none if the collection exists."""
         if self.catalog_change is None or self.operation.killed is not None:
             raise Unusual()
         self.catalog_change.commit((), None, ())
         self.committed = True
         self.reply.begin()
+        if self.message.parts.kind == CREATE_INDEXES:
+            self.reply.put_created()
         return self.reply.end()
+
+    cdef object index_spec(self):
+        """Return the stored form of the index definition, from `shapes` if an earlier command had the same one.
+
+        Raises:
+            CommandError: the definition is invalid.
+        """
+        cdef const Element* definition = &self.message.parts.query
+        cdef bytes given = PyBytes_FromStringAndSize(<const char*>definition.value, definition.value_len)
+        cdef tuple known = ("index", given)
+        spec = self.shapes.get(known)
+        if spec is None:
+            spec = stored_spec(given)
+            remember(self.shapes, known, spec)
+        # Each index has its own definition.
+        return {**spec, "key": {**spec["key"]}}
 
     cdef int drop(self, collection, str db, str name) except -1:
         """Commit the drop of a collection, like `commands.collections.drop`."""

@@ -18,6 +18,7 @@ cdef enum Kind:
     CREATE
     DROP
     PING
+    CREATE_INDEXES
     GET_MORE
 
 
@@ -28,8 +29,9 @@ cdef struct Parts:
     Element db
     Element lsid
     Element number
+    # The filter, the documents of an insert, the indexes of a createIndexes, or the collection of a getMore.
     Element query
-    # The query's only field, unless the query is empty.
+    # The query's only field, unless the query is empty. For a createIndexes, the key pattern's only field.
     Element field
     # The ends of the range of a find by a range. One of them may be absent.
     Element low
@@ -97,3 +99,4 @@ cdef class PlainMessage:
     cdef bint is_numbered(self) noexcept
     cdef bint has_documents(self) noexcept
     cdef bint read_statement(self) noexcept
+    cdef bint read_index(self) noexcept

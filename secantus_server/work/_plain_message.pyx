@@ -2,8 +2,8 @@
 """Reads the most common commands in their simplest form, which has only the usual fields and types, and each field at most once.
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
-documents, a find by a range of one field or sorted by a field, a create without options, a drop, the commit of a transaction, a ping and a
-getMore. In a transaction, an insert has one document and an update changes at most one. Outside transactions, it also accepts a find of all
+documents, a find by a range of one field or sorted by a field, a create without options, a createIndexes for one index on one field without
+options, a drop, the commit of a transaction, a ping and a getMore. In a transaction, an insert has one document and an update changes at most one. Outside transactions, it also accepts a find of all
 documents, the aggregation with which drivers count documents, and a pipeline that consists of a `$group`.
 """
 
@@ -322,6 +322,8 @@ cdef class PlainMessage:
             parts.kind = COMMIT
         elif named(&parts.name, b"create", 6):
             parts.kind = CREATE
+        elif named(&parts.name, b"createIndexes", 13):
+            parts.kind = CREATE_INDEXES
         elif named(&parts.name, b"drop", 4):
             parts.kind = DROP
         elif named(&parts.name, b"ping", 4):
@@ -371,6 +373,8 @@ cdef class PlainMessage:
             return self.read_get_more(element)
         if parts.kind == INSERT and named(element, b"documents", 9):
             return keep(&parts.query, element, BSON_ARRAY)
+        if parts.kind == CREATE_INDEXES:
+            return named(element, b"indexes", 7) and keep(&parts.query, element, BSON_ARRAY)
         if parts.kind in (COMMIT, CREATE, DROP, PING):
             return False
         return named(element, b"ordered", 7) and is_first(parts, ORDERED) and element.type == BSON_BOOL
@@ -456,7 +460,7 @@ cdef class PlainMessage:
             if parts.name.type != BSON_INT:
                 return False
             return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
-        if parts.kind in (PING, GET_MORE, CREATE, DROP) and (parts.documents != NULL or parts.number.start != NULL):
+        if parts.kind in (PING, GET_MORE, CREATE, CREATE_INDEXES, DROP) and (parts.documents != NULL or parts.number.start != NULL):
             return False
         if parts.kind == PING:
             return is_own_database(&parts.db) or is_admin(&parts.db)
@@ -466,6 +470,8 @@ cdef class PlainMessage:
             return False
         if parts.kind in (INSERT, CREATE, DROP):
             return parts.kind != INSERT or self.has_documents()
+        if parts.kind == CREATE_INDEXES:
+            return self.read_index()
         if parts.kind == UPDATE or parts.kind == DELETE:
             if parts.sequence_len != 7 or memcmp(parts.sequence, b"updates" if parts.kind == UPDATE else b"deletes", 7) != 0:
                 return False
@@ -582,3 +588,29 @@ cdef class PlainMessage:
             if not usual:
                 return False
         return is_limited
+
+    cdef bint read_index(self) noexcept:
+        """Read the definition of the only index, and the field of its key pattern; return 0 if the definition is unusual."""
+        cdef Parts* parts = &self.parts
+        cdef Element definition
+        cdef Element element
+        cdef Element key
+        cdef Element name
+        cdef const uint8_t* cursor
+        if parts.query.start == NULL or not is_array_of_documents(&parts.query, 1):
+            return False
+        cursor = first_element(parts.query.value)
+        next_element(&cursor, &definition)
+        key.start = name.start = NULL
+        cursor = first_element(definition.value)
+        while next_element(&cursor, &element):
+            if named(&element, b"key", 3):
+                if not keep(&key, &element, BSON_DOCUMENT):
+                    return False
+            elif not named(&element, b"name", 4) or not keep(&name, &element, BSON_STRING):
+                return False
+        if name.start == NULL or not is_plain_name(&name) or not read_only_field(&key, &parts.field):
+            return False
+        # The query is now the definition, which is all that the lane needs.
+        parts.query = definition
+        return parts.field.type == BSON_INT and read_int32(parts.field.value) in (1, -1) and is_plain_path(&parts.field, False)

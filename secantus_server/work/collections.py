@@ -89,9 +89,15 @@ def create_series(services: Services, work: UnitOfWork, db: str, name: str, opti
     work.change_catalog(body, services.operations.check_waiting)
 
 
-def save_new_collection(services: Services, transaction: CatalogTransaction, db: str, name: str) -> Collection:
-    """Stage the catalog row of a new collection without options, and return the collection."""
-    return _save_new(services, transaction, new_collection(services, db, name, {}))
+def save_new_collection(
+    services: Services, transaction: CatalogTransaction, db: str, name: str, indexes: Iterable[dict[str, Any]]
+) -> Collection:
+    """Stage the catalog row of a new collection without options, and return the collection.
+
+    Arguments:
+        indexes: the definitions of its indexes, in their stored form, except for the index on `_id`.
+    """
+    return _save_new(services, transaction, empty_collection(services, db, name, {}, [id_index_spec({}), *indexes]))
 
 
 def _save_new(services: Services, transaction: CatalogTransaction, collection: Collection) -> Collection:

@@ -1,14 +1,17 @@
-"""Changes of the catalog that the express lane commits: the creation of a collection, perhaps with its first insert, and a drop."""
+"""Changes of the catalog that the express lane commits: the creation of a collection, perhaps with its first insert or an index, and a drop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from secantus_server.bson import decode_unique
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
+from secantus_server.diagnostics.crash_points import reach
 from secantus_server.dispatch.unit_of_work import CatalogTransaction
+from secantus_server.modules import import_late
 from secantus_server.storage import RecoveryUnit
 from secantus_server.work.collections import check_namespace, drop_collection, save_new_collection
 
@@ -55,22 +58,44 @@ class CatalogChange:
         self._services.catalog.change_lock.release()
 
 
-def begin_creation(services: Services, unit: RecoveryUnit, view: CatalogView, db: str, name: str) -> CatalogChange | None:
-    """Stage the creation of a missing collection without options in a transaction. Return None if it must wait for other threads, or if a
-    restore retained a definition of the collection.
+def stored_spec(definition: bytes) -> dict[str, Any]:
+    """Return the stored form of the definition of an ordinary index, which is the same in all releases of MongoDB.
+
+    Arguments:
+        definition: the definition as BSON.
+
+    Raises:
+        CommandError: the definition is invalid.
+    """
+    spec: dict[str, Any] = import_late("secantus_server.index.spec").check_spec(decode_unique(definition))
+    return spec
+
+
+def begin_creation(
+    services: Services, unit: RecoveryUnit, view: CatalogView, db: str, name: str, index: dict[str, Any] | None = None
+) -> CatalogChange | None:
+    """Stage the creation of a missing collection without options in a transaction. Return None if it must wait for other threads, if a
+    restore retained a definition of the collection, or if the index conflicts with that on `_id`.
 
     Arguments:
         unit: a recovery unit whose transaction has begun.
         view: the catalog as visible to that transaction.
+        index: the stored form of the definition of an ordinary index of the collection on one field, or None.
 
     Raises:
         CommandError: 73 InvalidNamespace, 13297 DatabaseDifferCase.
     """
+    if index is not None and ("_id" in index["key"] or index["name"] == "_id_"):
+        return None
     check_namespace(services, db, name)
+    indexes = [] if index is None else [index]
 
     def stage(transaction: CatalogTransaction) -> Collection | None:
-        is_kept = services.catalog.kept_definition(db, name) is not None
-        return None if is_kept else save_new_collection(services, transaction, db, name)
+        if services.catalog.kept_definition(db, name) is not None:
+            return None
+        if indexes:
+            reach("index-build")
+        return save_new_collection(services, transaction, db, name, indexes)
 
     return _begin(services, CatalogTransaction(unit, view), (db, name), stage)
 

@@ -516,15 +516,33 @@ def create(name: str, **fields: Any) -> bytes:
     return message({"create": name, "lsid": LSID, **fields})
 
 
+def index(name: str, key: Document, index_name: str, **fields: Any) -> bytes:
+    return message({"createIndexes": name, "indexes": [{"name": index_name, "key": key, **fields}], "lsid": LSID})
+
+
 def drop(name: str, **fields: Any) -> bytes:
     return message({"drop": name, "lsid": LSID, **fields})
 
+
+#: Definitions that create a collection, perhaps without an index, in the general path only.
+REFUSED_INDEXES: list[dict[str, Any]] = [
+    {"key": {"a": Int64(1)}, "index_name": "a"},
+    {"key": {"a": 2}, "index_name": "a"},
+    {"key": {"a": "hashed"}, "index_name": "a"},
+    {"key": {"a.b": 1}, "index_name": "ab"},
+    {"key": {"$**": 1}, "index_name": "all"},
+    {"key": {"a": 1}, "index_name": "a.b"},
+    {"key": {"a": 1}, "index_name": "unique", "unique": True},
+    {"key": {"a": 1}, "index_name": "v", "v": 2},
+    {"key": {"_id": 1}, "index_name": "own"},
+    {"key": {"a": 1}, "index_name": "_id_"},
+]
 
 CATALOG: list[tuple[bytes, bool]] = [
     (create("fresh"), True),
     (create("fresh"), False),
     (message({"insert": "fresh"}, {"documents": [{"_id": 1}, {"_id": 2}]}), True),
-    (message({"createIndexes": "fresh", "indexes": [{"key": {"a": 1}, "name": "a"}]}), False),
+    (index("fresh", {"a": 1}, "a"), False),
     (drop("fresh"), True),
     (drop("fresh"), False),
     (message({"find": "fresh", "filter": {}}), False),
@@ -558,6 +576,31 @@ CATALOG: list[tuple[bytes, bool]] = [
     (message({"create": "x", "$db": "config"}), False),
     (message({"drop": "x", "$db": "local"}), False),
     (message({"commitTransaction": "c", "lsid": LSID, "txnNumber": Int64(92), "autocommit": False, "$db": "admin"}), False),
+    (index("indexed", {"a": 1}, "a_1"), True),
+    (index("indexed", {"a": 1}, "a_1"), False),
+    (message({"listIndexes": "indexed"}), False),
+    (message({"insert": "indexed"}, {"documents": [{"_id": 1, "a": 2}, {"_id": 2, "a": 1}]}), True),
+    (message({"find": "indexed", "filter": {"a": {"$gte": 1}}}), True),
+    (drop("indexed"), True),
+    # The same definition again, in the other order of its fields, and descending.
+    (index("indexed", {"a": 1}, "a_1"), True),
+    (message({"createIndexes": "indexed2", "indexes": [{"key": {"a": -1}, "name": "down"}], "lsid": LSID}), True),
+    (message({"insert": "indexed2"}, {"documents": [{"_id": 1, "a": [1, 2]}, {"_id": 2}]}), False),
+    (message({"listIndexes": "indexed2"}), False),
+    (drop("indexed2"), True),
+    *[(index(f"refused{number}", **spec), False) for number, spec in enumerate(REFUSED_INDEXES)],
+    (index("i", {"a": 0}, "a"), False),
+    (index("i", {"a": 1, "b": 1}, "ab"), False),
+    (drop("i"), True),
+    (message({"createIndexes": "i", "indexes": []}), False),
+    (message({"createIndexes": "i", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"}]}), False),
+    (drop("i"), True),
+    (message({"createIndexes": "i", "indexes": [{"key": {"a": 1}, "name": "a"}], "commitQuorum": "majority"}), False),
+    (drop("i"), True),
+    (message({"createIndexes": "i", "indexes": [{"key": {"a": 1}}]}), False),
+    (message({"createIndexes": "i"}), False),
+    (message({"createIndexes": "system.views", "indexes": [{"key": {"a": 1}, "name": "a"}]}), False),
+    (message({"createIndexes": "i", "indexes": [{"key": {"a": 1}, "name": "a"}], "$db": "SHOP"}), False),
     (drop("c"), True),
     (create("c"), True),
 ]
@@ -573,6 +616,18 @@ def test_both_paths_create_and_drop_the_same_collections(sides: tuple[Side, Side
     assert sides[0].state() == sides[1].state()
 
 
+def test_an_index_created_with_its_collection_is_complete(sides: tuple[Side, Side]) -> None:
+    for side in sides:
+        side.run(index("indexed", {"a": 1}, "a_1"))
+        side.run(message({"insert": "indexed"}, {"documents": [{"_id": number, "a": number % 7} for number in range(100)]}))
+        checked = side.run(message({"validate": "indexed", "full": True}))
+        assert (checked["valid"], checked["keysPerIndex"]) == (True, {"_id_": 100, "a_1": 100})
+        # A change of one collection's definition leaves later collections with the same definition alone.
+        side.run(message({"collMod": "indexed", "index": {"name": "a_1", "hidden": True}}))
+        side.run(index("other", {"a": 1}, "a_1"))
+        assert batch(side.run(message({"listIndexes": "other"})))[1] == {"v": 2, "key": {"a": 1}, "name": "a_1"}
+
+
 def test_both_paths_do_the_same_to_random_collections(sides: tuple[Side, Side]) -> None:
     seed = secrets.randbits(32)
     print(f"seed {seed}")
@@ -586,7 +641,7 @@ def test_both_paths_do_the_same_to_random_collections(sides: tuple[Side, Side]) 
                 drop(name),
                 message({"insert": name}, {"documents": [{"_id": random.randrange(5), "step": step}]}),
                 message({"delete": name}, {"deletes": [{"q": {"_id": random.randrange(5)}, "limit": 1}]}),
-                message({"createIndexes": name, "indexes": [{"key": {"step": 1}, "name": "step"}]}),
+                index(name, {"step": 1}, "step"),
                 message({"find": name, "filter": {}}),
                 message({"listCollections": 1, "filter": {"name": name}, "nameOnly": True}),
                 message({"listIndexes": name}),

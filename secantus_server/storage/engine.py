@@ -98,8 +98,10 @@ class Engine:
         if marks is not None:
             self._begin_log_marks(marks)
         self._idents = Idents(self.transaction, persistent=not self.in_memory)
+        # Purges in memory have a gate of their own, so that a restore does not wait for them. They remove only unreachable entries.
+        self._purges = Gate(self._waits) if self.in_memory else self._gate
         sweeper = self._new_sweeper() if self.in_memory else None
-        self._orphans = Orphans(sweeper)
+        self._orphans = Orphans(self._new_unit_beside(self._purges), sweeper)
         self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
         with self.transaction() as unit:
             self._orphans.load(unit)
@@ -355,7 +357,7 @@ class Engine:
 
     def call_when_due(self, wake: Callable[[], object]) -> None:
         """Register a function to be called once when a checkpoint or tidy() becomes due. The committing thread calls it."""
-        self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at, wake)
+        self._gate.wake_at(self._checkpoint_due_at if self._tidying is None else self._tidying.due_at - self._purges.changed, wake)
 
     def tidy(self, budget_ms: float) -> None:
         """Free a part of the memory that overwritten and removed entries occupy. The periodic thread calls this.
@@ -479,7 +481,7 @@ class Engine:
             return False
         try:
             if not self._closed:
-                self._with_unit(self._orphans.reclaim)
+                self._orphans.reclaim()
                 self._connection.was_full = False
         finally:
             self._purge_lock.release()
@@ -556,17 +558,24 @@ class Engine:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
 
     def _purge(self, budget_ms: float, gives_way: bool) -> bool:
-        """Purge orphans with a recovery unit from the pool, and return whether any remain."""
-        return self._with_unit(lambda unit: self._orphans.purge(unit, budget_ms, lambda: gives_way and not self.is_idle))
+        """Purge orphans, and return whether any remain. The caller must hold the purge lock."""
+        return self._orphans.purge(budget_ms, lambda: gives_way and not self.is_idle)
 
     def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
-        return Tidying(sweeper, lambda: self._gate.changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
+        def changed() -> int:
+            return self._gate.changed + self._purges.changed
+
+        return Tidying(sweeper, changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
-        """Return a recovery unit that bypasses the gate, for purging orphans. The purge lock prevents close() while the unit is in use."""
-        sweeper = RecoveryUnit(self._connection, self._gate, self._undo, False, self._ident_dropped)
+        """Return a recovery unit that rewrites pages beside running transactions."""
+        sweeper = self._new_unit_beside(self._gate)
         sweeper.rewrite_left_pages()
         return sweeper
+
+    def _new_unit_beside(self, gate: Gate) -> RecoveryUnit:
+        """Return a recovery unit for the holder of the purge lock, which prevents close() while the unit is in use."""
+        return RecoveryUnit(self._connection, gate, self._undo, False, self._ident_dropped)
 
     def _new_unit(self) -> RecoveryUnit:
         """Return a new recovery unit."""

@@ -14,7 +14,7 @@ from secantus_server.storage.keys import IdentRange, orphan_bounds, unpack_range
 from secantus_server.storage.tables import META, OPLOG, WITH_IDENTS
 from secantus_server.system._clock import monotonic
 
-#: The number of keys removed in one transaction, which takes about a quarter of a millisecond. A restore may wait that long.
+#: The number of keys removed in one transaction, which takes about a quarter of a millisecond. A restore of a directory may wait that long.
 _BATCH: Final = 256
 #: The number of keys removed before their pages are rewritten. Rewriting also reads about as
 #: many live entries, and takes about a millisecond.
@@ -26,12 +26,14 @@ class Orphans:
     """The ranges of dropped idents whose entries must be removed. They are also listed in `meta`, so that they survive a restart.
 
     Arguments:
+        purger: the recovery unit that removes the entries.
         sweeper: a recovery unit that rewrites each page after visiting it, or None for a store in a directory. A removed key occupies
             memory and slows down scans until its page is rewritten. In an in-memory store, WiredTiger rewrites pages only when the cache
             is nearly full.
     """
 
-    def __init__(self, sweeper: RecoveryUnit | None) -> None:
+    def __init__(self, purger: RecoveryUnit, sweeper: RecoveryUnit | None) -> None:
+        self._purger = purger
         self._sweeper = sweeper
         self._ranges: deque[IdentRange] = deque()
         self._removed = 0
@@ -53,20 +55,20 @@ class Orphans:
         """Add ranges whose rows in `meta` have been committed."""
         self._ranges.extend(ranges)
 
-    def purge(self, unit: RecoveryUnit, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
+    def purge(self, budget_ms: float, is_wanted_elsewhere: Callable[[], bool]) -> bool:
         """Remove entries for about `budget_ms`, or until another thread needs the store. Return whether any entries remain."""
         deadline = monotonic() + budget_ms / 1000
         while self._ranges:
-            self._purge_batch(unit, self._ranges[0])
+            self._purge_batch(self._purger, self._ranges[0])
             if self._sweeper is not None and self._removed >= _SWEEP_AFTER:
                 self._sweep(self._sweeper)
             if monotonic() >= deadline or is_wanted_elsewhere():
                 break
         return bool(self._ranges)
 
-    def reclaim(self, unit: RecoveryUnit) -> None:
+    def reclaim(self) -> None:
         """Remove all orphaned entries, and rewrite all pages of the tables of documents, indexes and the oplog."""
-        self.purge(unit, math.inf, lambda: False)
+        self.purge(math.inf, lambda: False)
         if self._sweeper is not None:
             for table in (*WITH_IDENTS, OPLOG):
                 self._sweeper.sweep(table, b"", None, _NO_LIMIT)
@@ -92,6 +94,10 @@ class Orphans:
                 unit.rollback()
             self._ranges.rotate(-1)
             return
+        except BaseException:
+            if unit.in_transaction:
+                unit.rollback()
+            raise
         self._note(orphan, removed)
         if removed < _BATCH:
             self._ranges.popleft()

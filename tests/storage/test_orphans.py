@@ -89,3 +89,13 @@ def test_the_ranges_left_are_counted(memory: Engine) -> None:
     assert memory.orphan_count == 2
     assert not memory.purge_orphans(10_000)
     assert memory.orphan_count == 0
+
+
+def test_a_purge_in_memory_is_no_transaction_of_the_store(memory: Engine) -> None:
+    memory.drop_ident(RECORDS, fill(memory, 5000))
+    begun = memory.begun
+    with memory.exclusive():
+        # A purge in another thread would not wait, either.
+        assert not memory.purge_orphans(10_000)
+    assert memory.begun == begun
+    assert count(memory) == 0

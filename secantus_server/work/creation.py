@@ -1,4 +1,4 @@
-"""Changes of the catalog that the express lane commits: a drop, or the creation of a collection, perhaps with its first insert or an index."""
+"""Changes of the catalog that the express lane commits: a drop, or a creation of a collection, perhaps with an insert or an index."""
 
 from __future__ import annotations
 

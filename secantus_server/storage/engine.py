@@ -98,11 +98,18 @@ class Engine:
         if marks is not None:
             self._begin_log_marks(marks)
         self._idents = Idents(self.transaction, persistent=not self.in_memory)
+        self._begin_cleaning()
+
+    def _begin_cleaning(self) -> None:
+        """Prepare for purging and tidying, and load the orphans that an earlier process has left."""
         # Purges in memory have a gate of their own, so that a restore does not wait for them. They remove only unreachable entries.
-        self._purges = Gate(self._waits) if self.in_memory else self._gate
+        gate, memory = self._gate, self._connection
+        self._purges = purges = Gate(self._waits) if self.in_memory else gate
         sweeper = self._new_sweeper() if self.in_memory else None
         self._orphans = Orphans(self._new_unit_beside(self._purges), sweeper)
-        self._tidying = self._make_tidying(sweeper) if sweeper is not None else None
+        self._tidying: Tidying | None = None
+        if sweeper is not None:
+            self._tidying = Tidying(sweeper, lambda: gate.changed + purges.changed, lambda: memory.cache_bytes, lambda: self.has_orphans)
         with self.transaction() as unit:
             self._orphans.load(unit)
 
@@ -423,7 +430,7 @@ class Engine:
         """Purge orphans or rewrite pages for some milliseconds, and return whether to continue. The caller must hold the purge lock."""
         if self._closed:
             return False
-        if not self.has_orphans or monotonic() >= patience or not self._purge(_RELIEF_MS, gives_way=False):
+        if not self.has_orphans or monotonic() >= patience or not self._orphans.purge(_RELIEF_MS, lambda: False):
             tidying.run(_RELIEF_MS, lambda: False)
         return tidying.is_walking or self.has_orphans or self.is_crowded()
 
@@ -449,7 +456,7 @@ class Engine:
         if not self._purge_lock.acquire(blocking=False):
             return True
         try:
-            return not self._closed and self._purge(budget_ms, gives_way)
+            return not self._closed and self._orphans.purge(budget_ms, lambda: gives_way and not self.is_idle)
         finally:
             self._purge_lock.release()
 
@@ -556,16 +563,6 @@ class Engine:
             return self._write_back(snapshot, made)
         finally:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
-
-    def _purge(self, budget_ms: float, gives_way: bool) -> bool:
-        """Purge orphans, and return whether any remain. The caller must hold the purge lock."""
-        return self._orphans.purge(budget_ms, lambda: gives_way and not self.is_idle)
-
-    def _make_tidying(self, sweeper: RecoveryUnit) -> Tidying:
-        def changed() -> int:
-            return self._gate.changed + self._purges.changed
-
-        return Tidying(sweeper, changed, lambda: self._connection.cache_bytes, lambda: self.has_orphans)
 
     def _new_sweeper(self) -> RecoveryUnit:
         """Return a recovery unit that rewrites pages beside running transactions."""

@@ -20,6 +20,8 @@ cdef enum Kind:
     PING
     CREATE_INDEXES
     GET_MORE
+    # The number of kinds.
+    KINDS
 
 
 # The parts of a command. An element whose start is NULL is absent.

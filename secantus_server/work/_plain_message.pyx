@@ -9,7 +9,7 @@ documents, the aggregation with which drivers count documents, and a pipeline th
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strcmp
 
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._types cimport (
@@ -58,6 +58,14 @@ cdef enum:
     BATCH_SIZE = 8192
     # How long a getMore waits if it has no time limit; see `commands.crud.get_more`.
     AWAIT_DATA_MS = 1000
+
+
+# In the order of `Kind`.
+cdef const char* COMMANDS[KINDS]
+COMMANDS[:] = [
+    b"find", b"insert", b"update", b"delete", b"findAndModify", b"aggregate", b"commitTransaction", b"create", b"drop", b"ping",
+    b"createIndexes", b"getMore",
+]
 
 
 cdef inline bint named(const Element* element, const char* name, uint32_t length) noexcept nogil:
@@ -306,31 +314,11 @@ cdef class PlainMessage:
         cdef Element element
         cdef const uint8_t* cursor = first_element(body)
         next_element(&cursor, &parts.name)
-        if named(&parts.name, b"find", 4):
-            parts.kind = FIND
-        elif named(&parts.name, b"insert", 6):
-            parts.kind = INSERT
-        elif named(&parts.name, b"update", 6):
-            parts.kind = UPDATE
-        elif named(&parts.name, b"delete", 6):
-            parts.kind = DELETE
-        elif named(&parts.name, b"findAndModify", 13):
-            parts.kind = MODIFY
-        elif named(&parts.name, b"aggregate", 9):
-            parts.kind = COUNT
-        elif named(&parts.name, b"commitTransaction", 17):
-            parts.kind = COMMIT
-        elif named(&parts.name, b"create", 6):
-            parts.kind = CREATE
-        elif named(&parts.name, b"createIndexes", 13):
-            parts.kind = CREATE_INDEXES
-        elif named(&parts.name, b"drop", 4):
-            parts.kind = DROP
-        elif named(&parts.name, b"ping", 4):
-            parts.kind = PING
-        elif named(&parts.name, b"getMore", 7):
-            parts.kind, parts.wait_ms = GET_MORE, AWAIT_DATA_MS
-        else:
+        # A name in BSON ends with a zero byte.
+        while parts.kind < KINDS and strcmp(parts.name.name, COMMANDS[parts.kind]) != 0:
+            parts.kind += 1
+        parts.wait_ms = AWAIT_DATA_MS
+        if parts.kind == KINDS:
             return False
         while next_element(&cursor, &element):
             if not (self.read_general(&element, newest) or self.read_own(&element)):
@@ -457,9 +445,7 @@ cdef class PlainMessage:
         if not self.is_numbered() or parts.db.start == NULL or not is_plain_name(&parts.db):
             return False
         if parts.kind == COMMIT:
-            if parts.name.type != BSON_INT:
-                return False
-            return parts.in_transaction and not parts.starts and parts.sequence_len == 0 and is_admin(&parts.db)
+            return parts.name.type == BSON_INT and parts.in_transaction and not parts.starts and not parts.sequence_len and is_admin(&parts.db)
         if parts.kind in (PING, GET_MORE, CREATE, CREATE_INDEXES, DROP) and (parts.documents != NULL or parts.number.start != NULL):
             return False
         if parts.kind == PING:
@@ -592,10 +578,7 @@ cdef class PlainMessage:
     cdef bint read_index(self) noexcept:
         """Read the definition of the only index, and the field of its key pattern; return 0 if the definition is unusual."""
         cdef Parts* parts = &self.parts
-        cdef Element definition
-        cdef Element element
-        cdef Element key
-        cdef Element name
+        cdef Element definition, element, key, name
         cdef const uint8_t* cursor
         if parts.query.start == NULL or not is_array_of_documents(&parts.query, 1):
             return False

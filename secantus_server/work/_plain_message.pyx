@@ -3,8 +3,9 @@
 
 The reader creates no Python objects. It accepts a find, update, delete or findAndModify with an equality on one field, an insert of a few
 documents, a find by a range of one field or sorted by a field, a create without options, a createIndexes for one index on one field without
-options, a drop, the commit of a transaction, a ping and a getMore. In a transaction, an insert has one document and an update changes at most one. Outside transactions, it also accepts a find of all
-documents, the aggregation with which drivers count documents, and a pipeline that consists of a `$group`.
+options, a drop, the commit of a transaction, a ping and a getMore. In a transaction, an insert has one document and an update changes at
+most one. Outside transactions, it also accepts a find of all documents, the aggregation with which drivers count documents, and a pipeline
+that consists of a `$group`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -445,7 +446,7 @@ cdef class PlainMessage:
         if not self.is_numbered() or parts.db.start == NULL or not is_plain_name(&parts.db):
             return False
         if parts.kind == COMMIT:
-            return parts.name.type == BSON_INT and parts.in_transaction and not parts.starts and not parts.sequence_len and is_admin(&parts.db)
+            return parts.name.type == BSON_INT and is_admin(&parts.db) and parts.in_transaction and not (parts.starts or parts.sequence_len)
         if parts.kind in (PING, GET_MORE, CREATE, CREATE_INDEXES, DROP) and (parts.documents != NULL or parts.number.start != NULL):
             return False
         if parts.kind == PING:

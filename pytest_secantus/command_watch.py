@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_secantus.sources import Sources
     from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 FIXTURE = "secantus_commands"
 FAIL_MARKER = "secantus_fail_on"
@@ -127,9 +127,7 @@ class CommandWatch:
         """Add commands to the report. See `_harvest` for the argument `item`."""
         own = [] if item is None else [record for record in records if self._is_own(record)]
         if item is not None:
-            assert self._sources is not None, "the log is on"
-            self._note_parts(own)
-            self.backlog.add_commands(item.nodeid, own, [self._sources.of(record.request_id) for record in own], self._sources)
+            self.backlog.add_commands(item.nodeid, self._attributed(own))
         if len(own) < len(records):
             self.backlog.add_others([record for record in records if item is None or not self._is_own(record)])
 
@@ -257,7 +255,7 @@ class CommandWatch:
         assert self._sources is not None, "the log is on"
         self._note_parts(records)
         for record in records:
-            self._sources.attribute(record, self._sources.of(record.request_id))
+            self._sources.attribute(record)
         return records
 
     def _note_parts(self, records: list[CommandRecord]) -> None:

@@ -11,7 +11,7 @@ from pytest_secantus.check_names import READS
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
 # Not compiled here, because few test runs need it.

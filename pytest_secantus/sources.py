@@ -19,7 +19,7 @@ from pytest_secantus.driver import messages_noted
 from secantus_server.system._stack import Stacks, line_of, position_in
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 _PATHS: Final = sysconfig.get_paths()
@@ -27,8 +27,6 @@ LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdli
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 7
 Place = tuple[CodeType, int]
-#: The thread, the asyncio task or 0, whether the test is on the stack, and the code object and position of each line.
-Noted = tuple[Any, ...]
 # The kinds of files.
 LIBRARY: Final = 0
 PROJECT: Final = 1
@@ -56,6 +54,8 @@ class Sources:
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
+        # The shown lines by the identities of their code objects, which are kept alive, and their positions.
+        self._shown_lines: dict[tuple[int, int], tuple[CodeType, str]] = {}
         # The task of the test's line that `_awaiting` found last.
         self._awaiting_task: weakref.ref[Any] | None = None
         self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH)
@@ -69,21 +69,19 @@ class Sources:
             self._test_file = test_file
             self._kinds[test_file] = TEST
             self._stacks.forget_kinds()
+            self._shown_lines.clear()
 
     def noted(self) -> AbstractContextManager[None]:
         """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self._stacks.note)
 
-    def of(self, request_id: int) -> Noted | None:
-        """Return what was noted when a message was sent, for `attribute`; None if nothing is known."""
-        return self._stacks.of(request_id & 0xFFFFFFFF)
-
-    def attribute(self, record: CommandRecord, noted: Noted | None) -> None:
-        """Set the source lines, the thread and the task of a record, given what was noted when its command was sent.
+    def attribute(self, record: CommandRecord) -> None:
+        """Set the source lines, the thread and the task of a record, if they were noted when its command was sent.
 
         The lines are the project's, each as `file:line`, innermost first. The test's line is the source, or the innermost one if the test
         is not on the stack.
         """
+        noted = self._stacks.of(record.request_id & 0xFFFFFFFF)
         if noted is None:
             return
         record.thread, record.task, is_test, *places = noted
@@ -126,9 +124,16 @@ class Sources:
         return place
 
     def _shown(self, code: CodeType, position: int) -> str:
+        """Return a line as `file:line`. Most lines of a test send several commands."""
+        known = self._shown_lines.get((id(code), position))
+        if known is None:
+            known = self._shown_lines[id(code), position] = code, f"{self._shown_file(code)}:{line_of(code, position)}"
+        return known[1]
+
+    def _shown_file(self, code: CodeType) -> str:
         shown = self._shown_files.get(code.co_filename)
         if shown is None:
             path = Path(code.co_filename)
             shown = (path.relative_to(self._root) if path.is_relative_to(self._root) else path).as_posix()
             self._shown_files[code.co_filename] = shown
-        return f"{shown}:{line_of(code, position)}"
+        return shown

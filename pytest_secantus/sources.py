@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 import weakref
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType
@@ -54,11 +55,9 @@ class Sources:
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
         self._shown_files: dict[str, str] = {}
-        # The shown lines by the identities of their code objects, which are kept alive, and their positions.
-        self._shown_lines: dict[tuple[int, int], tuple[CodeType, str]] = {}
         # The task of the test's line that `_awaiting` found last.
         self._awaiting_task: weakref.ref[Any] | None = None
-        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH)
+        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown)
 
     def begin(self, test_file: str) -> None:
         """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""
@@ -69,25 +68,23 @@ class Sources:
             self._test_file = test_file
             self._kinds[test_file] = TEST
             self._stacks.forget_kinds()
-            self._shown_lines.clear()
 
     def noted(self) -> AbstractContextManager[None]:
         """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self._stacks.note)
 
-    def attribute(self, record: CommandRecord) -> None:
-        """Set the source lines, the thread and the task of a record, if they were noted when its command was sent.
+    def attribute(self, records: Iterable[CommandRecord]) -> None:
+        """Set the source lines, the thread and the task of each record, if they were noted when its command was sent.
 
         The lines are the project's, each as `file:line`, innermost first. The test's line is the source, or the innermost one if the test
         is not on the stack.
         """
-        noted = self._stacks.of(record.request_id & 0xFFFFFFFF)
-        if noted is None:
-            return
-        record.thread, record.task, is_test, *places = noted
-        if places:
-            record.stack = shown = tuple(map(self._shown, places[::2], places[1::2]))
-            record.source = shown[-1 if is_test else 0]
+        for record in records:
+            noted = self._stacks.of(record.request_id)
+            if noted is not None:
+                record.thread, record.task, is_test, record.stack = noted
+                if record.stack:
+                    record.source = record.stack[-1 if is_test else 0]
 
     def _kind_of(self, filename: str) -> int:
         """Return the kind of a file."""
@@ -124,16 +121,10 @@ class Sources:
         return place
 
     def _shown(self, code: CodeType, position: int) -> str:
-        """Return a line as `file:line`. Most lines of a test send several commands."""
-        known = self._shown_lines.get((id(code), position))
-        if known is None:
-            known = self._shown_lines[id(code), position] = code, f"{self._shown_file(code)}:{line_of(code, position)}"
-        return known[1]
-
-    def _shown_file(self, code: CodeType) -> str:
+        """Return a line as `file:line`."""
         shown = self._shown_files.get(code.co_filename)
         if shown is None:
             path = Path(code.co_filename)
             shown = (path.relative_to(self._root) if path.is_relative_to(self._root) else path).as_posix()
             self._shown_files[code.co_filename] = shown
-        return shown
+        return f"{shown}:{line_of(code, position)}"

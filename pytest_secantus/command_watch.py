@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_secantus.sources import Sources
     from pytest_secantus.worker import Worker
     from secantus_server.server import SecantusDBServer
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 FIXTURE = "secantus_commands"
 FAIL_MARKER = "secantus_fail_on"
@@ -125,13 +125,14 @@ class CommandWatch:
 
     def _report_on(self, item: pytest.Item | None, records: list[CommandRecord]) -> None:
         """Add commands to the report. See `_harvest` for the argument `item`."""
-        own = [] if item is None else [record for record in records if self._is_own(record)]
-        if item is not None:
-            assert self._sources is not None, "the log is on"
-            self._note_parts(own)
-            self.backlog.add_commands(item.nodeid, own, [self._sources.of(record.request_id) for record in own], self._sources)
+        if item is None:
+            self.backlog.add_others(records)
+            return
+        own = self._own(records)
+        self.backlog.add_commands(item.nodeid, self._attributed(own))
         if len(own) < len(records):
-            self.backlog.add_others([record for record in records if item is None or not self._is_own(record)])
+            numbers = {record.number for record in own}
+            self.backlog.add_others([record for record in records if record.number not in numbers])
 
     @property
     def backlog(self) -> Backlog:
@@ -244,20 +245,21 @@ class CommandWatch:
 
     def own_records(self) -> list[CommandRecord]:
         """Return the logged commands that belong to the running test."""
-        return self._attributed([record for record in self.server.logged_commands(self._begin) if self._is_own(record)])
+        return self._attributed(self._own(self.server.logged_commands(self._begin)))
 
-    def _is_own(self, record: CommandRecord) -> bool:
-        """Return whether a command belongs to the running test."""
-        if self._call_end is not None and record.number >= self._call_end:
-            return False
-        return not self._foreign or not any(first <= record.number < end for first, end in self._foreign)
+    def _own(self, records: list[CommandRecord]) -> list[CommandRecord]:
+        """Return those of the logged commands that belong to the running test."""
+        if (end := self._call_end) is not None:
+            records = [record for record in records if record.number < end]
+        if self._foreign:
+            records = [record for record in records if not any(first <= record.number < end for first, end in self._foreign)]
+        return records
 
     def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
         """Add the source lines and the part of the test to each record, and return the records."""
         assert self._sources is not None, "the log is on"
         self._note_parts(records)
-        for record in records:
-            self._sources.attribute(record, self._sources.of(record.request_id))
+        self._sources.attribute(records)
         return records
 
     def _note_parts(self, records: list[CommandRecord]) -> None:

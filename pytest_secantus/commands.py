@@ -10,7 +10,7 @@ from pytest_secantus.tracebacks import hidden_for
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 Read = Callable[[], "list[CommandRecord]"]
 Names = str | Iterable[str] | None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_secantus.guard import Guard
     from pytest_secantus.isolation import Layers
     from secantus_server.dispatch.harness import Difference
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 #: How many documents of each kind the page shows for a collection, and how many of the latest commands.
 SHOWN_DOCUMENTS: Final = 50

@@ -11,7 +11,7 @@ from pytest_secantus.command_watch import ALLOW_MARKER
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 # The databases of the server itself.
 _SYSTEM = frozenset(["admin", "config", "local"])
@@ -41,18 +41,11 @@ class Finding:
         count = sum(record.name != "getMore" for record in self.records)
         times = f", {count} times" if count > 1 else ""
         lines = [f"{self.check}: {first.shape}", f"    on {first.namespace}{times}: {self.what}"]
-        sources = dict.fromkeys(place for record in self.records for place in [place_of(record)] if place)
+        sources = dict.fromkeys(record.place for record in self.records if record.place)
         lines += [f"    at {place}" for place in list(sources)[:SHOWN_SOURCES]]
         if len(sources) > SHOWN_SOURCES:
             lines.append(f"    and {counted(len(sources) - SHOWN_SOURCES, 'more line')}")
         return "\n".join([*lines, *(f"    {line}" for line in self.remedy.splitlines())])
-
-
-def place_of(record: CommandRecord) -> str:
-    """Return the source location of a command: the line in the project, and the line in the test from which it was called."""
-    if record.site is None or record.site == record.source:
-        return record.source or ""
-    return f"{record.site} (from {record.source})"
 
 
 def find_problems(records: list[CommandRecord], checks: Mapping[str, int]) -> list[Finding]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pytest_secantus.check_names import READS
 from secantus_server.diagnostics.plurals import counted
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 _WRITES: Final = frozenset(["insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite"])
 # Not compiled here, because few test runs need it.
@@ -19,8 +19,9 @@ _POSITION: Final = r"(?:\.(?:skip|limit)\([?\d]+\))+$"
 _RANGE: Final = frozenset(["$gt", "$gte", "$lt", "$lte"])
 
 
-class Loop(NamedTuple):
-    """Reads of the same shape and with different values that were sent from one source line.
+class Loop:
+    """Reads of the same shape and with different values that were sent from one source line. It is not a named tuple, which would take
+    longer to import.
 
     Arguments:
         records: all of these reads.
@@ -29,10 +30,11 @@ class Loop(NamedTuple):
         threads: the number of threads in which such a loop was found.
     """
 
-    records: list[CommandRecord]
-    times: int
-    values: int
-    threads: int
+    def __init__(self, records: list[CommandRecord], times: int, values: int, threads: int) -> None:
+        self.records = records
+        self.times = times
+        self.values = values
+        self.threads = threads
 
     @property
     def what(self) -> str:

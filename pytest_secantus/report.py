@@ -10,12 +10,12 @@ from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
 
 from pytest_secantus.check_names import THRESHOLDS
-from pytest_secantus.plan_checks import Finding, find_problems, place_of
+from pytest_secantus.plan_checks import Finding, find_problems
 from secantus_server.bson.shell import document_text
 
 if TYPE_CHECKING:
     from pytest_secantus.report_data import Advice, Report, TestPage
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
 #: How many commands a test's page shows, and how many characters of each.
@@ -53,7 +53,7 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
     page = page_of(report, test)
     rows = page["rows"]
     for record in records:
-        place = place_of(record)
+        place = record.place
         page["ms"] += record.duration_ms
         page["keys"] += record.keys_examined
         page["docs"] += record.docs_examined
@@ -135,7 +135,7 @@ def _add_advice(report: Report, test: str, finding: Finding) -> None:
     advice["count"] += len(finding.records)
     advice["docs"] += sum(record.docs_examined for record in finding.records)
     for record in finding.records:
-        _keep(advice["places"], place_of(record))
+        _keep(advice["places"], record.place)
     _keep(advice["tests"], test)
 
 

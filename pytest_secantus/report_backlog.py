@@ -13,8 +13,7 @@ from pytest_secantus.report import add_commands, add_others, add_result, add_usa
 
 if TYPE_CHECKING:
     from pytest_secantus.report_data import Report
-    from pytest_secantus.sources import Noted, Sources
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
 #: The maximum number of waiting commands, and of other entries. With more, the memory that they take would matter.
@@ -30,6 +29,11 @@ class Backlog:
         # Functions with the arguments that follow the report.
         self._waiting: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._commands = 0
+
+    @property
+    def waiting(self) -> int:
+        """The number of entries that have not been processed yet."""
+        return len(self._waiting)
 
     def report(self) -> Report:
         """Process what is waiting, and return the data of the report."""
@@ -49,15 +53,10 @@ class Backlog:
         """Add the usage of indexes, measured at the end of a test."""
         self._add(add_usage, usages)
 
-    def add_commands(self, test: str, records: list[CommandRecord], noted: list[Noted | None], sources: Sources) -> None:
-        """Add the commands of a test.
-
-        Arguments:
-            records: the commands without their source lines.
-            noted: for each command, what `sources` noted when it was sent.
-        """
+    def add_commands(self, test: str, records: list[CommandRecord]) -> None:
+        """Add the commands of a test."""
         self._commands += len(records)
-        self._add(_attribute_and_add, test, records, noted, sources)
+        self._add(add_commands, test, records)
         if any(record.is_long for record in records):
             self.report()  # the documents of such commands may need much memory
 
@@ -70,9 +69,3 @@ class Backlog:
         self._waiting.append((add, arguments))
         if self._commands >= MOST_COMMANDS or len(self._waiting) >= MOST_ENTRIES:
             self.report()
-
-
-def _attribute_and_add(report: Report, test: str, records: list[CommandRecord], noted: list[Noted | None], sources: Sources) -> None:
-    for record, one in zip(records, noted, strict=True):
-        sources.attribute(record, one)
-    add_commands(report, test, records)

@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 import weakref
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import CodeType
@@ -19,7 +20,7 @@ from pytest_secantus.driver import messages_noted
 from secantus_server.system._stack import Stacks, line_of, position_in
 
 if TYPE_CHECKING:
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
 
 OURS: Final = tuple(str(Path(__file__).resolve().parent.parent / name) + os.sep for name in ("pytest_secantus", "secantus_server"))
 _PATHS: Final = sysconfig.get_paths()
@@ -27,8 +28,6 @@ LIBRARIES: Final = tuple(_PATHS[name] + os.sep for name in ("stdlib", "platstdli
 #: The minimum number of innermost frames that belong to the driver.
 DRIVER_DEPTH: Final = 7
 Place = tuple[CodeType, int]
-#: The thread, the asyncio task or 0, whether the test is on the stack, and the code object and position of each line.
-Noted = tuple[Any, ...]
 # The kinds of files.
 LIBRARY: Final = 0
 PROJECT: Final = 1
@@ -58,7 +57,7 @@ class Sources:
         self._shown_files: dict[str, str] = {}
         # The task of the test's line that `_awaiting` found last.
         self._awaiting_task: weakref.ref[Any] | None = None
-        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH)
+        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown)
 
     def begin(self, test_file: str) -> None:
         """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""
@@ -74,22 +73,18 @@ class Sources:
         """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self._stacks.note)
 
-    def of(self, request_id: int) -> Noted | None:
-        """Return what was noted when a message was sent, for `attribute`; None if nothing is known."""
-        return self._stacks.of(request_id & 0xFFFFFFFF)
-
-    def attribute(self, record: CommandRecord, noted: Noted | None) -> None:
-        """Set the source lines, the thread and the task of a record, given what was noted when its command was sent.
+    def attribute(self, records: Iterable[CommandRecord]) -> None:
+        """Set the source lines, the thread and the task of each record, if they were noted when its command was sent.
 
         The lines are the project's, each as `file:line`, innermost first. The test's line is the source, or the innermost one if the test
         is not on the stack.
         """
-        if noted is None:
-            return
-        record.thread, record.task, is_test, *places = noted
-        if places:
-            record.stack = shown = tuple(map(self._shown, places[::2], places[1::2]))
-            record.source = shown[-1 if is_test else 0]
+        for record in records:
+            noted = self._stacks.of(record.request_id)
+            if noted is not None:
+                record.thread, record.task, is_test, record.stack = noted
+                if record.stack:
+                    record.source = record.stack[-1 if is_test else 0]
 
     def _kind_of(self, filename: str) -> int:
         """Return the kind of a file."""
@@ -126,6 +121,7 @@ class Sources:
         return place
 
     def _shown(self, code: CodeType, position: int) -> str:
+        """Return a line as `file:line`."""
         shown = self._shown_files.get(code.co_filename)
         if shown is None:
             path = Path(code.co_filename)

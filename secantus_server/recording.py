@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.harness import LoggedCommands
     from secantus_server.interceptors.command_log import CommandLog
     from secantus_server.interceptors.command_tap import CommandTap, Tapped
-    from secantus_server.work.command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
 

@@ -40,7 +40,7 @@ def shell_text(value: Any) -> str:
 
 def document_text(document: dict[str, Any]) -> str:
     """Format a document for an error message."""
-    inner = ", ".join(f"{name}: {shell_text(value)}" for name, value in document.items())
+    inner = ", ".join([f"{name}: {value if type(value) is int else shell_text(value)}" for name, value in document.items()])
     return f"{{ {inner} }}" if inner else "{}"
 
 

@@ -47,7 +47,7 @@ class Difference(NamedTuple):
 
 
 class LoggedCommand(Protocol):
-    """A finished command in the command log. `work.command_records.CommandRecord` implements this interface."""
+    """A finished command in the command log. `work._command_records.CommandRecord` implements this interface."""
 
     name: str
     keys_examined: int

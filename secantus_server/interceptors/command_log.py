@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Interceptor
-from secantus_server.work._command_entries import PLANNED, Entries, entry_at
-from secantus_server.work.command_records import CommandRecord
+from secantus_server.work._command_entries import PLANNED, Entries
+from secantus_server.work._command_records import CommandRecord, records_of
 
 #: The maximum number of commands in the log. Commands beyond it are only counted.
 MOST_ENTRIES = 100_000
@@ -34,8 +34,7 @@ class CommandLog(Entries, Interceptor):
 
     def records(self, start: int = 0) -> list[CommandRecord]:
         """Return the logged commands from position `start` on."""
-        kept, first = self.kept, self._first  # `clear` replaces the list
-        return [CommandRecord(first + place, entry_at(kept, place)) for place in range(max(start - first, 0), len(kept))]
+        return records_of(self.kept, start, self._first)
 
     def namespaces(self, start: int = 0) -> set[str]:
         """Return the names of the collections in the logged commands from position `start` on."""

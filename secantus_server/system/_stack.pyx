@@ -102,6 +102,7 @@ cdef extern from *:
     unsigned long PyThread_get_thread_ident()
     void decref "Py_DECREF"(void*)
     void incref "Py_INCREF"(void*)
+    void xdecref "Py_XDECREF"(void*)
 
 cdef enum:
     # The number of slots for code objects whose kinds are remembered. A stack of a driver has about 20, and a suite uses a few such stacks.
@@ -116,6 +117,12 @@ cdef enum:
 cdef struct Slot:
     PyObject* code
     int kind
+
+# A line that was shown, with owned references.
+cdef struct Shown:
+    PyObject* code
+    PyObject* line
+    int position
 
 cdef struct Place:
     PyObject* code  # an owned reference
@@ -152,12 +159,15 @@ cdef class Stacks:
         last_kind: the walk up the stack ends at a file of this kind.
         awaiting: returns the place for a message whose stack has no line, as a code object and a position, or None.
         driver_depth: the minimum number of innermost frames that belong to the driver.
+        show: returns what readers get for a line, given its code object and position (see `line_of`).
 
     Threads: any thread may send. The interpreter lock guards the slots and arrays: neither is used after a call that might release the lock.
     """
 
     cdef Slot slots[SLOTS]
-    cdef object classify, awaiting
+    # What `show` returned, because most lines of a test send several commands.
+    cdef Shown shown[SLOTS]
+    cdef object classify, awaiting, show
     cdef int last_kind, driver_depth
     cdef Message* messages
     cdef Place* places
@@ -168,8 +178,9 @@ cdef class Stacks:
     # asyncio's function of this name, or None before asyncio is imported.
     cdef object get_running_loop
 
-    def __init__(self, classify, int last_kind, awaiting, int driver_depth):
+    def __init__(self, classify, int last_kind, awaiting, int driver_depth, show):
         self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
+        self.show = show
         self.numbers = {}
 
     def __dealloc__(self):
@@ -180,10 +191,14 @@ cdef class Stacks:
     cdef void drop_codes(self) noexcept:
         cdef int number
         cdef PyObject* code
+        cdef Shown shown
         for number in range(SLOTS):
             code, self.slots[number].code = self.slots[number].code, NULL
-            if code != NULL:
-                decref(code)
+            xdecref(code)
+            shown = self.shown[number]
+            self.shown[number].code = self.shown[number].line = NULL
+            xdecref(shown.code)
+            xdecref(shown.line)
 
     cdef void drop_places(self) noexcept:
         cdef Place* places = self.places
@@ -203,9 +218,9 @@ cdef class Stacks:
         """Ask `classify` again for the kind of each file."""
         self.drop_codes()
 
-    def of(self, request_id):
-        """Return what was noted for a message: a tuple of the thread, the asyncio task or 0, whether the walk ended at a file of the last
-        kind, and the code object and the position (see `line_of`) of each line, innermost first. Return None for an unknown message.
+    def of(self, long long request_id):
+        """Return what was noted for a message: the thread, the asyncio task or 0, whether the walk ended at a file of the last kind, and
+        a tuple of what `show` returned for each line, innermost first. Return None for an unknown message.
         """
         cdef Py_ssize_t number
         cdef Message message
@@ -214,7 +229,7 @@ cdef class Stacks:
         for number in range(self.numbered, self.message_count):
             self.numbers[self.messages[number].request_id] = number
         self.numbered = self.message_count
-        known = self.numbers.get(request_id)
+        known = self.numbers.get(<unsigned int>request_id)
         if known is None:
             return None
         # Creating a list may run the garbage collector, and thus code that sends messages or clears the arrays.
@@ -223,13 +238,27 @@ cdef class Stacks:
             places[number] = self.places[message.first + number]
             incref(places[number].code)
         try:
-            found = [message.thread, message.task, message.is_ended]
-            for number in range(message.count):
-                found += <object>places[number].code, places[number].position
+            found = [self.shown_line(&places[number]) for number in range(message.count)]
         finally:
             for number in range(message.count):
                 decref(places[number].code)
-        return tuple(found)
+        return message.thread, message.task, message.is_ended, tuple(found)
+
+    cdef object shown_line(self, Place* place):
+        """Return what `show` returns for a line."""
+        cdef Shown* shown = &self.shown[(slot_of(place.code) + (place.position >> 1)) % SLOTS]
+        cdef Shown before
+        if shown.code == place.code and shown.position == place.position:
+            return <object>shown.line
+        line = self.show(<object>place.code, place.position)
+        before = shown[0]
+        shown.code, shown.line, shown.position = place.code, <PyObject*>line, place.position
+        incref(shown.code)
+        incref(shown.line)
+        # The end of a code object may run code.
+        xdecref(before.code)
+        xdecref(before.line)
+        return line
 
     cpdef int note(self, bytes message) except -1:
         """Note the lines from which the current message is sent. The innermost frame of Python code is the driver's."""

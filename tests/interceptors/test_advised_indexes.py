@@ -11,7 +11,7 @@ import pytest
 from pymongo.database import Database
 
 from secantus_server.server import SecantusDBServer
-from secantus_server.work.command_records import CommandRecord
+from secantus_server.work._command_records import CommandRecord
 
 _LINE = re.compile(r"db\.(\w+)\.createIndex\((.*)\)")
 _COLLATION = {"locale": "en", "strength": 2}

@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.query.plan_notes import wanted_of
 from secantus_server.server import SecantusDBServer
-from secantus_server.work.command_records import CommandRecord
+from secantus_server.work._command_records import CommandRecord
 from tests.failing import code
 from tests.waiting import wait_until
 
@@ -419,7 +419,7 @@ def test_the_plans_of_an_entry_are_those_of_the_notes(
 
 def all_of(record: CommandRecord) -> dict[str, Any]:
     """Return all values of a record, except those that differ each time that the command runs."""
-    values = pickle.loads(pickle.dumps(record)).__dict__
+    values = pickle.loads(pickle.dumps(record)).values()
     if record.name == "getMore":
         del values["text"]  # It contains the cursor's id.
     return {name: value for name, value in values.items() if name not in ("number", "request_id", "duration_ms")}

@@ -209,6 +209,7 @@ def test_the_page_loads_nothing() -> None:
     text = page_text(json.dumps({"text": "</script><script src=http://x>", "more": "<!-- <script>"}))
     parser = _Links()
     parser.feed(text)
+    assert text.isascii()
     assert parser.links == ["data:,"]
     assert parser.scripts == 1
     assert not re.search(r"https?://|@import|url\(", text.replace("http://x", ""))

@@ -24,11 +24,14 @@ def call(send: Any) -> Any:
     return send(None, MESSAGE)
 
 
+def shown(code: CodeType, position: int) -> tuple[CodeType, int]:
+    return code, line_of(code, position)
+
+
 def places_of(stacks: Stacks) -> list[tuple[CodeType, int]]:
     noted = stacks.of(REQUEST_ID)
     assert noted is not None
-    places = noted[3:]
-    return [(code, line_of(code, position)) for code, position in zip(places[::2], places[1::2], strict=True)]
+    return list(noted[3])
 
 
 def expected(frame: FrameType | None) -> list[tuple[CodeType, int]]:
@@ -41,7 +44,7 @@ def expected(frame: FrameType | None) -> list[tuple[CodeType, int]]:
 
 
 def test_the_lines_are_those_of_the_stack() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0, shown)
     seen: list[list[tuple[CodeType, int]]] = []
     send = noting(stacks.note, lambda _connection, _message: seen.append(expected(sys._getframe(1))))
     for _ in range(2):
@@ -77,7 +80,7 @@ class Called:
     ids=["called_from_c", "generator", "coroutine", "constructor", "exec", "comprehension", "property"],
 )
 def test_the_lines_of_each_kind_of_frame(start: Callable[[Any], Any]) -> None:
-    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 0, shown)
     seen: list[list[tuple[CodeType, int]]] = []
     start(noting(stacks.note, lambda _connection, _message: seen.append(expected(sys._getframe(1))) or 0))
     assert places_of(stacks) == seen[-1]
@@ -85,14 +88,14 @@ def test_the_lines_of_each_kind_of_frame(start: Callable[[Any], Any]) -> None:
 
 
 def test_the_driver_s_frames_are_skipped() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 2)
+    stacks = Stacks(lambda name: PROJECT if name == __file__ else LIBRARY, TEST, lambda: None, 2, shown)
     call(noting(stacks.note, lambda _connection, _message: None))
     assert [code.co_name for code, _line in places_of(stacks)] == ["test_the_driver_s_frames_are_skipped"]
 
 
 def test_the_walk_ends_at_the_test_and_kinds_can_change() -> None:
     kinds = {__file__: TEST}
-    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0, shown)
     send = noting(stacks.note, lambda _connection, _message: None)
     call(send)
     assert [code.co_name for code, _line in places_of(stacks)] == ["call"]
@@ -107,11 +110,11 @@ def test_the_walk_ends_at_the_test_and_kinds_can_change() -> None:
 def test_a_message_without_a_line_has_the_awaited_place() -> None:
     frame = sys._getframe()
     place = frame.f_code, position_in(frame)
-    stacks = Stacks(lambda _name: LIBRARY, TEST, lambda: place, 400)
+    stacks = Stacks(lambda _name: LIBRARY, TEST, lambda: place, 400, shown)
     call(noting(stacks.note, lambda _connection, _message: None))
     noted = stacks.of(REQUEST_ID)
     assert noted is not None
-    assert noted[2:] == (True, *place)
+    assert noted[2:] == (True, (shown(*place),))
 
 
 def message_of(number: int) -> bytes:
@@ -125,7 +128,7 @@ def compiled(name: str) -> Any:
 
 
 def test_each_message_keeps_its_own_lines() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0, shown)
     functions = [compiled(f"function_{number}") for number in range(1500)]
     for _ in range(2):
         for number, function in enumerate(functions):
@@ -133,22 +136,22 @@ def test_each_message_keeps_its_own_lines() -> None:
     for number, function in enumerate(functions):
         noted = stacks.of(number)
         assert noted is not None
-        assert noted[3::2] == (function.__code__, functions[number - 1].__code__)
+        assert [code for code, _line in noted[3]] == [function.__code__, functions[number - 1].__code__]
     assert stacks.of(1500) is None
 
 
 def test_a_line_that_is_noted_after_a_read_is_found() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0, shown)
     first, second = compiled("first"), compiled("second")
     for function in (first, second):
         function(stacks.note, message_of(1))
         noted = stacks.of(1)
         assert noted is not None
-        assert noted[3] is function.__code__
+        assert noted[3][0][0] is function.__code__
 
 
 def test_cleared_lines_and_forgotten_kinds_keep_no_code() -> None:
-    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0, shown)
     function = compiled("function")
     kept = weakref.ref(function.__code__)
     function(stacks.note, MESSAGE)
@@ -174,7 +177,7 @@ def test_a_collection_that_discards_the_lines_which_are_read() -> None:
     thresholds = gc.get_threshold()
     try:
         for _ in range(20):
-            stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0)
+            stacks = Stacks(lambda name: PROJECT if name == "compiled.py" else LIBRARY, TEST, lambda: None, 0, shown)
             compiled("function")(stacks.note, MESSAGE)
             read = stacks.of
             wanted = read(REQUEST_ID)
@@ -195,10 +198,10 @@ def test_a_collection_that_discards_the_lines_which_are_read() -> None:
 
 def test_a_deep_stack_that_ends_at_the_test_keeps_all_lines() -> None:
     kinds = {__file__: TEST, "compiled.py": PROJECT}
-    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0)
+    stacks = Stacks(lambda name: kinds.get(name, LIBRARY), TEST, lambda: None, 0, shown)
     function = compiled("function")
     function(*[function] * 50, stacks.note, MESSAGE)
     noted = stacks.of(REQUEST_ID)
     assert noted is not None
     assert noted[2] is True
-    assert len(noted[3:]) == 2 * 52
+    assert len(noted[3]) == 52

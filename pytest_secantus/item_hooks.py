@@ -87,7 +87,8 @@ class ItemHooks:
     @pytest.hookimpl(specname="pytest_fixture_setup")
     def pytest_fixture_setup_of_database(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
         """Set up the fixture `secantus_db`."""
-        return set_up_database(fixturedef, request)
+        # The function's name, not the fixture's: a conftest may import the fixture by another name.
+        return set_up_database(fixturedef, request) if getattr(fixturedef.func, "__name__", "") == "secantus_db" else None
 
     @pytest.hookimpl
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:

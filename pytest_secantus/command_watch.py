@@ -54,6 +54,9 @@ class CommandWatch:
         # The position in the log when the test's function ended; None before. The report's page of the test omits its teardown.
         self._call_end: int | None = None
         self._backlog: Backlog | None = None
+        options = worker.options
+        # Whether all tests need the log.
+        self._always = bool(options.fail_on or options.report or options.dump or (options.console and options.uri is None))
         worker.when_started.append(self._server_started)
         worker.when_stopping.append(self._server_stops)
 
@@ -78,11 +81,6 @@ class CommandWatch:
             self._harvest(item)
         if not self._always:
             self.switch_off()
-
-    @property
-    def _always(self) -> bool:
-        options = self._worker.options
-        return bool(options.fail_on) or options.report is not None or options.dump is not None or (options.console and options.uri is None)
 
     def switch_on(self) -> None:
         """Start the command log. If it is already running, discard the commands that it contains so far.
@@ -354,7 +352,7 @@ class CommandWatch:
 
 def wants_log(item: pytest.Item) -> bool:
     """Return whether a test requests the log through a fixture or a marker."""
-    return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker(FAIL_MARKER) is not None
+    return FIXTURE in getattr(item, "fixturenames", ()) or has_marker(item, FAIL_MARKER)
 
 
 def may_have_parts(item: pytest.Item) -> bool:

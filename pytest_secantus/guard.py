@@ -50,13 +50,15 @@ class Guard:
         self._item: pytest.Item | None = None
         # The layers that were set aside for the running test; None if no test runs.
         self._aside: list[Layer] | None = None
-        # Restores the server's release after a test whose marker set another one.
-        self._release = ExitStack()
+        # Restores the server's release after a test whose marker set another one; None for the other tests.
+        self._release: ExitStack | None = None
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
+        # The fixtures of a wider scope that were set up.
+        self._wider: set[pytest.FixtureDef[Any]] = set()
         self._armed = False
         self._pid = os.getpid()
         self._seed_error: Exception | None = None
-        self._after_call = ExitStack()
+        self._after_call: list[Callable[[], None]] = []
         self._cleanup = ExitStack()
         self._is_running = False
         # The test whose markers' users were created.
@@ -189,7 +191,7 @@ class Guard:
 
     def at_end_of_call(self, action: Callable[[], None]) -> None:
         """Call `action` at the end of the test function, before any fixture is torn down."""
-        self._after_call.callback(action)
+        self._after_call.append(action)
 
     def keep_failure(self, item: pytest.Item, report: pytest.TestReport, commands: Callable[[], list[str]]) -> None:
         """With ``--secantus-dump``, write the databases of a failed test, and add its changes to the report.
@@ -206,6 +208,14 @@ class Guard:
         text = keep(server, worker.layers.snapshot_of(item), worker.options.dump, worker.options.dump_format, item.nodeid, commands())
         report.sections.append((TITLE, text))
 
+    def add_hint(self, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:
+        """Add a hint to a report if the error is about an unreachable server while our server is running."""
+        if self.worker.running and report.outcome == "failed":
+            from pytest_secantus.hints import TITLE, hint
+
+            if (text := hint(error, self.worker.target())) is not None:
+                report.sections.append((TITLE, text))
+
     def pause(self, node: pytest.Item | pytest.Collector, report: pytest.TestReport) -> None:
         """With ``--secantus-pause`` or ``--secantus-console``, deactivate all faults after a failure, and wait until the user continues."""
         worker, options = self.worker, self.worker.options
@@ -221,9 +231,10 @@ class Guard:
             pause(node, report, worker.server.uri, worker.options.database)
 
     def end_call(self) -> None:
-        """Run the actions that were passed to `at_end_of_call`."""
-        with suppress(ServerDied):  # reported at the end of the test
-            self._after_call.close()
+        """Run the actions that were passed to `at_end_of_call`, the last one first."""
+        with suppress(ServerDied), ExitStack() as actions:  # its death is reported at the end of the test
+            while self._after_call:
+                actions.callback(self._after_call.pop(0))
 
     def begin_teardown(self) -> None:
         """Run the actions of `at_end_of_call`. If the setup failed before a fixture could add the test's finalizer, also close the test's
@@ -234,7 +245,8 @@ class Guard:
             self._resetting.end()
         if self._blocking is not None:
             self._blocking.end()
-        self.end_call()
+        if self._after_call:
+            self.end_call()
         if not self._armed:
             self.finish_test()
 
@@ -248,7 +260,9 @@ class Guard:
             try:
                 for call in self.before_undo:
                     call()
-                self._release.close()
+                if self._release is not None:
+                    release, self._release = self._release, None
+                    release.close()
                 if (aside := self._aside) is not None:
                     self._aside = None
                     self.worker.layers.end(item, aside)
@@ -258,7 +272,8 @@ class Guard:
                 raise pytest.fail.Exception(self._after_death(str(error)), pytrace=False) from None
             if death := self.worker.death():
                 pytest.fail(self._after_death(death), pytrace=False)
-            self._warn_of_threads(item)
+            if self._threads is not None:
+                self._warn_of_threads(item, self._threads)
 
     @contextmanager
     def _outside_test(self) -> Generator[None]:
@@ -271,13 +286,12 @@ class Guard:
             stack.enter_context(self.worker.answering_like(None))
             yield
 
-    def _warn_of_threads(self, item: pytest.Item) -> None:
+    def _warn_of_threads(self, item: pytest.Item, threads: ThreadGuard) -> None:
         """With ``secantus_thread_guard``, warn about writes by threads that earlier tests left running."""
-        if self._threads is not None:
-            from pytest_secantus.threads import LeftThreadWarning
+        from pytest_secantus.threads import LeftThreadWarning
 
-            for message in self._threads.end_test(item.nodeid):
-                item.warn(LeftThreadWarning(message))
+        for message in threads.end_test(item.nodeid):
+            item.warn(LeftThreadWarning(message))
 
     def fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> AbstractContextManager[None] | None:
         """Return a context manager that attributes a fixture's writes to the fixture, or None if the writes belong to the test.
@@ -287,8 +301,9 @@ class Guard:
         if fixturedef.argname == SERVER_FIXTURE:
             return tried_again(fixturedef, request)
         if fixturedef.scope != "function":
+            self._wider.add(fixturedef)
             return self._wider_setup(fixturedef)
-        item = request.node
+        item = self._item or request.node
         if not self._armed:
             self._arm(item)
         return self._seeded(fixturedef, item) if self._may_seed(item) else None
@@ -307,11 +322,13 @@ class Guard:
 
     def fixture_finished(self, fixturedef: pytest.FixtureDef[Any]) -> None:
         """Undo a fixture's writes after its teardown."""
+        if fixturedef not in self._wider:
+            return
+        self._wider.remove(fixturedef)
         if teardown := self._teardowns.pop(fixturedef, None):
             teardown.close()
-        if fixturedef.scope != "function":
-            self.worker.layers.close(fixturedef)
-            self.worker.bereft.discard(fixturedef)
+        self.worker.layers.close(fixturedef)
+        self.worker.bereft.discard(fixturedef)
 
     def _wanted_release(self, item: pytest.Item) -> str | None:
         """Return the MongoDB release in the test's closest marker, or None. Record an error in the marker for `check_server`, which
@@ -371,6 +388,7 @@ class Guard:
             self._aside = self.worker.layers.begin(item, TEST_RANK)
             release = self._wanted_release(item)
             if release is not None:
+                self._release = ExitStack()
                 self._release.enter_context(self.worker.answering_like(release))
         except ServerDied as death:
             self._item = None

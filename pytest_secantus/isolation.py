@@ -44,6 +44,8 @@ class Layers:
 
     def __init__(self) -> None:
         self._store: SnapshotStore | None = None
+        # Whether the store has the optional methods of `SnapshotStore`.
+        self._renews = False
         # The snapshot of a layer that has ended. The next layer reuses it if nothing was written since.
         self._spare: Any = None
         self._open: list[Layer] = []
@@ -54,6 +56,7 @@ class Layers:
         """Open layers in `store` from now on. Data that the store already contains has no owner and is not undone."""
         assert self._store is None
         self._store = store
+        self._renews = hasattr(store, "renew")
 
     def detach(self) -> None:
         """Discard all layers without restoring anything, because the server is about to stop."""
@@ -99,7 +102,12 @@ class Layers:
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
         """Perform the first half of `writing`. Return the layers that were set aside; pass them to `finish`."""
-        aside = self._set_aside(self._first_in_the_way(owner, rank)) if self._open else []
+        if not self._open:
+            self._writers.append((owner, rank))
+            if (store := self._store) is not None:
+                self._open.append(Layer(owner, rank, self._snapshot(store)))
+            return []
+        aside = self._set_aside(self._first_in_the_way(owner, rank))
         self._writers.append((owner, rank))
         self._open_layer(owner, rank)
         return aside
@@ -115,23 +123,31 @@ class Layers:
 
     def end(self, owner: Hashable, aside: list[Layer]) -> None:
         """Perform `finish` and then `close` for the most recent writer."""
-        store, layer = self._store, self._open[-1] if self._open else None
+        store = self._store
         is_alone = len(self._writers) == 1 and not (aside or self._waiting) and self._spare is None
+        if store is None and is_alone and not self._open:
+            self._writers.pop()
+            return
+        layer = self._open[-1] if self._open else None
         if not is_alone or store is None or layer is None or layer.owner != owner:
             self.finish(owner, aside)
             self.close(owner)
             return
         # The usual case: the layer of a test is the innermost one, and no other writer or layer is affected.
         self._writers.pop()
-        snapshots = store.snapshots
-        if layer.snapshot not in snapshots:
+        snapshot = layer.snapshot
+        if self._renews and store.is_unchanged(snapshot):
+            self._open.pop()
+            self._spare = snapshot
+            return
+        if snapshot not in store.snapshots:
             self.close(owner)
             return
-        is_changed = snapshots[-1] != layer.snapshot or store.written_since(layer.snapshot)
+        is_changed = self._renews or store.snapshots[-1] != snapshot or store.written_since(snapshot)
         self._open.pop()
         if is_changed:
-            store.restore(layer.snapshot)
-        self._end(layer.snapshot)
+            store.restore(snapshot)
+        self._end(snapshot)
 
     def close(self, owner: Hashable) -> None:
         """Undo the writes of `owner` and close its layer, even if it is not the innermost one. Do nothing if `owner` has no layer."""
@@ -202,7 +218,7 @@ class Layers:
         """Retain the snapshot of a closed layer as the spare one, or release it if the store cannot renew snapshots."""
         assert self._store is not None
         self._end_spare()
-        if hasattr(self._store, "renew"):
+        if self._renews:
             self._spare = snapshot
         else:
             self._store.release(snapshot)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -24,9 +22,9 @@ from pytest_secantus.fixtures import (
     secantus_server,
     secantus_tls,
     secantus_uri,
-    set_up_database,
 )
 from pytest_secantus.guard import AUTH_MARKER, COMPAT_MARKER, SEED_MARKER, guard_of
+from pytest_secantus.item_hooks import ItemHooks
 from pytest_secantus.late_fixtures import declare_parametrized
 from pytest_secantus.options import MEMORY, Options, add_options
 from pytest_secantus.plain_imports import import_plainly
@@ -49,9 +47,12 @@ __all__ = [
 ]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the plugin's options."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the plugin's options, and register the hooks of tests and fixtures. (pytest calls this hook when it loads the plugin, so
+    they have the plugin's place in the order of all plugins.)
+    """
     add_options(parser)
+    pluginmanager.register(ItemHooks(), "secantus-items")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -172,107 +173,13 @@ def without_credentials(uri: str) -> str:
     return re.sub(r"//[^/]*@", "//", uri)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Start to track the test's writes and commands."""
-    guard = guard_of(item.config)
-    guard.begin_test(item)
-    watch_of(item.config).begin_test(item)
-    if (shadow := shadow_of(item.config)) is not None:
-        shadow.begin_test(item)
-    result = yield
-    guard.test_is_set_up(item)
-    return result
-
-
-@pytest.hookimpl(specname="pytest_runtest_setup", tryfirst=True)
-def pytest_runtest_setup_checked(item: pytest.Item) -> None:
-    """Before any fixture is set up, fail a test whose server has died or whose markers are invalid."""
-    guard_of(item.config).check_server()
-    watch_of(item.config).check_marker(item)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Reset the databases within the test if the options require it. Fail a passed test if a plan check reports any of its commands."""
-    watch, of_guard = watch_of(item.config), guard_of(item.config).call(item)
-    try:
-        of_watch = watch.call(item)
-        if of_guard is None and of_watch is None:
-            result = yield
-        else:
-            with of_guard or nullcontext(), of_watch or nullcontext():
-                result = yield
-        watch.check_plans(item)
-    finally:
-        watch.function_ended(item)
-    return result
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """End the test, unless its finalizer has already ended it."""
-    guard = guard_of(item.config)
-    guard.begin_teardown()
-    try:
-        return (yield)
-    finally:
-        guard.finish_test()
-        watch_of(item.config).finish_test()
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Generator[None, object, object]:
-    """Attribute a fixture's writes to the fixture, or to the test if the fixture has function scope."""
-    of_guard = guard_of(request.config).fixture_setup(fixturedef, request)
-    of_watch = watch_of(request.config).fixture_setup(fixturedef)
-    if of_guard is None and of_watch is None:
-        return (yield)
-    with of_guard or nullcontext(), of_watch or nullcontext():
-        return (yield)
-
-
-# Not `tryfirst`: the option --setup-plan of pytest sets up no fixtures.
-@pytest.hookimpl(specname="pytest_fixture_setup")
-def pytest_fixture_setup_of_database(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> object:
-    """Set up the fixture `secantus_db`."""
-    return set_up_database(fixturedef, request)
-
-
-def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
-    """Undo a fixture's writes after its teardown."""
-    guard_of(request.config).fixture_finished(fixturedef)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add a hint to the report of a test whose client tried to reach a server at the wrong address."""
-    report = yield
-    if call.excinfo is not None:
-        add_hint(item.config, report, call.excinfo.value)
-    watch_of(item.config).note_result(report)
-    if report.failed and call.when != "teardown":
-        guard_of(item.config).keep_failure(item, report, watch_of(item.config).lines)
-    return report
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact(node: pytest.Item | pytest.Collector, call: pytest.CallInfo[Any], report: object) -> None:
     """Pause after a failed test if an option requires it. If a module failed during its import, add a hint about a wrong server address."""
     if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
-        add_hint(node.config, report, call.excinfo.value)
+        guard_of(node.config).add_hint(report, call.excinfo.value)
     elif isinstance(report, pytest.TestReport):
         guard_of(node.config).pause(node, report)
-
-
-def add_hint(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport, error: BaseException) -> None:
-    """Add a hint to a report if the error is about an unreachable server while our server is running."""
-    worker = guard_of(config).worker
-    if worker.running and report.outcome == "failed":
-        from pytest_secantus.hints import TITLE, hint
-
-        if (text := hint(error, worker.target())) is not None:
-            report.sections.append((TITLE, text))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -21,8 +21,11 @@ class SnapshotStore(Protocol):
         """Make a snapshot represent the current state, if it is the innermost one and nothing was written since. Return whether this
         succeeded.
 
-        A store may lack this method.
+        A store may lack this method and `is_unchanged`.
         """
+
+    def is_unchanged(self, snapshot: Handle) -> bool:
+        """Return whether a snapshot is the innermost open one and nothing was written since it was taken."""
 
     def restore(self, snapshot: Handle) -> None:
         """Undo the writes since a snapshot. The snapshots inside it end, but the snapshot itself remains open."""

@@ -421,11 +421,14 @@ class SecantusDBServer(Recording):
         return self._open_snapshots().take()
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
-        """Make a snapshot represent the current state, as if it were taken now.
-
-        Return False if that is impossible because something was written since the innermost snapshot.
+        """Make a snapshot represent the current state, as if it were taken now. Return False if that is impossible because something was
+        written since the innermost snapshot.
         """
         return self._open_snapshots(snapshot).renew(snapshot)
+
+    def is_unchanged(self, snapshot: ServerSnapshot) -> bool:
+        """Return whether a snapshot is the innermost open snapshot and nothing was written since."""
+        return self._open_snapshots(snapshot).is_unchanged(snapshot)
 
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the server's contents to the state of a snapshot. Close the cursors and sessions that were opened since then.

@@ -133,23 +133,15 @@ class Snapshots:
             whether that was possible. It is possible if the snapshot is the innermost open snapshot and nothing was written since then.
         """
         engine = self._services.engine
-        if engine.snapshots[-1:] != (snapshot.storage,):
+        if not engine.is_innermost(snapshot.storage):
             return False
-        if not self._is_untouched(snapshot) or self._services.sessions.transactions.open:
+        if not engine.is_untouched(snapshot.begun) or self._services.sessions.transactions.open:
             with self._alone():
                 if engine.written_since(snapshot.storage):
                     return False
                 self._note_time(snapshot)
         self._note_state(snapshot)
         return True
-
-    def _is_untouched(self, snapshot: ServerSnapshot) -> bool:
-        """Return True if the store is certainly unchanged since a snapshot, without comparing contents.
-
-        It is unchanged if no transaction is open and none has begun since the store was last in the snapshot's state.
-        """
-        engine = self._services.engine
-        return engine.begun == snapshot.begun and engine.is_idle
 
     def restore(self, snapshot: ServerSnapshot) -> None:
         """Restore the server to the state of a snapshot, including parameters and fail points.
@@ -202,13 +194,18 @@ class Snapshots:
         or a step-down.
         """
         services = self._services
+        # If no transaction has begun since the store was last in the snapshot's state, it is unchanged, without a comparison of contents.
         return (
             not snapshot.adjustments.are_those_of(services)
             or services.fail_points.active is not snapshot.fail_points
             or services.fsync_lock.is_held
             or not services.topology.is_primary
-            or (not self._is_untouched(snapshot) and services.engine.written_since(snapshot.storage))
+            or (not services.engine.is_untouched(snapshot.begun) and services.engine.written_since(snapshot.storage))
         )
+
+    def is_unchanged(self, snapshot: ServerSnapshot) -> bool:
+        """Return whether a snapshot is the innermost open snapshot and nothing has changed since it (see `written_since`)."""
+        return self._services.engine.is_innermost(snapshot.storage) and not self.written_since(snapshot)
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Abort open transactions, then return the collections that differ from a snapshot."""

@@ -353,6 +353,11 @@ class Engine:
         """The number of transactions begun since the store was opened."""
         return self._gate.entered
 
+    def is_untouched(self, begun: int) -> bool:
+        """Return whether no transaction is running and none has begun since `begun` had the given value."""
+        gate = self._gate
+        return gate.entered == begun and gate.running == 0
+
     @property
     def is_checkpoint_due(self) -> bool:
         """Whether so much was written since the last checkpoint that a restart would be slow without a new one."""
@@ -510,6 +515,10 @@ class Engine:
     def snapshots(self) -> tuple[Snapshot, ...]:
         """The open snapshots, outermost first."""
         return self._snapshots.open
+
+    def is_innermost(self, snapshot: Snapshot) -> bool:
+        """Return whether a snapshot is the innermost one that is open."""
+        return self._snapshots.innermost is snapshot
 
     def written_since(self, snapshot: Snapshot) -> bool:
         """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""

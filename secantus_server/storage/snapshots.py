@@ -83,11 +83,8 @@ class SnapshotStack:
     def __init__(self, undo: UndoLog) -> None:
         self._undo = undo
         self._open: list[Snapshot] = []
-
-    @property
-    def innermost(self) -> Snapshot | None:
-        """The innermost snapshot, which records the writes, or None if no snapshot is open."""
-        return self._open[-1] if self._open else None
+        #: The innermost snapshot, which records the writes, or None if no snapshot is open.
+        self.innermost: Snapshot | None = None
 
     @property
     def open(self) -> tuple[Snapshot, ...]:
@@ -177,8 +174,8 @@ class SnapshotStack:
 
     def _record(self) -> None:
         """Make the undo log record into the innermost snapshot."""
-        if self._open:
-            top = self._open[-1]
+        top = self.innermost = self._open[-1] if self._open else None
+        if top is not None:
             self._undo.record_into(top.values, top.watermark, top.oplog_written)
         else:
             self._undo.stop()

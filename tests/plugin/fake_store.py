@@ -62,6 +62,9 @@ class RenewingStore(FakeStore):
     """A store that reuses the snapshot of a layer that has ended for the next layer."""
 
     def renew(self, snapshot: FakeSnapshot) -> bool:
+        return self.is_unchanged(snapshot)
+
+    def is_unchanged(self, snapshot: FakeSnapshot) -> bool:
         return self._open[-1:] == [snapshot] and not self.written_since(snapshot)
 
 

@@ -16,8 +16,8 @@ print(*sorted(set(sys.modules) - before))
 
 def test_the_plugin_imports_a_few_modules_of_its_own_and_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True)
-    names = "command_watch errors fixtures guard isolation late_fixtures options plain_imports plugin shadowing truths worker".split()
-    assert done.stdout.split() == ["pytest_secantus", *(f"pytest_secantus.{name}" for name in names)]
+    names = "command_watch errors fixtures guard isolation item_hooks late_fixtures options plain_imports plugin shadowing truths worker"
+    assert done.stdout.split() == ["pytest_secantus", *(f"pytest_secantus.{name}" for name in names.split())]
 
 
 def test_a_run_that_uses_nothing_imports_nothing_heavy() -> None:

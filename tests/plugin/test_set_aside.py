@@ -243,9 +243,14 @@ def test_written_since(server: SecantusDBServer, db: Data) -> None:
     snapshot = server.snapshot()
     db.base.find_one()
     assert not server.written_since(snapshot)
+    assert server.is_unchanged(snapshot)
     inner = server.snapshot()
+    assert not server.is_unchanged(snapshot), "it is not the innermost one"
     db.base.insert_one({})
     assert server.written_since(inner)
     assert server.written_since(snapshot)
+    assert not server.is_unchanged(inner)
     server.restore(snapshot)
     assert not server.written_since(snapshot)
+    assert server.is_unchanged(snapshot)
+    assert not server.is_unchanged(inner), "it has ended"

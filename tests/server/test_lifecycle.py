@@ -356,7 +356,7 @@ def test_many_waiting_streams_get_the_error_of_the_shutdown() -> None:
         assert [client.receive()[2]["code"] for client in clients] == [11600] * len(clients)
 
 
-@pytest.mark.parametrize("name", ["restore", "release", "renew", "written_since", "set_aside", "put_back", "differences"])
+@pytest.mark.parametrize("name", ["restore", "release", "renew", "is_unchanged", "written_since", "set_aside", "put_back", "differences"])
 def test_an_argument_that_is_no_snapshot(server: SecantusDBServer, name: str) -> None:
     with pytest.raises(TypeError, match=r"^5 is not a (snapshot: pass one that snapshot\(\) has returned|result of set_aside\(\))$"):
         getattr(server, name)(5)

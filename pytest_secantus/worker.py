@@ -102,17 +102,21 @@ class Worker:
         """
         if self._server is not None:
             return
-        from pytest_secantus.imports import collections_held
+        from pytest_secantus.imports import collections_held, with_stack
 
         with collections_held():
-            if not self.for_suite:
-                check_driver()
-            try:
-                self._start()
-            except seed_error() as error:
-                raise CannotStart(str(error)) from error
-            except start_errors() as error:
-                raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
+            with_stack(self._check_and_start)
+
+    def _check_and_start(self) -> None:
+        """Start the server, and raise CannotStart if that is not possible."""
+        if not self.for_suite:
+            check_driver()
+        try:
+            self._start()
+        except seed_error() as error:
+            raise CannotStart(str(error)) from error
+        except start_errors() as error:
+            raise CannotStart(f"{self._told()}: the server cannot be started: {error}") from error
 
     def check_external(self) -> None:
         """Check that an external server responds. `start` does not check this, because the check imports the driver (see `imports`).

@@ -7,8 +7,7 @@ description.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from secantus_server.records import NamedTuple
 from secantus_server.version import Difference
 
 NOTES_8_3 = "https://www.mongodb.com/docs/manual/release-notes/8.3/"

@@ -38,15 +38,21 @@ def module_names(package: str, paths: Iterable[str]) -> Iterator[str]:
         paths: the package's `__path__`.
     """
     for path in paths:
-        for name, place, is_package in sorted(_entries(path)):
-            if name.startswith(("_", ".")):
-                continue
-            if is_package:
-                if any(inner == "__init__.py" for inner, _, _ in _entries(place)):
-                    yield f"{package}.{name}"
-                    yield from module_names(f"{package}.{name}", [place])
-            elif name.endswith(".py"):
-                yield f"{package}.{name[:-3]}"
+        yield from _names_of(package, _entries(path))
+
+
+def _names_of(package: str, entries: list[tuple[str, str, bool]]) -> Iterator[str]:
+    """Yield the names that `module_names` yields for a directory with these entries."""
+    for name, place, is_directory in sorted(entries):
+        if name.startswith(("_", ".")):
+            continue
+        if is_directory:
+            inner = _entries(place)
+            if any(file == "__init__.py" for file, _, _ in inner):
+                yield f"{package}.{name}"
+                yield from _names_of(f"{package}.{name}", inner)
+        elif name.endswith(".py"):
+            yield f"{package}.{name[:-3]}"
 
 
 def _entries(

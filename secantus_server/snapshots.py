@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.adjustments import Adjustments, Changes
 from secantus_server.dispatch.fail_points import FailPoint
 from secantus_server.dispatch.services import Services
 from secantus_server.modules import import_late
+from secantus_server.records import NamedTuple
 from secantus_server.sessions.retry_rows import rewrite
 from secantus_server.storage import Snapshot
 from secantus_server.work.query_setting_rows import store_current

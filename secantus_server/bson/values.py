@@ -6,7 +6,7 @@ converts the options of regular expressions to `re` flags, and symbol, undefined
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson.binary import Binary
 from bson.decimal128 import Decimal128
@@ -15,6 +15,8 @@ from bson.max_key import MaxKey
 from bson.min_key import MinKey
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
+
+from secantus_server.records import NamedTuple
 
 
 class Date:

@@ -9,11 +9,12 @@ https://www.mongodb.com/docs/manual/reference/method/db.createCollection/
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson.binary import Binary
 
 from secantus_server.catalog.collection import Collection
+from secantus_server.records import NamedTuple
 from secantus_server.reserved_names import INTERNAL_DATABASES
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from secantus_server.diagnostics.log_file import LogFile
 from secantus_server.diagnostics.log_lines import Line
 from secantus_server.system._clock import SystemTime
+
+if TYPE_CHECKING:
+    from secantus_server.diagnostics.log_file import LogFile
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 KEPT_LINES = 1024

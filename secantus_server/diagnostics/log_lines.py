@@ -10,12 +10,13 @@ import math
 import traceback
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from bson.binary import UUID_SUBTYPE, Binary
 
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson.values import Date
+from secantus_server.records import NamedTuple
 
 _SEVERITIES: Final = {logging.DEBUG: "D1", logging.INFO: "I", logging.WARNING: "W", logging.ERROR: "E"}
 

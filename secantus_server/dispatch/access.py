@@ -7,7 +7,9 @@ https://www.mongodb.com/docs/manual/core/authorization/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+from secantus_server.records import Protocol
 
 if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants

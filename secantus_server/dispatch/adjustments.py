@@ -6,12 +6,12 @@ A snapshot includes them, so that restoring the snapshot also restores these set
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from secantus_server.dispatch.observer import Profiling
 from secantus_server.dispatch.parameters import apply_verbosity
 from secantus_server.dispatch.services import Services
-from secantus_server.records import fields, replace
+from secantus_server.records import NamedTuple, fields, replace
 
 _REMOVED: Final = object()
 

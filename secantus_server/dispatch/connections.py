@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from secantus_server.dispatch.usage import Usage
+from secantus_server.records import NamedTuple
 from secantus_server.system._threads import Lock
 
 if TYPE_CHECKING:

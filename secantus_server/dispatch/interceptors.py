@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch._operation import ExpressCall, Lane
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.errors import CommandError
+from secantus_server.records import Protocol
 from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Message
 

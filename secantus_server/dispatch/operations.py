@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from secantus_server.clock import Clock
 from secantus_server.dispatch._operation import Operation
 from secantus_server.errors import CommandError
+from secantus_server.records import Protocol
 from secantus_server.system._threads import get_ident
 
 __all__ = ["Notes", "Operation", "Operations"]

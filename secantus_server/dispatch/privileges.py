@@ -8,10 +8,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.bson import decode
-from secantus_server.records import record
+from secantus_server.records import Protocol, record
 
 if TYPE_CHECKING:
     from secantus_server.auth.privileges import Grants

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
 
@@ -20,7 +20,7 @@ from secantus_server.dispatch.login_secret import LoginSecret
 from secantus_server.dispatch.observer import Observer
 from secantus_server.dispatch.operations import Operations
 from secantus_server.errors import CommandError
-from secantus_server.records import record, replace
+from secantus_server.records import Protocol, record, replace
 from secantus_server.settings import Settings
 from secantus_server.version import RELEASES, Release
 

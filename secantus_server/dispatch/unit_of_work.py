@@ -8,13 +8,14 @@ store, the oplog and memory, and notifies waiters. `work/auto_commit.py` impleme
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
 from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
+from secantus_server.records import Protocol
 from secantus_server.sessions._registries import RetryableWrite
 from secantus_server.sessions.executed import ExecutedFields
 from secantus_server.sessions.namespace_locks import Namespace

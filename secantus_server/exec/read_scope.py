@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from secantus_server.exec._scan import ScopeCheck
 from secantus_server.exec.interruption import never_interrupt
+from secantus_server.records import Protocol
 from secantus_server.storage import RecoveryUnit
 
 
@@ -16,24 +17,19 @@ class Reader(Protocol):
     @property
     def collection(self) -> Any:
         """Return the collection that the reader depends on, or None. The cursor fails if this collection is dropped."""
-        ...
 
     @property
     def finished(self) -> bool:
         """Return whether the reader has reached the end of its data."""
-        ...
 
     def attach(self, unit: RecoveryUnit) -> None:
         """Attach the reader to this unit's transaction."""
-        ...
 
     def detach(self) -> None:
         """Detach the reader from its transaction."""
-        ...
 
     def close(self) -> None:
         """Close the reader permanently."""
-        ...
 
 
 class Tie:

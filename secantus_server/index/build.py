@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from secantus_server.index._index import Index
 from secantus_server.index.kinds.kind import IndexKind, kind_of
+from secantus_server.modules import import_late
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.collation import SORT_KEYS_VERSION, parse_collation
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
 
 # The definition of the index on `_id` of a collection without options, and so of most indexes.
 _ID_SPEC: Final = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
@@ -27,8 +27,10 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
         return Index(spec, ident, kind_of(spec["key"]), KeyGenerator([("_id", 1)], None), None, multikey)
     kind = kind_of(spec["key"])
     collation = parse_collation(spec.get("collation"))
-    partial = spec.get("partialFilterExpression")
-    partial_filter = None if partial is None else parse_match(partial, ParseContext(collation=collation))
+    partial_filter = None
+    if (partial := spec.get("partialFilterExpression")) is not None:
+        parse_match = import_late("secantus_server.mql.match.language").parse_match
+        partial_filter = parse_match(partial, ParseContext(collation=collation))
     generator = kind.generator(spec["key"], collation)
     return Index(spec, ident, kind, generator, partial_filter, multikey, kind.guard(spec), kind.extractor(spec))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random as random_module
 from collections.abc import Callable
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bson.objectid import ObjectId
 from bson.timestamp import Timestamp
@@ -16,7 +16,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.values import MISSING, Date
 from secantus_server.mql.limits import DEFAULT_LIMITS, MemoryLimits
 from secantus_server.mql.metadata import Metadata
-from secantus_server.records import record
+from secantus_server.records import Protocol, record
 from secantus_server.version import MONGODB_8_2, Release
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ class Collation(Protocol):
 
     def sort_key(self, text: str) -> bytes:
         """Return bytes that sort in the collation's order."""
-        ...
 
 
 class Cell:

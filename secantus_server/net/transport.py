@@ -7,7 +7,8 @@ implementation for a connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+
+from secantus_server.records import Protocol
 
 
 class Transport(Protocol):

@@ -6,7 +6,6 @@ A single lock covers taking a timestamp and committing. Therefore a reader that 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 from bson.binary import Binary
 from bson.timestamp import Timestamp
@@ -25,6 +24,7 @@ from secantus_server.oplog.retention import (
     retention_of,
     saved_retention,
 )
+from secantus_server.records import NamedTuple
 from secantus_server.storage import META, OPLOG, Engine, RecoveryUnit
 from secantus_server.system._threads import Lock
 

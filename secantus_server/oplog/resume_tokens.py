@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson.binary import Binary
 from bson.decimal128 import Decimal128
@@ -24,6 +24,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson.numbers import quiet_decimal
 from secantus_server.bson.values import Date, DBPointer, JavaScript, Regex, Symbol
 from secantus_server.errors import CommandError
+from secantus_server.records import NamedTuple
 
 # The only supported version of tokens.
 _VERSION = 2

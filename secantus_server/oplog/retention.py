@@ -6,8 +6,8 @@ https://www.mongodb.com/docs/manual/core/replica-set-oplog/#minimum-oplog-retent
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from secantus_server.records import NamedTuple
 from secantus_server.storage import META, RecoveryUnit
 
 MEGABYTE = 1024 * 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson.binary import Binary
 from bson.max_key import MaxKey
@@ -21,7 +21,7 @@ from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import Date
 from secantus_server.exec._scan import next_prefix
 from secantus_server.mql.context import Collation
-from secantus_server.records import record
+from secantus_server.records import NamedTuple, record
 
 # Upper bound on the number of ranges. Each combination of the leading fields' points is a range, so several long $in lists would make
 # very many. Fields that would exceed the bound are left unbounded.

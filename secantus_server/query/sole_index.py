@@ -6,12 +6,13 @@ The choice is the planner's, because there is a single candidate. It depends onl
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
 from secantus_server.modules import import_late
 from secantus_server.query.bounds import point
+from secantus_server.records import NamedTuple
 
 # Upper bound on the paths that a collection caches.
 MAX_PATHS = 200

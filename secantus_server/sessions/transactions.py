@@ -6,9 +6,9 @@ https://www.mongodb.com/docs/manual/core/transactions/
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from secantus_server.errors import CommandError
+from secantus_server.records import Protocol
 from secantus_server.sessions._registries import SessionTransaction, State, TransactionRegistry
 from secantus_server.sessions.namespace_locks import NamespaceLocks
 from secantus_server.system._threads import Lock

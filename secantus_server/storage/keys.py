@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+from secantus_server.records import NamedTuple
 
 IDENT_MARK: Final = b"\0idents"
 _ORPHAN: Final = b"\0orphan"

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import field
-from typing import NamedTuple
 
-from secantus_server.records import record
+from secantus_server.records import NamedTuple, record
 from secantus_server.storage._undo import UndoLog
 from secantus_server.storage._unit import RecoveryUnit
 from secantus_server.storage.errors import StorageError

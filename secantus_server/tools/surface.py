@@ -21,7 +21,7 @@ from secantus_server.index.kinds.kind import all_kinds
 from secantus_server.mql.accumulators.registry import PARSERS as ACCUMULATORS
 from secantus_server.mql.expressions.registry import LATER, OPERATORS, import_operators
 from secantus_server.mql.expressions.registry import UNSUPPORTED as UNSUPPORTED_OPERATORS
-from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS
+from secantus_server.mql.match import FIELD_OPERATORS, FILTER_OPERATORS
 from secantus_server.mql.update.registry import modifiers
 from secantus_server.mql.windows.registry import NOT_WINDOWED
 from secantus_server.mql.windows.registry import PARSERS as WINDOW_FUNCTIONS

@@ -8,7 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+
+from secantus_server.records import NamedTuple
 
 OP_REPLY = 1
 OP_QUERY = 2004

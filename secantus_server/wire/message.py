@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any
 
 from secantus_server.errors import CommandError
-from secantus_server.records import record
+from secantus_server.records import NamedTuple, record
 
 
 class Unfinished(NamedTuple):

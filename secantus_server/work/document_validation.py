@@ -17,7 +17,6 @@ from secantus_server.errors import CommandError
 from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import parse_match
 
 
 class DocumentValidator:
@@ -42,7 +41,7 @@ class DocumentValidator:
             clock_ms=services.clock.now_ms,
             release=services.release,
         )
-        self._match = parse_match(self._validator, ctx)
+        self._match = import_late("secantus_server.mql.match.language").parse_match(self._validator, ctx)
         self._ctx = ctx
         self._log = services.log
 

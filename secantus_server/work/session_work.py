@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bson.timestamp import Timestamp
 
@@ -24,6 +24,7 @@ from secantus_server.dispatch.unit_of_work import CatalogTransaction, Check, Mis
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Change, Entry
+from secantus_server.records import NamedTuple
 from secantus_server.sessions.ids import encoded_session
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, RecoveryUnit, WriteConflict

@@ -52,11 +52,12 @@ def imported(*names):
 
 late = [
     "query.plan", "query.planner", "query.plan_notes", "query.query_settings", "work.oplog_collection", "work.operation_details",
-    "work.ttl", "work.writers.buckets", "work.writers.capped", "mql.update", "mql.geo", "mql.match.evaluation", "mql.match.json_schema",
+    "work.ttl", "work.writers.buckets", "work.writers.capped", "mql.update", "mql.geo", "mql.match.language",
+    "mql.match.parser", "mql.expressions", "mql.regex", "mql.match.evaluation", "mql.match.json_schema",
     "mql.match.geo_near", "mql.match.failure", "mql.collation.spec", "mql.text.definition",
     "index.kinds.sphere", "index.kinds.hashed", "index.kinds.text", "index.kinds.wildcard", "javascript",
     "auth.conversation", "work.authorization", "work.access_control", "work.past_changes", "work.past_catalog", "work.set_aside",
-    "catalog.timeseries", "storage.inspection", "storage.log_marks", "net.strangers",
+    "catalog.timeseries", "storage.inspection", "storage.log_marks", "net.strangers", "diagnostics.log_file",
 ]
 with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
     snapshot = server.snapshot()

@@ -7,7 +7,7 @@ from typing import Any
 from bson.binary import Binary
 
 from secantus_server.bson.values import Regex
-from secantus_server.mql.match.registry import FIELD_OPERATORS, FILTER_OPERATORS
+from secantus_server.mql.match import FIELD_OPERATORS, FILTER_OPERATORS
 from secantus_server.mql.update.registry import _OPERATORS as UPDATE_OPERATORS
 from tests.integration.fuzz_expressions import TYPES, Expressions
 from tests.integration.fuzz_values import POINTS, SHAPES

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import importlib
+import resource
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pytest_secantus.imports import collections_held, rewriting_paused, signals_held, when_imported
+from pytest_secantus.imports import collections_held, rewriting_paused, signals_held, when_imported, with_stack
 
 
 @pytest.fixture
@@ -123,3 +125,29 @@ def test_rewriting_is_paused_within_the_block_only() -> None:
         assert [type(finder).__name__ for finder in before if finder not in sys.meta_path] == ["AssertionRewritingHook"]
         raise KeyError
     assert sys.meta_path == before
+
+
+def _repeated_calls() -> int:
+    """Call a function many times, and return the number of memory pages that the process got meanwhile."""
+
+    def nothing(_one: int, _two: int, _three: int) -> None: ...
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(200):
+        nothing(1, 2, 3)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def _at_depth(depth: int, call: Callable[[], int]) -> int:
+    return call() if depth == 0 else _at_depth(depth - 1, call)
+
+
+def test_repeated_calls_at_any_depth_of_the_stack_need_no_memory() -> None:
+    """Otherwise, from Python 3.11 on, each call at an unlucky depth gets a block of memory and gives it back."""
+    assert max(_at_depth(depth, lambda: with_stack(_repeated_calls)) for depth in range(200)) < 100
+
+
+def test_a_call_with_a_stack_returns_and_raises_as_usual() -> None:
+    assert with_stack(lambda: 1) == 1
+    with pytest.raises(ZeroDivisionError):
+        with_stack(lambda: 1 // 0)

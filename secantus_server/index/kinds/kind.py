@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from secantus_server.index.key_pattern import is_wildcard
 from secantus_server.modules import import_late
 from secantus_server.mql._keys import KeyGenerator
 from secantus_server.mql.context import Collation
+from secantus_server.records import Protocol
 from secantus_server.version import Release
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.unit_of_work import StagedWrites
 from secantus_server.errors import CommandError
+from secantus_server.records import Protocol
 from secantus_server.storage import RecoveryUnit
 
 if TYPE_CHECKING:

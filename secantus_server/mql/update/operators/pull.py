@@ -13,8 +13,7 @@ from secantus_server.bson import encode, key_string, type_name, values_equal
 from secantus_server.bson.values import Regex
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
-from secantus_server.mql.match import SPECIAL, parse_match
-from secantus_server.mql.match.registry import FIELD_OPERATORS
+from secantus_server.mql.match import FIELD_OPERATORS, SPECIAL, parse_match
 from secantus_server.mql.update._nodes import UNCHANGED, Leaf, State
 from secantus_server.mql.update.registry import modifier
 

@@ -19,6 +19,8 @@ cdef class Further:
 cdef class PlanNotes:
     cdef readonly object first, query
     cdef Further further
+    # The counts of the current command at its end, which `count` sets.
+    cdef Seen counted
 
     cdef Further further_plans(self)
     cdef int count_total(self, Seen* total) except -1

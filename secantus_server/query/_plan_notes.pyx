@@ -119,19 +119,18 @@ cdef class PlanNotes:
         return self.further
 
     def count(self, usage):
-        """Add the counts of the current command to its connection's usage (`dispatch.usage.Usage`)."""
+        """Add the counts of the current command, which has ended, to its connection's usage (`dispatch.usage.Usage`)."""
         cdef Further further = self.further
         cdef int whole_scans = 0, tailing_scans = 0, sorts = 0
-        cdef Seen latest
-        self.count_latest(&latest)
+        self.count_latest(&self.counted)
         if further is not None:
             whole_scans, tailing_scans, sorts = further.whole_scans, further.tailing_scans, further.sorts
         if self.first is not None and (further is None or not further.resumed):
             add_begun(self.first, &whole_scans, &tailing_scans, &sorts)
-        if latest.keys:
-            usage.keys += latest.keys
-        if latest.documents:
-            usage.documents += latest.documents
+        if self.counted.keys:
+            usage.keys += self.counted.keys
+        if self.counted.documents:
+            usage.documents += self.counted.documents
         if whole_scans:
             usage.whole_scans += whole_scans
         if tailing_scans:
@@ -168,8 +167,8 @@ cdef class PlanNotes:
         return self.noted_stages()
 
     def logged(self):
-        """Return what the command log keeps: `latest`, `stages`, and the queries whose plans scanned a collection with a filter or sorted
-        in memory.
+        """Return what the command log keeps of the current command: `latest`, `stages`, and the queries whose plans scanned a collection
+        with a filter or sorted in memory.
         """
         cdef Seen latest
         self.count_latest(&latest)

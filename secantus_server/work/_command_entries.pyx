@@ -75,14 +75,14 @@ cdef class CommandEntry:
     cdef tuple decoded_statements, slow
 
     cdef int note_plans(self, PlanNotes notes) except -1:
-        """Note what the command's plans have examined, given their notes or None.
+        """Note what the command's plans have examined, given their notes or None. Dispatch has already counted it.
 
         The entry copies the counts but does not reference the plans, also to spare the garbage collector.
         """
         if notes is None:
             self.stages = self.slow = ()
             return 0
-        notes.count_latest(&self.seen)
+        self.seen = notes.counted
         self.stages, self.slow = notes.noted_stages(), notes.slow(&self.seen)
         return 0
 

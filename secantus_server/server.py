@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.harness import Difference, DumpedCollection
     from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
-    from secantus_server.query.plan_notes import PlanNotes
+    from secantus_server.query._plan_notes import PlanNotes
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)
@@ -51,7 +51,7 @@ _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 def _new_notes() -> PlanNotes:
     """Return empty notes of a command's plans. Their module imports the planner, so it is imported for the first command with a plan."""
-    notes: PlanNotes = import_late("secantus_server.query.plan_notes").PlanNotes()
+    notes: PlanNotes = import_late("secantus_server.query._plan_notes").PlanNotes()
     return notes
 
 

@@ -9,7 +9,7 @@ from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.unit_of_work import Check, Transaction, UnitOfWork
-from secantus_server.query.plan_notes import PlanNotes
+from secantus_server.query._plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.storage import WriteConflict
 from secantus_server.wire.message import Message

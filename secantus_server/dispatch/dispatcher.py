@@ -123,10 +123,11 @@ def _end(command: Command, request: Request, outcome: Outcome | None) -> None:
     else:
         # Collection names are not recorded, because a client that has not authenticated could invent any number of them.
         request.client.usage.counts[command.counter] += 1
-    if outcome is not None and request.seconds > services.interceptors.threshold_s:
-        for threshold_s, after in services.interceptors.after:
-            if request.seconds > threshold_s:
-                after(request, outcome)
+    if outcome is not None:
+        if request.seconds > services.interceptors.threshold_s:
+            for threshold_s, after in services.interceptors.after:
+                if request.seconds > threshold_s:
+                    after(request, outcome)
         for log in services.interceptors.logs:
             log(request, request.name, request.client, operation, body, request.message.raw, request.seconds, outcome)
     if notes is not None and not operation.has_cursor:

@@ -133,7 +133,7 @@ class Interceptors:
 
     The attributes `before` and `after` contain the bound methods of the active interceptors, and `after` their thresholds as well. For a
     command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing. `logs` contains the
-    methods `after_general`. `threshold_s` is the lowest threshold, also of `logs`, which have none. `notes_lookups_of` unites the
+    methods `after_general`. `threshold_s` is the lowest threshold. `notes_lookups_of` unites the
     interceptors' attributes of this name. `lane` describes the active interceptors for the express lane (the fast path).
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
@@ -168,6 +168,6 @@ class Interceptors:
             late = [one for one in reversed(active) if _is_overridden(one, "after")]
             self.after = tuple((one.threshold_s, one.after) for one in late)
             self.logs = tuple(one.after_general for one in reversed(active) if _is_overridden(one, "after_general"))
-            self.threshold_s = -math.inf if self.logs else min((threshold_s for threshold_s, _ in self.after), default=math.inf)
+            self.threshold_s = min((threshold_s for threshold_s, _ in self.after), default=math.inf)
             self.notes_lookups_of = frozenset().union(*(one.notes_lookups_of for one in active))
             self.lane = _lane(active)

@@ -10,10 +10,8 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport ExpressCall, Operation
-from secantus_server.exec._scan cimport Scan
-from secantus_server.mql.match import And
-from secantus_server.query.plan import CollectionScan
-from secantus_server.query.plan_notes import WHOLE_SCAN, wanted_of
+from secantus_server.query._plan_notes cimport PlanNotes, Seen, WHOLE_SCAN
+from secantus_server.query.plan_notes import wanted_of
 from secantus_server.wire.op_msg import raw_sections_of, sections_of
 from secantus_server.work._shell_commands import MAX_STATEMENTS, body_fields, plain_body
 from secantus_server.work._shell_text import items_of
@@ -42,7 +40,6 @@ cdef dict KINDS = (
     | {name: WITH_PLANS for name in PLANNED}
     | {"getMore": GET_MORE, "killCursors": KILL_CURSORS}
 )
-cdef tuple whole_scan = WHOLE_SCAN
 
 
 @cython.no_gc  # No value that an entry keeps refers to an entry, and the garbage collector would visit each of them again and again.
@@ -69,7 +66,7 @@ cdef class CommandEntry:
     cdef readonly object target
     cdef readonly CommandEntry opener
     # The counts of `examined`, which most readers of the log do not need as objects.
-    cdef long long keys, docs, scanned, rejected, ordered
+    cdef Seen seen
     cdef readonly tuple stages
     cdef readonly bint unread
     cdef readonly Py_ssize_t n_returned, results, reply_bytes
@@ -77,37 +74,22 @@ cdef class CommandEntry:
     cdef object decoded_body
     cdef tuple decoded_statements, slow
 
-    cdef int note_plans(self, notes) except -1:
-        """Note what the command's plans have examined, like `query.plan_notes.PlanNotes.logged`, given their notes or None.
+    cdef int note_plans(self, PlanNotes notes) except -1:
+        """Note what the command's plans have examined, given their notes or None. Dispatch has already counted it.
 
-        The entry copies the counts but does not reference the plans, also to spare the garbage collector. Most queries that an index could
-        serve are scans of a collection as the only plan. `logged` would need several calls for them.
+        The entry copies the counts but does not reference the plans, also to spare the garbage collector.
         """
-        self.stages = self.slow = ()
         if notes is None:
+            self.stages = self.slow = ()
             return 0
-        plan = notes.first
-        if type(plan) is not CollectionScan or notes.further is not None:
-            examined, self.stages, self.slow = notes.logged()
-            self.keys, self.docs, self.scanned, self.rejected, self.ordered = examined
-            return 0
-        cdef Scan scan = plan.scan
-        if scan is None:
-            return 0
-        self.docs, self.stages = scan.docs_examined, whole_scan
-        match = plan.match
-        if match is None or (type(match) is And and not match.children):
-            return 0
-        self.scanned, self.rejected = self.docs, self.docs - scan.advanced
-        query = notes.query
-        if query is not None and self.docs:
-            self.slow = ((plan.collection, query.filter, query.sort, bool(query.hint or query.natural), True),)
+        self.seen = notes.counted
+        self.stages, self.slow = notes.noted_stages(), notes.slow(&self.seen)
         return 0
 
     @property
     def examined(self):
         """The numbers of keys and documents that this command examined (see `query.plan_notes.Examined`)."""
-        return self.keys, self.docs, self.scanned, self.rejected, self.ordered
+        return self.seen.keys, self.seen.documents, self.seen.scanned, self.seen.rejected, self.seen.ordered
 
     @property
     def request_id(self):
@@ -215,9 +197,9 @@ def express_entry(ExpressCall call not None):
         entry.raw = raw
     if name == "findAndModify":
         returned = 1
-    entry.keys, entry.docs, entry.stages, entry.slow = call.keys, call.documents, (), ()
+    entry.seen.keys, entry.seen.documents, entry.stages, entry.slow = call.keys, call.documents, (), ()
     if call.whole_scans:
-        entry.stages = whole_scan
+        entry.stages = WHOLE_SCAN
     elif index is not None:
         # A unique index on a path with dots is scanned like an index that is not unique.
         is_lookup = not call.is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path

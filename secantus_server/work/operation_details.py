@@ -23,7 +23,7 @@ from secantus_server.query.stages import PlanStage, stage
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, Outcome
-    from secantus_server.query.plan_notes import PlanNotes
+    from secantus_server.query._plan_notes import PlanNotes
 
 
 def plan_summary(stages: tuple[ScanName, ...]) -> str:

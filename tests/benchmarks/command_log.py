@@ -3,10 +3,10 @@
     python -m tests.benchmarks.command_log [--turns N] [--sockets]
 
 The program prints, for each kind of command, its median time without the log, and the time that the log adds: the median of the
-differences of the two halves of a turn, with its confidence interval (see `paired`). The order of the halves alternates, because the
-inserts grow their collection. The time of garbage collections counts. With `--sockets`, the client is connected through a socket, as in
-`inprocess`, and the processor time is that of the process; otherwise directly, as the plugin's clients are, and the processor time is
-that of the thread that is client and server.
+differences of the two halves of a turn, with its confidence interval (see `paired`). `log_get_more` is two commands: a find and a
+getMore. The order of the halves alternates, because the inserts grow their collection. The time of garbage collections counts. With
+`--sockets`, the client is connected through a socket, as in `inprocess`, and the processor time is that of the process; otherwise directly,
+as the plugin's clients are, and the processor time is that of the thread that is client and server.
 
 For the cost of the report, and of the plugin with everything off against an earlier build, see `suites`.
 """
@@ -89,6 +89,7 @@ def calls_of(client: Any) -> dict[str, Call]:
     collection.insert_many(documents(1000))
     collection.create_index("rank")
     small.insert_many(documents(20))
+    joined = {"$lookup": {"from": "bench", "localField": "_id", "foreignField": "rank", "as": "joined"}}
     return {
         "log_find_one": lambda: collection.find_one({"_id": 5}),
         "log_find": lambda: list(collection.find({"rank": 5})),
@@ -99,6 +100,13 @@ def calls_of(client: Any) -> dict[str, Call]:
         "log_update": lambda: collection.update_one({"_id": 5}, {"$inc": {"age": 1}}),
         "log_delete": lambda: collection.delete_one({"_id": -5}),
         "log_modify": lambda: collection.find_one_and_update({"_id": 6}, {"$inc": {"age": 1}}),
+        "log_modify_scan": lambda: small.find_one_and_update({"age": {"$gt": 0}}, {"$inc": {"age": 1}}, sort=[("age", -1)]),
+        "log_lookup": lambda: list(small.aggregate([{"$match": {"_id": 3}}, joined])),
+        "log_distinct": lambda: small.distinct("age"),
+        "log_rewrite": lambda: small.update_one({"_id": 3}, [{"$set": {"z": 1}}]),
+        "log_index": lambda: small.create_index("age"),
+        "log_collections": client.bench.list_collection_names,
+        "log_get_more": lambda: list(small.find(batch_size=15)),
     }
 
 

@@ -51,7 +51,7 @@ def imported(*names):
     return [name for name in names if f"secantus_server.{name}" in sys.modules]
 
 late = [
-    "query.plan", "query.planner", "query.plan_notes", "query.query_settings", "work.oplog_collection", "work.operation_details",
+    "query.plan", "query.planner", "query._plan_notes", "query.query_settings", "work.oplog_collection", "work.operation_details",
     "work.ttl", "work.writers.buckets", "work.writers.capped", "mql.update", "mql.geo", "mql.match.language",
     "mql.match.parser", "mql.expressions", "mql.regex", "mql.match.evaluation", "mql.match.json_schema",
     "mql.match.geo_near", "mql.match.failure", "mql.collation.spec", "mql.text.definition",

@@ -9,7 +9,7 @@ from bson.int64 import Int64
 from secantus_server.clock import SettableClock
 from secantus_server.dispatch.operations import Operations
 from secantus_server.dispatch.topology import Topology
-from secantus_server.query.plan_notes import PlanNotes
+from secantus_server.query._plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.settings import Settings
 from tests.net.raw_client import connected

@@ -417,6 +417,18 @@ def test_the_plans_of_an_entry_are_those_of_the_notes(
         assert entry.wanted == tuple([wanted_of(*one) for one in slow])
 
 
+def test_a_scan_is_shown_once_however_many_plans_have_it(log: SecantusDBServer, db: Database) -> None:
+    fill(db)
+    db.d.create_index("a")
+    db.d.create_index([("a", 1), ("b", 1)])
+    db.e.create_index([("b", 1), ("a", 1)])
+    log.clear_command_log()
+    joined = [("d", "a"), ("c", "a"), ("e", "b")]
+    lookups = [{"$lookup": {"from": name, "localField": "a", "foreignField": field, "as": "x"}} for name, field in joined]
+    list(db.c.aggregate([{"$match": {"a": 1}}, *lookups]))
+    assert only(log).plan_summary == "IXSCAN { a: 1 }, IXSCAN { b: 1, a: 1 }"
+
+
 def all_of(record: CommandRecord) -> dict[str, Any]:
     """Return all values of a record, except those that differ each time that the command runs."""
     values = pickle.loads(pickle.dumps(record)).values()

@@ -14,7 +14,7 @@ from secantus_server.clock import SettableClock
 from secantus_server.dispatch.client import ClientInfo
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
-from secantus_server.query.plan_notes import PlanNotes
+from secantus_server.query._plan_notes import PlanNotes
 from secantus_server.server import SecantusDBServer
 from secantus_server.wire.message import Message
 from tests.failing import code

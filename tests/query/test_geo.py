@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 from secantus_server import SecantusDBServer
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.kinds.geo import GeoKind
-from secantus_server.query.plan_notes import PlanNotes
+from secantus_server.query._plan_notes import PlanNotes
 from tests.failing import code
 from tests.one_server import client, db, server
 from tests.property.memory_collection import MemoryCollection
@@ -119,7 +119,7 @@ def test_notes_on_a_plan(collection: MemoryCollection) -> None:
         assert len(list(plan.open(ReadScope(unit)))) == 6
     notes = PlanNotes()
     notes.add(plan)
-    assert notes.result() == ((6, 6, 0, 0, 0), (("GEO_NEAR_2DSPHERE", {"loc": "2dsphere"}),))
+    assert (notes.latest, notes.stages) == ((6, 6, 0, 0, 0), (("GEO_NEAR_2DSPHERE", {"loc": "2dsphere"}),))
     assert collection.indexes[-1].uses == 1
 
 

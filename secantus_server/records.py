@@ -1,18 +1,17 @@
 """Classes that are created in a fraction of the time of the standard library's: records, named tuples and protocols.
 
-A server's start creates some seventy such classes. `dataclass` compiles up to eight functions for each of them. `record` compiles at most
-one, `__init__`, and only once a class has had some instances. All records share the other methods. `typing.NamedTuple` compiles each
-annotation, and `typing.Protocol` collects the members of each protocol. Nothing uses either at run time.
+A server's start creates some seventy such classes. `dataclass` compiles up to eight functions for each of them, and `record` one:
+`__init__`. All records share the other methods. `typing.NamedTuple` compiles each annotation, and `typing.Protocol` collects the members
+of each protocol. Nothing here uses either at run time.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple
@@ -47,9 +46,6 @@ else:
         """Return the decorated function unchanged, because only type checkers use the information."""
         return lambda decorated: decorated
 
-
-#: The number of instances of a record class that are created before its `__init__` is compiled.
-_FIRST_INSTANCES: Final = 10
 
 C = TypeVar("C", bound=type)
 R = TypeVar("R")
@@ -99,7 +95,7 @@ def _with_fields(cls: C, added: dict[str, Any], *, slots: bool) -> C:
     added["__match_args__"] = tuple(name for name, one in fields.items() if one.init)
     added["_compared"] = _values_of([name for name, one in fields.items() if one.compare])
     added["_shown"] = [name for name, one in fields.items() if one.repr]
-    added["__init__"] = _make_first_init(cls, fields, frozen="__setattr__" in added)
+    added["__init__"] = _make_init(cls, fields, frozen="__setattr__" in added)
     if not slots:
         for name, one in fields.items():
             if one.default is not MISSING:
@@ -122,40 +118,6 @@ def _field(name: str, value: Any) -> Field[Any]:
 
 def _values_of(names: list[str]) -> Callable[[Any], Any]:
     return attrgetter(*names) if names else lambda _one: ()
-
-
-def _make_first_init(cls: type, fields: dict[str, Field[Any]], *, frozen: bool) -> Any:
-    """Return the method `__init__` for the first instances of a class. It replaces itself by a compiled method, which is faster.
-
-    Most classes have few instances, or none, and to compile the method would take longer than to create them.
-    """
-    arguments = [name for name, one in fields.items() if one.init]
-    required = {name for name in arguments if fields[name].default is MISSING and fields[name].default_factory is MISSING}
-    allowed = set(arguments)
-    assign = object.__setattr__ if frozen else setattr
-    initializes_more = "__post_init__" in cls.__dict__
-    created = itertools.count(1)
-
-    def initialize(self: Any, /, *values: Any, **named: Any) -> None:
-        given = dict(zip(arguments, values, strict=False), **named)
-        is_valid = len(given) == len(values) + len(named) and required <= given.keys() <= allowed
-        if next(created) > _FIRST_INSTANCES or not is_valid:
-            compiled = _make_init(cls, fields, frozen=frozen)
-            for owner in type(self).__mro__:
-                if owner.__dict__.get("__init__") is initialize:
-                    owner.__init__ = compiled  # type: ignore[misc]
-            compiled(self, *values, **named)
-            return
-        for name, one in fields.items():
-            if name in given:
-                assign(self, name, given[name])
-            elif one.default is not MISSING or one.default_factory is not MISSING:
-                assign(self, name, one.default if one.default_factory is MISSING else one.default_factory())
-        if initializes_more:
-            self.__post_init__()
-
-    initialize.__name__, initialize.__qualname__ = "__init__", f"{cls.__qualname__}.__init__"
-    return initialize
 
 
 def _make_init(cls: type, fields: dict[str, Field[Any]], *, frozen: bool) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
-import typing
 from dataclasses import FrozenInstanceError, dataclass, field
 from typing import Any
 
 import pytest
 
-from secantus_server.records import NamedTuple, fields, record, replace
+from secantus_server.records import fields, record, replace
 
 
 def _declared() -> Any:
@@ -94,71 +93,3 @@ def test_assignments_to_a_frozen_record(of_record: bool) -> None:
 def test_copies(kind: type[Any]) -> None:
     one = kind("a", 2)
     assert copy.copy(one) == copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == one
-
-
-@record(frozen=True)
-class Kept:
-    """A record with all kinds of fields."""
-
-    name: str
-    number: int = 1
-    tags: list[str] = field(default_factory=list)
-    total: int = field(init=False, default=7)
-
-
-class Derived(Kept):
-    """A subclass of a record."""
-
-
-def test_later_instances_are_like_the_first_ones() -> None:
-    """A class compiles its `__init__` after some instances."""
-    first = Kept("a", tags=["b"]), Kept("a", 2), Derived("d")
-    shared = Kept.__init__
-    for _ in range(20):
-        assert (Kept("a", tags=["b"]), Kept("a", 2), Derived("d")) == first
-    assert Kept.__init__ is not shared
-    assert "__init__" not in vars(Derived)
-    assert (Kept.__init__.__name__, Kept.__init__.__qualname__) == (shared.__name__, shared.__qualname__)
-
-
-@pytest.mark.parametrize(("given", "named"), [((), {}), (("a", 1, [], 9), {}), (("a",), {"name": "b"}), (("a",), {"total": 1})])
-def test_wrong_arguments_of_a_first_instance(given: tuple[Any, ...], named: dict[str, Any]) -> None:
-    class Kind:
-        """A record with a field that is no argument."""
-
-        name: str
-        number: int = 1
-        tags: tuple[str, ...] = ()
-        total: int = field(init=False)
-
-    kind: Any = record()(Kind)
-    with pytest.raises(TypeError, match=r"Kind\.__init__\(\)"):
-        kind(*given, **named)
-    assert kind("a", tags=("b",)).number == 1
-
-
-class Named(NamedTuple):
-    """A named tuple."""
-
-    name: str
-    number: int = 1
-
-    @property
-    def text(self) -> str:
-        """Return both."""
-        return f"{self.name}{self.number}"
-
-
-def test_named_tuples_are_like_those_of_typing() -> None:
-    class Theirs(typing.NamedTuple):
-        name: str
-        number: int = 1
-
-    one = Named("a")
-    assert (one, one.text, one._replace(number=2)) == (("a", 1), "a1", ("a", 2))
-    assert repr(one) == repr(Theirs("a")).replace("Theirs", "Named")
-    assert (Named._fields, Named.__mro__[1:], Named._field_defaults) == (Theirs._fields, (tuple, object), {"number": 1})
-    assert (Named.__module__, Named.__doc__, Named.__slots__) == (__name__, "A named tuple.", ())  # type: ignore[attr-defined]
-    assert copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == one
-    with pytest.raises(TypeError):
-        Named()  # type: ignore[call-arg]

@@ -96,7 +96,8 @@ class Engine:
         self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
-            self._begin_log_marks(marks)
+            connection.keep_log_marks(marks.begin())
+            marks.note_checkpoint(connection.log_end())
         self._idents = Idents(self.transaction, persistent=not self.in_memory)
         self._begin_cleaning()
 
@@ -105,17 +106,15 @@ class Engine:
         # Purges in memory have a gate of their own, so that a restore does not wait for them. They remove only unreachable entries.
         gate, memory = self._gate, self._connection
         self._purges = purges = Gate(self._waits) if self.in_memory else gate
-        sweeper = self._new_sweeper() if self.in_memory else None
-        self._orphans = Orphans(self._new_unit_beside(self._purges), sweeper)
         self._tidying: Tidying | None = None
-        if sweeper is not None:
+        sweeper = None
+        if self.in_memory:
+            sweeper = self._new_unit_beside(gate)
+            sweeper.rewrite_left_pages()
             self._tidying = Tidying(sweeper, lambda: gate.changed + purges.changed, lambda: memory.cache_bytes, lambda: self.has_orphans)
+        self._orphans = Orphans(self._new_unit_beside(purges), sweeper)
         with self.transaction() as unit:
             self._orphans.load(unit)
-
-    def _begin_log_marks(self, marks: LogMarks) -> None:
-        self._connection.keep_log_marks(marks.begin())
-        marks.note_checkpoint(self._connection.log_end())
 
     @classmethod
     def open(
@@ -572,12 +571,6 @@ class Engine:
             return self._write_back(snapshot, made)
         finally:
             self._connection.reconfigure(configuration.cache_config(self._memory_size_mb).encode())
-
-    def _new_sweeper(self) -> RecoveryUnit:
-        """Return a recovery unit that rewrites pages beside running transactions."""
-        sweeper = self._new_unit_beside(self._gate)
-        sweeper.rewrite_left_pages()
-        return sweeper
 
     def _new_unit_beside(self, gate: Gate) -> RecoveryUnit:
         """Return a recovery unit for the holder of the purge lock, which prevents close() while the unit is in use."""

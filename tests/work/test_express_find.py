@@ -69,7 +69,7 @@ def test_both_paths_find_the_same(sides: tuple[Side, Side], indexes: Indexes, pa
                 replies = [plain(side.run(find({path: value}, **options))) for side in sides]
                 assert sides[0].answered is is_express, path
                 assert repr(replies[0]) == repr(replies[1]), (path, value)
-    shown = [[{**record.__getstate__(), "duration_ms": 0} for record in log.records()] for log in logs]
+    shown = [[{**record.values(), "duration_ms": 0} for record in log.records()] for log in logs]
     assert repr(shown[0]) == repr(shown[1])
     first, second = (repr(side.state()) for side in sides)
     assert first == second

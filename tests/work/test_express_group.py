@@ -65,7 +65,7 @@ def test_both_paths_group_and_log_the_same(sides: tuple[Any, Any], indexes: Inde
         for spec in GROUPS:
             assert same(sides, group(spec))
         assert same(sides, insert({"_id": f"new{number}", "k": {"u": -1 - number, "v": number}, "tags": [1], "a": {"x": 1}}))
-    shown = [[{**record.__getstate__(), "duration_ms": 0} for record in log.records()] for log in logs]
+    shown = [[{**record.values(), "duration_ms": 0} for record in log.records()] for log in logs]
     assert repr(shown[0]) == repr(shown[1])
     check_equal(sides)
 

@@ -23,7 +23,7 @@ def logs_of(sides: tuple[Side, Side], raws: list[bytes], failing: int | None = N
         for side in sides:
             side.run(raw)
         assert sides[0].answered is (number != failing), raw
-    return [[{**record.__getstate__(), "duration_ms": record.duration_ms > 0} for record in log.records()] for log in logs]
+    return [[{**record.values(), "duration_ms": record.duration_ms > 0} for record in log.records()] for log in logs]
 
 
 def test_both_paths_log_the_same(sides: tuple[Side, Side]) -> None:

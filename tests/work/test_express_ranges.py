@@ -143,7 +143,7 @@ def test_both_paths_read_the_same_ranges(sides: tuple[Side, Side], indexes: Inde
             for options in ({}, {"sort": {path: 1}}, {"sort": {path: -1}, "limit": 3}, {"limit": 2, "singleBatch": True}):
                 check_same(sides, find({path: condition}, **options), (path, condition, options))
                 assert sides[0].answered is (is_express and is_range), (path, condition)
-    shown = [[{**record.__getstate__(), "duration_ms": 0} for record in log.records()] for log in logs]
+    shown = [[{**record.values(), "duration_ms": 0} for record in log.records()] for log in logs]
     assert repr(shown[0]) == repr(shown[1])
     check_equal(sides)
 

@@ -121,7 +121,7 @@ def test_logs_and_parameters_take_the_general_path(sides: tuple[Side, Side]) -> 
         side.services.interceptors.install(log)
     check_same(sides, raw, "log")
     assert not sides[0].answered
-    shown = [[{**record.__getstate__(), "duration_ms": 0} for record in log.records()] for log in logs]
+    shown = [[{**record.values(), "duration_ms": 0} for record in log.records()] for log in logs]
     assert repr(shown[0]) == repr(shown[1])
     for side, log in zip(sides, logs, strict=True):
         side.services.interceptors.remove(log)

@@ -33,6 +33,10 @@ cdef int check_id(const Element* element) except -1:
     return 0
 
 
+cdef inline bint is_id(const Element* element) noexcept nogil:
+    return element.name_len == 3 and memcmp(element.name, b"_id", 3) == 0
+
+
 cpdef bytes prepare_document(bytes doc, make_id, make_timestamp):
     """Return the document in its stored form, or the same object if it needs no change.
 
@@ -42,25 +46,28 @@ cpdef bytes prepare_document(bytes doc, make_id, make_timestamp):
         make_timestamp: returns the timestamp, as an unsigned 64-bit number, that replaces an empty one.
 
     Raises:
-        CommandError: 10334 for a document that is too large, 52 or 53 for an invalid `_id`.
+        CommandError: 10334 for a document that is too large, 2 for a second `_id`, 52 or 53 for an invalid `_id`.
     """
     cdef const uint8_t* data = <const uint8_t*>PyBytes_AS_STRING(doc)
     cdef const uint8_t* cursor = first_element(data)
     cdef Element element
     cdef bint first = True
     cdef bint rebuild = True
+    cdef bint has_id = False
     if PyBytes_GET_SIZE(doc) > MAX_SIZE:
         size = PyBytes_GET_SIZE(doc)
         raise CommandError(10334, f"BSONObj size: {size} (0x{size:X}) is invalid. Size must be between 0 and {MAX_SIZE}({MAX_SIZE // 1048576}MB)")
     while next_element(&cursor, &element):
-        if first:
-            first = False
-            rebuild = element.name_len != 3 or element.name[:3] != b"_id"
-            if not rebuild:
+        if is_id(&element):
+            if has_id:
+                raise CommandError(2, "can't have multiple _id fields in one document")
+            has_id = True
+            if first:
+                rebuild = False
                 check_id(&element)
-                continue
-        if element.type == BSON_TIMESTAMP and read_int64(element.value) == 0:
+        elif element.type == BSON_TIMESTAMP and read_int64(element.value) == 0:
             rebuild = True
+        first = False
     return rebuilt(data, make_id, make_timestamp) if rebuild else doc
 
 
@@ -75,7 +82,7 @@ cdef bytes rebuilt(const uint8_t* data, make_id, make_timestamp):
     else:
         out.put_value("_id", 3, make_id(), 1)
     while next_element(&cursor, &element):
-        if element.name_len == 3 and element.name[:3] == b"_id":
+        if is_id(&element):
             continue
         if element.type == BSON_TIMESTAMP and read_int64(element.value) == 0:
             out.put_name(BSON_TIMESTAMP, element.name, element.name_len)

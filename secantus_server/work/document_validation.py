@@ -9,7 +9,7 @@ from typing import Any
 
 from bson.binary import Binary
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode, decode_stored
 from secantus_server.bson.values import Date
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
@@ -90,9 +90,9 @@ class EncryptedFields:
         """Raise if a document is invalid; see `DocumentValidator.check`.
 
         Raises:
-            CommandError: 121 DocumentValidationFailure.
+            CommandError: 121 DocumentValidationFailure, 238 for two fields of the same name.
         """
-        fields = decode(document)
+        fields = decode_stored(document)
         if not all(_is_encrypted(fields, path) for path in self._paths):
             raise CommandError(121, "Document failed validation", info={"errInfo": {"failingDocumentId": fields.get("_id")}})
         if self._others is not None:

@@ -14,7 +14,7 @@ from itertools import groupby, takewhile
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from secantus_server.bson import decode, key_string
+from secantus_server.bson import decode, decode_stored, key_string
 from secantus_server.bson.numbers import python_number
 from secantus_server.bson.shell import shell_text
 from secantus_server.bson.values import is_number, type_name
@@ -199,7 +199,7 @@ def others_of(spec: dict[str, Any]) -> list[str]:
 
 
 def _keys(document: bytes, definition: TextDefinition, prefix: list[str], others: list[str]) -> list[bytes]:
-    decoded = decode(document)
+    decoded = decode_stored(document)
     values = {path: _value(decoded, path.split("."), path) for path in others}
     start = b"".join(key_string(values[path]) for path in prefix)
     return [start + term_key(term) + _SCORE.pack(score) for term, score in definition.scores(decoded).items()]

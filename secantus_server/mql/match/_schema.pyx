@@ -8,7 +8,7 @@ https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
-from secantus_server.bson._codec cimport decode_element
+from secantus_server.bson._codec cimport decode_element, decode_stored_element
 from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32
 from secantus_server.bson._types cimport BSON_ARRAY, BSON_DECIMAL, BSON_DOCUMENT, BSON_DOUBLE, BSON_INT, BSON_LONG, BSON_STRING
 from secantus_server.mql.match._nodes cimport MatchExpression
@@ -122,7 +122,7 @@ cdef class EnumRule(Rule):
         self.keys = frozenset(key_string(without_order(value)) for value in values)
 
     cdef bint accepts(self, const Element* value) except -1:
-        return key_string(without_order(decode_element(value))) in self.keys
+        return key_string(without_order(decode_stored_element(value))) in self.keys
 
 
 # ---------------------------------------------------------------- numbers and strings
@@ -230,7 +230,7 @@ cdef class UniqueRule(Rule):
             return True
         cursor = first_element(value.value)
         while next_element(&cursor, &element):
-            seen.add(key_string(without_order(decode_element(&element))))
+            seen.add(key_string(without_order(decode_stored_element(&element))))
             count += 1
         return len(seen) == count
 

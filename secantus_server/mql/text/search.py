@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from secantus_server.bson import decode
+from secantus_server.bson import decode_stored
 from secantus_server.mql.text.definition import Text, TextDefinition
 from secantus_server.mql.text.tokens import INSENSITIVE, Sensitivity, Tokenizer, tokenizer
 
@@ -54,17 +54,17 @@ class TextSearch:
 
     def accepts(self, document: bytes) -> bool:
         """Return whether a document matches. The caller has already checked that it contains one of the terms."""
-        return not self.needs_texts or self._accepts(list(self.definition.texts(decode(document))))
+        return not self.needs_texts or self._accepts(list(self.definition.texts(decode_stored(document))))
 
     def matches(self, document: bytes) -> bool:
         """Return whether a document matches. This method reads the document instead of an index."""
-        decoded = decode(document)
+        decoded = decode_stored(document)
         have = self.definition.scores(decoded)
         return any(term in have for term in self.terms) and (not self.needs_texts or self._accepts(list(self.definition.texts(decoded))))
 
     def score(self, document: bytes) -> float:
         """Return the score of a document, which is the sum of the scores of the search's terms in it."""
-        have = self.definition.scores(decode(document))
+        have = self.definition.scores(decode_stored(document))
         return sum(have.get(term, 0.0) for term in self.terms)
 
     def parsed(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from secantus_server.bson import decode, encode
+from secantus_server.bson import decode_stored, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
@@ -51,7 +51,7 @@ class StatementRewriter:
 
     def document(self, document: bytes) -> bytes:
         """Return a client's document with its values to store and its tags."""
-        return encode(self._fields.store_document(decode(document), self._state.store))
+        return encode(self._fields.store_document(decode_stored(document), self._state.store))
 
     def query(self, query: dict[str, Any]) -> dict[str, Any]:
         """Return a filter without payloads."""
@@ -105,7 +105,7 @@ class TaggingUpdate:
         new = self._update.apply(doc, array_index=array_index, inserting=inserting)
         if new is doc:
             return doc
-        before, after = decode(doc), decode(new)
+        before, after = decode_stored(doc), decode_stored(new)
         if after.get(SAFE_CONTENT) != (None if self.is_replacement else before.get(SAFE_CONTENT)):
             raise safe_content_error()
         current = list(self._fields.tags(after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bson import encode
+from bson import Binary, encode
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -108,3 +108,24 @@ def test_a_past_version_refuses_it(stored: Database[Document]) -> None:
     stored.c.update_one({"_id": 1}, {"$set": {"f": 2}})
     concern = {"level": "snapshot", "atClusterTime": time}
     assert failure(stored, {"find": "c", "readConcern": concern})["code"] == 238
+
+
+@pytest.mark.parametrize("rule", [{"d": {"enum": [{"a": 5}]}}, {"e": {"uniqueItems": True}}], ids=["enum", "uniqueItems"])
+def test_a_schema_that_compares_documents_refuses_it(stored: Database[Document], rule: Document) -> None:
+    assert failure(stored, {"find": "c", "filter": {"$jsonSchema": {"properties": rule}}})["code"] == 238
+
+
+def test_a_text_index_refuses_it(stored: Database[Document]) -> None:
+    text = {"key": {"words": "text"}, "name": "words"}
+    assert failure(stored, {"createIndexes": "c", "indexes": [text]})["code"] == 238
+    stored.command("createIndexes", "other", indexes=[text])
+    reply = stored.command("insert", "other", documents=[twice(1, 5)])
+    assert (reply["n"], reply["writeErrors"][0]["code"]) == (0, 238)
+
+
+def test_an_encrypted_field_does_not_hide_a_plain_one(db: Database[Document]) -> None:
+    db.create_collection("c", encryptedFields={"fields": [{"path": "a", "bsonType": "int", "keyId": Binary(b"k" * 16, 4)}]})
+    fields = encode({"a": 1})[4:-1] + encode({"a": Binary(bytes([6]) + b"x" * 40, 6)})[4:-1]
+    document = RawBSONDocument((len(fields) + 5).to_bytes(4, "little") + fields + b"\0")
+    reply = db.command("insert", "c", documents=[document])
+    assert (reply["n"], reply["writeErrors"][0]["code"]) == (0, 238)

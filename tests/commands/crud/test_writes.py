@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bson import encode
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -259,3 +261,14 @@ def test_a_find_and_modify_that_changes_nothing_writes_nothing(db: Database, upd
     assert reply["lastErrorObject"] == {"n": 1, "updatedExisting": True}
     assert reply["value"] == {"_id": 1, "x": 1}
     assert db.command("ping")["operationTime"] == before
+
+
+@pytest.mark.parametrize("names", [["_id", "_id"], ["_id", "x", "_id"], ["x", "_id", "_id"]])
+@pytest.mark.parametrize("count", [1, 200])
+def test_a_document_has_one_id(db: Database, names: list[str], count: int) -> None:
+    fields = b"".join(encode({name: number})[4:-1] for number, name in enumerate(names))
+    document = RawBSONDocument((len(fields) + 5).to_bytes(4, "little") + fields + b"\0")
+    db.c.insert_one({"_id": 7})
+    reply = db.command("insert", "c", documents=[document] * count)
+    assert (reply["n"], errors(reply)) == (0, [(0, 2)])
+    assert db.c.count_documents({}) == 1

@@ -53,7 +53,7 @@ class Guard:
         # Restores the server's release after a test whose marker set another one; None for the other tests.
         self._release: ExitStack | None = None
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
-        # The fixtures of a wider scope that were set up.
+        # The fixtures of a wider scope that were set up and not torn down yet.
         self._wider: set[pytest.FixtureDef[Any]] = set()
         self._armed = False
         self._pid = os.getpid()

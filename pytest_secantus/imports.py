@@ -110,9 +110,9 @@ def collections_held() -> Iterator[None]:
 def with_stack(call: Callable[[], T]) -> T:
     """Call a function so that its Python frames share one large block of memory, and return its result.
 
-    Python stores frames in blocks of 16 KB. A loop that crosses the end of a block with each call lets it map and unmap a block each time,
-    which happens hundreds of times during a long import, if its depth is unlucky. A frame that needs a larger block gets one, and the
-    calls below it use the rest of that block.
+    Python stores frames in blocks of 16 KB. If a frame ends just before the end of a block, each call from it maps a block and unmaps it
+    again, hundreds of times during a long import. A frame that needs a larger block gets one, and the calls below it use the rest of that
+    block.
     """
     return call()
 

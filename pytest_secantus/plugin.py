@@ -49,7 +49,7 @@ __all__ = [
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the plugin's options, and register the hooks of tests and fixtures. (pytest calls this hook when it loads the plugin, so
-    they have the plugin's place in the order of all plugins.)
+    those hooks have the plugin's place in the order of all plugins.)
     """
     add_options(parser)
     pluginmanager.register(ItemHooks(), "secantus-items")

@@ -17,7 +17,8 @@ PLACE = "/*DATA*/null"
 def page_text(data: str) -> str:
     """Return the HTML page with `data`, an ASCII text in JSON format, embedded.
 
-    The template is ASCII, too. Otherwise each character of the page would take two bytes in memory, and the encoding longer.
+    The template is ASCII, too. Otherwise each character of the page would take two bytes in memory, and encoding the page would take
+    longer.
     """
     head, _, tail = TEMPLATE.read_text(encoding="utf-8").partition(PLACE)
     # Within a script element, only `</` and `<!--` could end the data early.

@@ -16,7 +16,7 @@ __all__ = ["Notes", "Operation", "Operations"]
 
 
 class Notes(Protocol):
-    """The interface of a command's recorded query plans. `query.plan_notes.PlanNotes` implements it."""
+    """The interface of a command's recorded query plans. `query._plan_notes.PlanNotes` implements it."""
 
     def add(self, plan: Any, query: Any = None) -> None:
         """Record a query plan that is about to be executed."""

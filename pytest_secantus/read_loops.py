@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pytest_secantus.check_names import READS
 from secantus_server.diagnostics.plurals import counted
+from secantus_server.records import NamedTuple
 
 if TYPE_CHECKING:
     from secantus_server.work._command_records import CommandRecord
@@ -19,9 +20,8 @@ _POSITION: Final = r"(?:\.(?:skip|limit)\([?\d]+\))+$"
 _RANGE: Final = frozenset(["$gt", "$gte", "$lt", "$lte"])
 
 
-class Loop:
-    """Reads of the same shape and with different values that were sent from one source line. It is not a named tuple, which would take
-    longer to import.
+class Loop(NamedTuple):
+    """Reads of the same shape and with different values that were sent from one source line.
 
     Arguments:
         records: all of these reads.
@@ -30,11 +30,10 @@ class Loop:
         threads: the number of threads in which such a loop was found.
     """
 
-    def __init__(self, records: list[CommandRecord], times: int, values: int, threads: int) -> None:
-        self.records = records
-        self.times = times
-        self.values = values
-        self.threads = threads
+    records: list[CommandRecord]
+    times: int
+    values: int
+    threads: int
 
     @property
     def what(self) -> str:

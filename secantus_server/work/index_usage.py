@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from secantus_server.catalog.view import CatalogView
+from secantus_server.records import NamedTuple
 
 
-class IndexUsage:
-    """The usage of an index since it was created or loaded from the store. It is not a named tuple, which would take longer to import.
+class IndexUsage(NamedTuple):
+    """The usage of an index since it was created or loaded from the store.
 
     Arguments:
         namespace: the full name of the index's collection.
@@ -19,14 +20,11 @@ class IndexUsage:
             entries.
     """
 
-    __slots__ = ("key", "name", "namespace", "serves_otherwise", "uses")
-
-    def __init__(self, namespace: str, name: str, key: dict[str, Any], uses: int, serves_otherwise: bool) -> None:
-        self.namespace = namespace
-        self.name = name
-        self.key = key
-        self.uses = uses
-        self.serves_otherwise = serves_otherwise
+    namespace: str
+    name: str
+    key: dict[str, Any]
+    uses: int
+    serves_otherwise: bool
 
 
 def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:

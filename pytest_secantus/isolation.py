@@ -102,12 +102,7 @@ class Layers:
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
         """Perform the first half of `writing`. Return the layers that were set aside; pass them to `finish`."""
-        if not self._open:
-            self._writers.append((owner, rank))
-            if (store := self._store) is not None:
-                self._open.append(Layer(owner, rank, self._snapshot(store)))
-            return []
-        aside = self._set_aside(self._first_in_the_way(owner, rank))
+        aside = self._set_aside(self._first_in_the_way(owner, rank)) if self._open else []
         self._writers.append((owner, rank))
         self._open_layer(owner, rank)
         return aside

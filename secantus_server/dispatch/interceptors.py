@@ -133,8 +133,8 @@ class Interceptors:
 
     The attributes `before` and `after` contain the bound methods of the active interceptors, and `after` their thresholds as well. For a
     command that is faster than the threshold, dispatch does not call `after`, so an idle interceptor costs nothing. `logs` contains the
-    methods `after_general`. `threshold_s` is the lowest threshold. `notes_lookups_of` unites the
-    interceptors' attributes of this name. `lane` describes the active interceptors for the express lane (the fast path).
+    methods `after_general`. `threshold_s` is the lowest threshold. `notes_lookups_of` unites the interceptors' attributes of this name.
+    `lane` describes the active interceptors for the express lane (the fast path).
 
     Threads: the tuples are replaced as a whole, and command threads only read them. `_lock` serializes `refresh`, so that the tuples
     reflect the latest change.

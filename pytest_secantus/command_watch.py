@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FIXTURE = "secantus_commands"
 FAIL_MARKER = "secantus_fail_on"
 ALLOW_MARKER = "secantus_allow"
+#: pytest's names for the outcomes of a test that is expected to fail, by the outcome in its report.
+EXPECTED_TO_FAIL = {"skipped": "xfailed", "passed": "xpassed"}
 
 
 class CommandWatch:
@@ -145,7 +147,10 @@ class CommandWatch:
         """Add the outcome and duration of one phase of a test (setup, call or teardown) to the report."""
         if self._worker.options.report is None:
             return
-        self.backlog.add_result(result.nodeid, result.duration, result.outcome)
+        outcome: str = result.outcome
+        if hasattr(result, "wasxfail"):
+            outcome = EXPECTED_TO_FAIL.get(outcome, outcome)
+        self.backlog.add_result(result.nodeid, result.duration, outcome)
 
     def part(self) -> str | None:
         """Return this process's report data as JSON, or None if no report is written."""

@@ -50,6 +50,11 @@ SUITE = """
     def test_skipped(wide):
         pass
 
+    @pytest.mark.xfail
+    @pytest.mark.parametrize("works", [False, True])
+    def test_expected_to_fail(works):
+        assert works
+
     def test_without_commands():
         pass
 """
@@ -72,11 +77,13 @@ def data_in(page: Path) -> dict[str, Any]:
 def test_the_data(project: Project, arguments: tuple[str, ...]) -> None:
     project.write(test_it=SUITE)
     result = project.run_apart("-p", "no:asyncio", "--secantus-report", *arguments)
-    result.assert_outcomes(passed=5, failed=1, skipped=1)
+    result.assert_outcomes(passed=5, failed=1, skipped=1, xfailed=1, xpassed=1)
     data = data_of(project)
     assert data == data_in(project.pytester.path / "secantus-report.html")
     tests = {test["id"]: test for test in data["tests"]}
     assert [(name, test["outcome"], test["commands"]) for name, test in sorted(tests.items())] == [
+        ("test_it.py::test_expected_to_fail[False]", "xfailed", 0),
+        ("test_it.py::test_expected_to_fail[True]", "xpassed", 0),
         ("test_it.py::test_failed", "failed", 1),
         ("test_it.py::test_lookups", "passed", 13),
         *((f"test_it.py::test_scan[{n}]", "passed", 1) for n in range(3)),
@@ -94,7 +101,7 @@ def test_the_data(project: Project, arguments: tuple[str, ...]) -> None:
     }
     assert [(one["namespace"], one["name"]) for one in data["unused_indexes"]] == [("shop.items", "name_1")]
     totals = data["totals"]
-    assert totals["tests"] == 7
+    assert totals["tests"] == 9
     assert totals["commands"] == 17 + totals["commands_outside_tests"]
     assert totals["commands_outside_tests"] >= 4 + 3
     assert 0 < totals["share"] < 1
@@ -106,7 +113,7 @@ def test_the_summary(project: Project) -> None:
     result.stdout.fnmatch_lines(
         [
             "*Secantus report*",
-            "* commands in 7 tests: * s of * s in the database (* %)",
+            "* commands in 9 tests: * s of * s in the database (* %)",
             "slowest shapes:",
             "*x  shop.items: db.items.find({ _id: ? }).limit(?)",
             "scans of whole collections:",

@@ -44,7 +44,8 @@ for (const [title, provider] of [
   for (const item of items) await repository.insert(item);
   const ids = async (options) => (await repository.find(options)).map((item) => item.id).join(", ") || "none";
   const { price } = await repository.aggregate({ max: ["price"], distinctCount: ["price"] });
-  console.log(`${title}: max ${JSON.stringify(price.max)}, distinct ${price.distinctCount}, ascending ${await ids({ orderBy: { price: "asc", id: "asc" } })}`);
+  const ascending = await ids({ orderBy: { price: "asc", id: "asc" } });
+  console.log(`${title}: max ${JSON.stringify(price.max)}, distinct ${price.distinctCount}, ascending ${ascending}`);
   for (const where of [
     { price: [10, null] },
     { price: { $ne: [10, null] } },

@@ -59,9 +59,7 @@ def to_hashed_index_key(value: Any) -> Int64:
         CommandError: 238 for the types that Secantus does not hash, which are rare in hashed indexes.
     """
     if type(value) not in HASHED:
-        raise not_supported(
-            f"$toHashedIndexKey of a value of type {type_name(value)}", "hash a number, string, objectId, bool, date or null"
-        )
+        raise not_supported(f"$toHashedIndexKey of a value of type {type_name(value)}", "hash a number, string, objectId, bool or date")
     kind, to_bytes = HASHED[type(value)]
     digest = hashlib.md5(SEED + struct.pack("<i", kind) + to_bytes(value), usedforsecurity=False).digest()
     return Int64(struct.unpack("<q", digest[:8])[0])

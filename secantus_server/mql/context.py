@@ -40,6 +40,12 @@ class Cell:
         self.value = value
 
 
+class FixedCell(Cell):
+    """The container for a variable of a command's `let`. Its value is known when expressions are parsed, and does not change."""
+
+    __slots__ = ()
+
+
 @record(slots=True, eq=False)
 class ParseContext:
     """The context of one command's filter, expression, update or pipeline. Treat it as immutable.

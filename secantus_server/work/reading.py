@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.exec.read_scope import ReadScope
 from secantus_server.modules import import_late
 from secantus_server.mql.collation import parse_collation
-from secantus_server.mql.context import Cell, ParseContext
+from secantus_server.mql.context import Cell, FixedCell, ParseContext
 from secantus_server.mql.expressions import parse_expression
 from secantus_server.mql.expressions.paths import reads_document, validate_variable_name
 from secantus_server.query.plan import Source
@@ -78,7 +78,7 @@ def command_context(
                 "Command let Expression tried to access a field, but this is not allowed because command let expressions run before the "
                 "query examines any documents.",
             )
-        cells[name] = Cell(expression.evaluate(_EMPTY_DOCUMENT))
+        cells[name] = FixedCell(expression.evaluate(_EMPTY_DOCUMENT))
     return ctx.child(**cells)
 
 

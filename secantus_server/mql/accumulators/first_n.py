@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from secantus_server.bson.values import MISSING
-from secantus_server.errors import not_supported
 from secantus_server.mql.accumulators._states import State, memory_exceeded, size_of
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
-from secantus_server.mql.accumulators.selection import checked_n, in_order, parse_fields
+from secantus_server.mql.accumulators.selection import in_order, parse_fields, parse_start
 from secantus_server.mql.context import Collation, ParseContext
-from secantus_server.mql.expressions import Constant, Expression
+from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
 
 
@@ -112,25 +111,13 @@ class ExtremesState(NValuesState):
         return in_order(self.values, self.n, self.greatest, self.collation)
 
 
-def constant_n(spec: Any, ctx: ParseContext) -> int:
-    """Parse and evaluate the argument `n` of an accumulator, which must be constant.
-
-    Raises:
-        CommandError: 238 if `n` is not constant, 7548606 if it is not a positive integer.
-    """
-    expression = parse_expression(spec, ctx)
-    if not isinstance(expression, Constant):
-        raise not_supported("An accumulator's 'n' that depends on the group", "write a constant 'n'")
-    return checked_n(expression.value)
-
-
 def _register(name: str, state: Callable[[Expression, int, ParseContext, str, int], State]) -> None:
     @accumulator(name)
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
         fields = parse_fields(name, argument)
-        n = constant_n(fields["n"], ctx)
         expression = parse_expression(fields["input"], ctx)
-        return Accumulator((expression,), lambda: state(expression, n, ctx, name, ctx.limits.several))
+        start = parse_start(fields["n"], ctx, lambda n: state(expression, n, ctx, name, ctx.limits.several))
+        return Accumulator((expression,), start)
 
 
 _register("$firstN", lambda expression, n, _ctx, *memory: FirstNState(expression, n, *memory))

@@ -5,14 +5,18 @@ https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any
 
-from secantus_server.bson import compare_values, key_string, type_name
+from secantus_server.bson import compare_values, encode, key_string, type_name
 from secantus_server.errors import CommandError
-from secantus_server.mql.context import Collation
+from secantus_server.mql.accumulators._states import State
+from secantus_server.mql.context import Collation, ParseContext
+from secantus_server.mql.expressions import Constant, Expression
 from secantus_server.mql.expressions.nullish import is_nullish
 from secantus_server.mql.expressions.numbers.integers import to_int64
+from secantus_server.mql.expressions.parser import EMPTY_DOCUMENT, parse_expression
 from secantus_server.mql.expressions.value_text import value_text
 
 
@@ -44,6 +48,57 @@ def checked_n(value: Any) -> int:
     if n is None or n <= 0:
         raise CommandError(7548606, f"'n' must be a positive integer, but found {value_text(value)}")
     return n
+
+
+class SizedStart:
+    """A factory that creates the states of new groups, whose number of values `n` depends on the group key.
+
+    The expression reads the fields of a group key that is a document. Any other key has no fields. A stage that does not know the group
+    key calls the factory without a key.
+
+    Arguments:
+        n: the expression of the number of values.
+        make: creates a state for a given number of values.
+    """
+
+    def __init__(self, n: Expression, make: Callable[[int], State]) -> None:
+        self._n = n
+        self._make = make
+
+    def __call__(self) -> State:
+        """Create a state for a group whose key is unknown or not a document.
+
+        Raises:
+            CommandError: 7548606 if `n` is not a positive integer, and the errors of its expression.
+        """
+        return self.for_group(None)
+
+    def for_group(self, group: Any) -> State:
+        """Create a state for the group with the given key.
+
+        Raises:
+            CommandError: 7548606 if `n` is not a positive integer, and the errors of its expression.
+        """
+        document = encode(group) if type(group) is dict else EMPTY_DOCUMENT
+        return self._make(checked_n(self._n.evaluate(document)))
+
+
+def parse_start(spec: Any, ctx: ParseContext, make: Callable[[int], State]) -> Callable[[], State]:
+    """Parse the argument `n` of an accumulator, and return the function that creates the states of new groups.
+
+    Arguments:
+        spec: the value of `n`, an expression that may read the fields of the group key.
+        ctx: the parse context.
+        make: creates a state for a given number of values.
+
+    Raises:
+        CommandError: 7548606 if `n` is a constant but not a positive integer, and the errors of its expression.
+    """
+    expression = parse_expression(spec, ctx)
+    if not isinstance(expression, Constant):
+        return SizedStart(expression, make)
+    n = checked_n(expression.value)
+    return lambda: make(n)
 
 
 def in_order(values: list[Any], n: int, greatest: bool, collation: Collation | None) -> list[Any]:

@@ -14,8 +14,9 @@ from secantus_server.bson.values import MISSING
 from secantus_server.errors import CommandError
 from secantus_server.mql import sort
 from secantus_server.mql.accumulators._states import size_of
-from secantus_server.mql.accumulators.first_n import NValuesState, constant_n
+from secantus_server.mql.accumulators.first_n import NValuesState
 from secantus_server.mql.accumulators.registry import Accumulator, accumulator
+from secantus_server.mql.accumulators.selection import parse_start
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import Expression
 from secantus_server.mql.expressions.parser import parse_expression
@@ -68,10 +69,10 @@ def _register(name: str, last: bool, several: bool) -> None:
     @accumulator(name)
     def parse(argument: Any, ctx: ParseContext) -> Accumulator:
         _check_fields(name, argument, fields)
-        n = constant_n(argument["n"], ctx) if several else 1
         pattern = sort.SortPattern.parse(argument["sortBy"], ctx)
         expression = parse_expression(argument["output"], ctx)
-        return Accumulator((expression,), lambda: state(expression, pattern, n, last, name, ctx.limits.several))
+        start = parse_start(argument.get("n", 1), ctx, lambda n: state(expression, pattern, n, last, name, ctx.limits.several))
+        return Accumulator((expression,), start)
 
 
 def _check_fields(name: str, argument: Any, fields: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from bson.objectid import ObjectId
 
 from secantus_server.bson import type_name
 from secantus_server.bson.numbers import INT64_MAX, INT64_MIN
-from secantus_server.bson.values import Date
+from secantus_server.bson.values import MISSING, Date
 from secantus_server.errors import not_supported
 from secantus_server.mql.expressions.registry import operator
 
@@ -39,6 +39,8 @@ def _of_string(text: str) -> bytes:
 
 # For each type, the canonical type number (which numeric types share), and the function that encodes a value to the bytes to hash.
 HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
+    type(None): (5, lambda _: b""),
+    type(MISSING): (5, lambda _: b""),
     int: (10, _of_number),
     Int64: (10, _of_number),
     float: (10, _of_number),
@@ -51,7 +53,7 @@ HASHED: dict[type, tuple[int, Callable[[Any], bytes]]] = {
 
 @operator("$toHashedIndexKey", arguments=1)
 def to_hashed_index_key(value: Any) -> Int64:
-    """Return the hash of a value as a long.
+    """Return the hash of a value as a long. A missing value has the hash of null, as in a hashed index.
 
     Raises:
         CommandError: 238 for the types that Secantus does not hash, which are rare in hashed indexes.

@@ -149,7 +149,7 @@ def _check_direction(lower: Any, upper: Any) -> None:
 
 
 def _parse_documents(spec: Any, order: SortOrder) -> Bounds:
-    lower, upper = (bound if type(bound) is str else _whole(bound) for bound in _pair("documents", spec))
+    lower, upper = (bound if type(bound) is str else _whole(bound, 32) for bound in _pair("documents", spec))
     _check_direction(lower, upper)
     bounds = Bounds("documents", lower, upper)
     if not bounds.is_whole and not order.given:
@@ -157,9 +157,9 @@ def _parse_documents(spec: Any, order: SortOrder) -> Bounds:
     return bounds
 
 
-def _whole(bound: Any) -> int:
+def _whole(bound: Any, bits: int) -> int:
     number = python_number(bound)
-    if number != number or abs(number) >= 2**63 or number != int(number):
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) or number != int(number):
         raise CommandError(9, "Numeric document-based bounds must be an integer")
     return int(number)
 
@@ -169,7 +169,7 @@ def _parse_range(spec: Any, unit: Any, order: SortOrder, add_time: Addition) -> 
     if unit is not None:
         if type(unit) is not str or (unit not in LENGTHS and unit not in MONTHS):
             raise CommandError(9, f"'unit' must be a unit of time, but found: {unit}")
-        lower, upper = (bound if type(bound) is str else _whole(bound) for bound in (lower, upper))
+        lower, upper = (bound if type(bound) is str else _whole(bound, 64) for bound in (lower, upper))
     _check_direction(lower, upper)
     if not order.is_single:
         raise CommandError(5339902, "Range-based bounds require a sortBy a single field")

@@ -11,7 +11,7 @@ from bson import Decimal128, Int64
 from secantus_server.bson import encode
 from secantus_server.errors import CommandError
 from secantus_server.mql.accumulators import parse_accumulator
-from secantus_server.mql.context import ParseContext
+from secantus_server.mql.context import Cell, FixedCell, ParseContext
 from tests.mql.expressions.evaluation import same
 
 NOTHING = object()
@@ -142,7 +142,8 @@ def test_collation(name: str, expected: Any) -> None:
         ("$firstN", {"input": 1}, 5787906),
         ("$firstN", {"n": 1}, 5787907),
         ("$firstN", {"n": 0, "input": 1}, 7548606),
-        ("$firstN", {"n": "$n", "input": 1}, 238),
+        ("$percentile", {"input": "$v", "p": ["$v"], "method": "approximate"}, 7750300),
+        ("$percentile", {"input": "$v", "p": [{"$rand": {}}], "method": "approximate"}, 7750300),
         ("$top", 1, 5788001),
         ("$top", {"n": 1, "output": 1, "sortBy": {"a": 1}}, 5788002),
         ("$topN", {"output": 1, "sortBy": {"a": 1}}, 5788003),
@@ -167,10 +168,21 @@ def test_errors_while_parsing(name: str, argument: Any, code: int) -> None:
         ("$mergeObjects", "$v", [1], 5911200),
         ("$concatArrays", "$v", [None], 14),
         ("$setUnion", "$v", [1], 14),
+        ("$firstN", {"n": "$v", "input": 1}, [1], 7548606),
+        ("$topN", {"n": "$v", "output": 1, "sortBy": {"v": 1}}, [1], 7548606),
     ],
 )
 def test_errors_of_documents(name: str, argument: Any, values: list[Any], code: int) -> None:
     assert code_of(name, argument, values) == code
+
+
+def test_percentiles_named_by_variables_of_the_command() -> None:
+    argument = {"input": "$v", "p": ["$$p", {"$add": ["$$q.high", 0.1]}], "method": "approximate"}
+    ctx = ParseContext().child(p=FixedCell(0.5), q=FixedCell({"high": 0.9}))
+    assert accumulate("$percentile", argument, [1, 2, 3], ctx) == [2.0, 3.0]
+    with pytest.raises(CommandError) as caught:
+        parse_accumulator("$percentile", argument, ParseContext().child(p=Cell(0.5), q=Cell({"high": 0.9})))
+    assert caught.value.code == 7750300
 
 
 def test_many_values_of_which_few_are_wanted() -> None:

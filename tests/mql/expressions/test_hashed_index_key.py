@@ -16,6 +16,8 @@ from tests.mql.expressions.evaluation import evaluate, parse_error_of, same
     [
         ({"$toHashedIndexKey": "hello"}, Int64(5347277839332858538)),
         ({"$toHashedIndexKey": 1.9}, Int64(5902408780260971510)),
+        ({"$toHashedIndexKey": None}, Int64(2338878944348059895)),
+        ({"$toHashedIndexKey": "$missing"}, Int64(2338878944348059895)),
         ({"$eq": [{"$toHashedIndexKey": math.inf}, {"$toHashedIndexKey": Int64(2**63 - 1)}]}, True),
     ],
 )

@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from bson.objectid import ObjectId
 
 from secantus_server.bson.values import MISSING, UNDEFINED, Date, JavaScript
+from secantus_server.errors import CommandError
 from secantus_server.pipeline.stages._group_keys import group_key
 from tests.pipeline.memory import error, run
 
@@ -121,6 +122,35 @@ def test_keys_of_different_values_differ(left: Any, right: Any) -> None:
 def test_group_errors(spec: Any, code: int, text: str) -> None:
     found = error([{"$group": spec}])
     assert (found.code, found.message) == (code, text)
+
+
+SCORES = [{"game": game, "score": score} for game, score in [("G1", 31), ("G1", 33), ("G1", 99), ("G1", 1), ("G2", 10), ("G2", 14)]]
+
+
+@pytest.mark.parametrize(
+    ("accumulator", "first", "second"),
+    [
+        ({"$firstN": {"input": "$score"}}, [31, 33, 99], [10]),
+        ({"$lastN": {"input": "$score"}}, [33, 99, 1], [14]),
+        ({"$minN": {"input": "$score"}}, [1, 31, 33], [10]),
+        ({"$maxN": {"input": "$score"}}, [99, 33, 31], [14]),
+        ({"$topN": {"output": "$score", "sortBy": {"score": 1}}}, [1, 31, 33], [10]),
+        ({"$bottomN": {"output": "$score", "sortBy": {"score": 1}}}, [31, 33, 99], [14]),
+    ],
+)
+def test_number_of_values_that_depends_on_the_group_key(accumulator: dict[str, Any], first: list[int], second: list[int]) -> None:
+    # https://www.mongodb.com/docs/manual/reference/operator/aggregation/firstN/#computing-n-based-on-the-group-key-for--group
+    name, argument = next(iter(accumulator.items()))
+    n = {"$cond": {"if": {"$eq": ["$game", "G2"]}, "then": 1, "else": 3}}
+    found = run([{"$group": {"_id": {"game": "$game"}, "scores": {name: {**argument, "n": n}}}}], SCORES)
+    assert found == [{"_id": {"game": "G1"}, "scores": first}, {"_id": {"game": "G2"}, "scores": second}]
+
+
+def test_number_of_values_that_a_group_key_without_fields_does_not_provide() -> None:
+    spec = {"_id": "$game", "scores": {"$firstN": {"input": "$score", "n": "$game"}}}
+    with pytest.raises(CommandError) as caught:
+        run([{"$group": spec}], SCORES)
+    assert (caught.value.code, caught.value.message) == (7548606, "'n' must be a positive integer, but found MISSING")
 
 
 def test_sort_by_count() -> None:

@@ -11,7 +11,15 @@ import re
 from functools import cache, lru_cache
 
 from secantus_server.errors import CommandError
-from secantus_server.mql.expressions.dates.calendar import MS_PER_DAY, MS_PER_MINUTE, day_number, days_in_month, iso_day_number, join
+from secantus_server.mql.expressions.dates.calendar import (
+    MS_PER_DAY,
+    MS_PER_MINUTE,
+    day_number,
+    days_in_month,
+    iso_day_number,
+    join,
+    split,
+)
 from secantus_server.mql.expressions.dates.formats import MONTH_NAMES, pieces
 from secantus_server.mql.expressions.dates.timezones import TimeZone
 
@@ -126,12 +134,35 @@ def parse_formatted_date(text: str, form: str, zone: TimeZone) -> int:
     if "j" in values:
         # With a format, MongoDB counts the days of the year from 0. Without one, it counts them from 1.
         parts["yearday"] = str(int(values["j"]) + 1)
+        _replace_yearday(text, parts, letters[letters.index("j") + 1 :])
     if "G" in values:
         parts.setdefault("week", "1")
     if "offset" in parts:
         hours, minutes = divmod(abs(int(parts["offset"])), 60)
         parts["zone"] = f"{parts['offset'][0]}{hours:02d}{minutes:02d}"
     return _in_zone(_day(text, parts) + _clock(text, parts), parts.get("zone"), zone)
+
+
+def _replace_yearday(text: str, parts: dict[str, str], later: list[str]) -> None:
+    """Replace the day of the year by a month and a day if the format sets one of these after it. An earlier month or day has no effect.
+
+    https://jira.mongodb.org/browse/SERVER-74002
+
+    Arguments:
+        text: the whole text, for error messages.
+        parts: the parsed fields of the date, which this function changes.
+        later: the specifiers after `%j`.
+    """
+    has_month, has_day = not {"m", "b", "B"}.isdisjoint(later), "d" in later
+    if "year" not in parts or not (has_month or has_day):
+        return
+    year, day = int(parts["year"]), int(parts.pop("yearday"))
+    found = split(_checked(text, day_number(year, 1, day) * MS_PER_DAY, 1 <= day <= 366))
+    if not has_month:
+        parts.pop("name", None)
+        parts["month"] = str(found.month)
+    if not has_day:
+        parts["day"] = str(found.day)
 
 
 @lru_cache(maxsize=256)

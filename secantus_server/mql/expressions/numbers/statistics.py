@@ -12,9 +12,9 @@ from typing import Any
 from secantus_server.bson import is_number, type_name
 from secantus_server.bson.numbers import to_float
 from secantus_server.errors import CommandError
-from secantus_server.mql.context import ParseContext
-from secantus_server.mql.expressions._nodes import Constant
-from secantus_server.mql.expressions.parser import parse_expression
+from secantus_server.mql.context import FixedCell, ParseContext
+from secantus_server.mql.expressions._nodes import Expression, Variable, VariablePath
+from secantus_server.mql.expressions.parser import EMPTY_DOCUMENT, parse_expression
 
 METHODS = ("approximate", "discrete", "continuous")
 
@@ -100,15 +100,15 @@ def parse_fields(name: str, argument: Any, fields: tuple[str, ...]) -> dict[str,
 
 
 def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
-    """Parse the argument `p` of `$percentile`, an array of constant numbers from 0 to 1.
+    """Parse the argument `p` of `$percentile`, an array of constant numbers from 0 to 1. Variables of the command's `let` are constants.
 
     Raises:
         CommandError: 7750300 to 7750303 for anything else.
     """
     expression = parse_expression(spec, ctx)
-    if not isinstance(expression, Constant):
+    if not _is_known(expression):
         raise CommandError(7750300, "The $percentile 'p' field must be an array of constant values")
-    points = expression.value
+    points = expression.evaluate(EMPTY_DOCUMENT)
     if type(points) is not list or not points:
         raise CommandError(7750301, "The $percentile 'p' field must be an array of numbers from [0.0, 1.0]")
     for point in points:
@@ -117,3 +117,11 @@ def parse_points(spec: Any, ctx: ParseContext) -> list[float]:
         if not 0 <= to_float(point) <= 1:
             raise CommandError(7750303, f"The $percentile 'p' field must be an array of numbers from [0.0, 1.0], but found: {point}")
     return [to_float(point) for point in points]
+
+
+def _is_known(expression: Expression) -> bool:
+    """Return whether the value of an expression depends on nothing but constants and the variables of the command's `let`."""
+    if isinstance(expression, Variable | VariablePath):
+        return type(expression.cell) is FixedCell
+    children = expression.children()
+    return expression.is_constant or (bool(children) and all(map(_is_known, children)))

@@ -13,7 +13,7 @@ from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
 from secantus_server.query.equality import JoinedScan, RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
-from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.point import PointLookup
 from secantus_server.query.text import TextSearchPlan
 from secantus_server.query.wildcard import WildcardScan
 
@@ -48,7 +48,7 @@ cdef dict KINDS = {
     EmptyScan: EMPTY_SCAN,
     IndexedScan: INDEXED_SCAN,
     JoinedScan: JOINED_SCAN,
-    MeasuredLookup: POINT_LOOKUP,
+    PointLookup: POINT_LOOKUP,
     Near: NEAR,
     RepeatedLookup: REPEATED_LOOKUP,
     Sort: SORT,
@@ -365,13 +365,23 @@ cdef int add_stages(plan, list stages) except -1:
 
 
 cdef int add_stage(list stages, str name, key) except -1:
-    """Add a scan to a list that does not contain it. The order of the fields of its key pattern counts."""
+    """Add a scan to a list that does not contain it."""
     cdef tuple known
     for known in stages:
-        if known[0] == name and (known[1] is key or str(known[1]) == str(key)):
+        if known[0] == name and (known[1] is key or is_same_key(known[1], key)):
             return 0
     stages.append((name, key))
     return 0
+
+
+cdef bint is_same_key(one, other) except -1:
+    """Return whether two key patterns are equal. The order of their fields and the types of their numbers count."""
+    if one is None or other is None or len(one) != len(other):
+        return False
+    for name, of_other in zip(one, other):
+        if name != of_other:
+            return False
+    return str(one) == str(other)
 
 
 cdef tuple scan_name(plan, int kind):

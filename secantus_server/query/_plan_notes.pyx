@@ -6,6 +6,9 @@ context. This includes queries in pipelines, because they share the command's pa
 command has a plan, and because the command log counts what each command has examined.
 """
 
+from cpython.dict cimport PyDict_Next
+from cpython.object cimport PyObject
+
 from secantus_server.exec._scan cimport Scan
 from secantus_server.index._index cimport Index
 from secantus_server.mql.match import And
@@ -108,11 +111,12 @@ cdef class PlanNotes:
             return
         cdef Further further = self.further_plans()
         add_begun(plan, kind_of(plan), &further.whole_scans, &further.tailing_scans, &further.sorts)
+        # Without the new plan, which has not examined anything yet.
+        if len(further.plans) >= MOST_PLANS:
+            further.fold()
         further.plans.append(plan)
         if query is not None and len(further.queries) < MOST_QUERIES:
             further.queries.append((plan, query))
-        if len(further.plans) >= MOST_PLANS:
-            further.fold()
 
     cdef Further further_plans(self):
         if self.further is None:
@@ -373,15 +377,20 @@ cdef int add_stage(list stages, str name, key) except -1:
     return 0
 
 
-cdef bint is_same_key(one, other) except -1:
+cdef bint is_same_key(dict one, dict other) except -1:
     """Return whether two key patterns are equal. The order of their fields and the types of their numbers count."""
+    cdef Py_ssize_t place = 0, other_place = 0
+    cdef PyObject *name
+    cdef PyObject *value
+    cdef PyObject *other_name
+    cdef PyObject *other_value
     cdef bint is_decided = True
     if one is None or other is None or len(one) != len(other):
         return False
-    for name, of_other in zip(one, other):
-        if name != of_other:
+    while PyDict_Next(one, &place, &name, &value) and PyDict_Next(other, &other_place, &other_name, &other_value):
+        if <str>name != <str>other_name:
             return False
-        is_decided = is_decided and one[name] is other[name]
+        is_decided = is_decided and value == other_value
     # Small numbers are the same object in almost all key patterns, and a text takes many times as long as this loop.
     return is_decided or str(one) == str(other)
 

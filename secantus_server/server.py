@@ -49,9 +49,9 @@ START_ERRORS: Final = (OSError, StorageError, ListenError)
 _RUNNING: weakref.WeakSet[SecantusDBServer] = weakref.WeakSet()
 
 
-def _new_notes() -> PlanNotes:
-    """Return empty notes of a command's plans. Their module imports the planner, so it is imported for the first command with a plan."""
-    notes: PlanNotes = import_late("secantus_server.query._plan_notes").PlanNotes()
+def _import_notes() -> type[PlanNotes]:
+    """Return the class of the notes of a command's plans."""
+    notes: type[PlanNotes] = import_late("secantus_server.query._plan_notes").PlanNotes
     return notes
 
 
@@ -130,7 +130,7 @@ class SecantusDBServer(Recording):
             raise RuntimeError("the server is running already")
         if self._ended:
             self._stop_asked, self._ended, self._abandoned = Event(), False, False
-        operations = Operations(self._clock, _new_notes)
+        operations = Operations(self._clock, _import_notes)
         self._log = Log(self.settings.log_level, self._open_log_file(), self._clock.now_ms)
         engine = Engine.open(
             self.settings.storage_path,
@@ -241,7 +241,7 @@ class SecantusDBServer(Recording):
         Raises:
             StorageError: if the store cannot be opened.
         """
-        operations = Operations(self._clock, _new_notes)
+        operations = Operations(self._clock, _import_notes)
         engine = Engine.open(self.settings.storage_path, cache_size_mb=self.settings.cache_size_mb or None)
         try:
             services, _ = self._assemble(engine, operations)

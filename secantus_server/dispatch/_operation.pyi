@@ -62,6 +62,7 @@ class Counts:
     tailing_scans: int
     sorts: int
     rows: dict[tuple[str, str, str], list[float]]
+    def examine(self, keys: int, documents: int, whole_scans: int, tailing_scans: int, sorts: int) -> None: ...
 
 class Lane:
     is_open: bool

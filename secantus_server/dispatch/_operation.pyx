@@ -139,6 +139,14 @@ cdef Operation operation_of(clock, opid, connection_id, str db, new_notes, bytes
 cdef class Counts:
     """The counts of the commands of one connection; see `dispatch.usage.Usage`."""
 
+    def examine(self, long long keys, long long documents, long long whole_scans, long long tailing_scans, long long sorts):
+        """Add what a command has examined: index keys, documents, collection scans, tailing collection scans, and sorts in memory."""
+        self.keys += keys
+        self.documents += documents
+        self.whole_scans += whole_scans
+        self.tailing_scans += tailing_scans
+        self.sorts += sorts
+
 
 cdef class Lane:
     """The properties of the active interceptors on which the express lane depends.

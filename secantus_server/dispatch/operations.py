@@ -32,18 +32,25 @@ class Operations:
     """All running operations of a server.
 
     Arguments:
-        new_notes: creates empty `Notes`.
+        import_notes: returns the class of the `Notes`. It is called for the first command with a plan, because its module imports the
+            planner.
 
     Threads: no lock is needed. Single dict operations and `next` on the counter are atomic, and each operation has its own key.
     """
 
-    def __init__(self, clock: Clock, new_notes: Callable[[], Notes]) -> None:
+    def __init__(self, clock: Clock, import_notes: Callable[[], Callable[[], Notes]]) -> None:
         self._clock = clock
+        self._import_notes = import_notes
         #: This attribute and the next are public for code that adds operations to `running`, and removes them, without `begin` and `end`.
-        self.new_notes = new_notes
+        self.new_notes: Callable[[], Notes] = self._first_notes
         self.new_id: Callable[[], int] = itertools.count(1).__next__
         #: The running operations by id.
         self.running: dict[int, Operation] = {}
+
+    def _first_notes(self) -> Notes:
+        """Return empty notes, and let later operations create theirs directly."""
+        self.new_notes = self._import_notes()
+        return self.new_notes()
 
     def begin(
         self,

@@ -18,6 +18,8 @@ cdef class Further:
 
 cdef class PlanNotes:
     cdef readonly object first, query
+    # The kind of the first plan.
+    cdef int first_kind
     cdef Further further
     # The counts of the current command at its end, which `count` sets.
     cdef Seen counted

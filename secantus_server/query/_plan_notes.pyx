@@ -6,14 +6,18 @@ context. This includes queries in pipelines, because they share the command's pa
 command has a plan, and because the command log counts what each command has examined.
 """
 
+from cpython.dict cimport PyDict_Next
+from cpython.object cimport PyObject
+
 from secantus_server.exec._scan cimport Scan
+from secantus_server.index._index cimport Index
 from secantus_server.mql.match import And
 from secantus_server.query.clustered import ClusteredScan
 from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan
 from secantus_server.query.equality import JoinedScan, RepeatedLookup
 from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
-from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.point import PointLookup
 from secantus_server.query.text import TextSearchPlan
 from secantus_server.query.wildcard import WildcardScan
 
@@ -48,7 +52,7 @@ cdef dict KINDS = {
     EmptyScan: EMPTY_SCAN,
     IndexedScan: INDEXED_SCAN,
     JoinedScan: JOINED_SCAN,
-    MeasuredLookup: POINT_LOOKUP,
+    PointLookup: POINT_LOOKUP,
     Near: NEAR,
     RepeatedLookup: REPEATED_LOOKUP,
     Sort: SORT,
@@ -79,7 +83,7 @@ cdef class Further:
         cdef list left = []
         for plan in self.plans:
             if is_finished(plan):
-                add_counts(plan, &self.seen)
+                add_counts(plan, kind_of(plan), &self.seen)
                 add_stages(plan, self.stages)
             else:
                 left.append(plan)
@@ -103,15 +107,16 @@ cdef class PlanNotes:
     def add(self, plan, query=None):
         """Record a plan that is about to be executed."""
         if self.first is None and self.further is None:
-            self.first, self.query = plan, query
+            self.first, self.query, self.first_kind = plan, query, kind_of(plan)
             return
         cdef Further further = self.further_plans()
-        add_begun(plan, &further.whole_scans, &further.tailing_scans, &further.sorts)
+        add_begun(plan, kind_of(plan), &further.whole_scans, &further.tailing_scans, &further.sorts)
+        # Without the new plan, which has not examined anything yet.
+        if len(further.plans) >= MOST_PLANS:
+            further.fold()
         further.plans.append(plan)
         if query is not None and len(further.queries) < MOST_QUERIES:
             further.queries.append((plan, query))
-        if len(further.plans) >= MOST_PLANS:
-            further.fold()
 
     cdef Further further_plans(self):
         if self.further is None:
@@ -126,17 +131,9 @@ cdef class PlanNotes:
         if further is not None:
             whole_scans, tailing_scans, sorts = further.whole_scans, further.tailing_scans, further.sorts
         if self.first is not None and (further is None or not further.resumed):
-            add_begun(self.first, &whole_scans, &tailing_scans, &sorts)
-        if self.counted.keys:
-            usage.keys += self.counted.keys
-        if self.counted.documents:
-            usage.documents += self.counted.documents
-        if whole_scans:
-            usage.whole_scans += whole_scans
-        if tailing_scans:
-            usage.tailing_scans += tailing_scans
-        if sorts:
-            usage.sorts += sorts
+            add_begun(self.first, self.first_kind, &whole_scans, &tailing_scans, &sorts)
+        # One call, because the attributes of another class take several times as long.
+        usage.examine(self.counted.keys, self.counted.documents, whole_scans, tailing_scans, sorts)
 
     def resume(self):
         """Reset the counts of the current command, because the cursor's next command starts."""
@@ -178,10 +175,10 @@ cdef class PlanNotes:
         """Set `total` to the counts of all plans so far."""
         total[0] = Seen(0, 0, 0, 0, 0) if self.further is None else self.further.seen
         if self.first is not None:
-            add_counts(self.first, total)
+            add_counts(self.first, self.first_kind, total)
         if self.further is not None:
             for plan in self.further.plans:
-                add_counts(plan, total)
+                add_counts(plan, kind_of(plan), total)
         return 0
 
     cdef int count_latest(self, Seen* latest) except -1:
@@ -202,9 +199,11 @@ cdef class PlanNotes:
         cdef Further further = self.further
         cdef list found = []
         if self.first is not None:
-            # Most plans with no index to report are scans of a collection.
-            if further is None and type(self.first) is CollectionScan:
+            # Most commands have one of these plans alone.
+            if further is None and self.first_kind == COLLECTION_SCAN:
                 return () if self.first.scan is None else WHOLE_SCAN
+            if further is None and self.first_kind == POINT_LOOKUP:
+                return (("EXPRESS_IXSCAN", key_of(self.first)),)
             add_stages(self.first, found)
         if further is not None:
             for name, key in further.stages:
@@ -225,7 +224,7 @@ cdef class PlanNotes:
         for plan, query in noted:
             if query is not None:
                 counts = Seen(0, 0, 0, 0, 0)
-                add_counts(plan, &counts)
+                add_counts(plan, kind_of(plan), &counts)
                 if counts.scanned or counts.ordered:
                     found.append(slow_of(plan, query, counts.scanned > 0))
         return tuple(found)
@@ -249,9 +248,14 @@ cdef inline int kind_of(plan) except -1:
     return KINDS.get(type(plan), OTHER)
 
 
-cdef int add_begun(plan, int* whole_scans, int* tailing_scans, int* sorts) except -1:
-    """Add how many collection scans, tailing collection scans and in-memory sorts a plan starts."""
-    cdef int kind = kind_of(plan)
+cdef object key_of(plan):
+    """Return the key pattern of a plan's index."""
+    index = plan.index
+    return (<Index>index).spec["key"] if type(index) is Index else index.spec["key"]
+
+
+cdef int add_begun(plan, int kind, int* whole_scans, int* tailing_scans, int* sorts) except -1:
+    """Add how many collection scans, tailing collection scans and in-memory sorts a plan of the given kind starts."""
     if kind == SORT or kind == CONTESTED_SORT:
         sorts[0] += 1
         plan = plan.child
@@ -279,9 +283,8 @@ cdef bint is_finished(plan) except -1:
     return True
 
 
-cdef int add_counts(plan, Seen* total) except -1:
-    """Add the counts that a plan has accumulated so far."""
-    cdef int kind = kind_of(plan)
+cdef int add_counts(plan, int kind, Seen* total) except -1:
+    """Add the counts that a plan of the given kind has accumulated so far."""
     cdef long long found
     cdef bint sorts = False
     if kind == POINT_LOOKUP:
@@ -300,7 +303,7 @@ cdef int add_counts(plan, Seen* total) except -1:
     if kind == SORT or kind == CONTESTED_SORT:
         # A rival plan that was tried and rejected has also examined keys.
         if kind == CONTESTED_SORT and plan.rival is not None:
-            add_counts(plan.rival, total)
+            add_counts(plan.rival, kind_of(plan.rival), total)
         sorts = kind == SORT or not plan.gave_way
         plan = plan.child
         kind = kind_of(plan)
@@ -353,9 +356,9 @@ cdef int add_stages(plan, list stages) except -1:
         for child in plan.children:
             add_stages(child, stages)
     elif kind == REPEATED_LOOKUP:
-        add_stage(stages, "IXSCAN", plan.index.spec["key"])
+        add_stage(stages, "IXSCAN", key_of(plan))
     elif kind == POINT_LOOKUP:
-        add_stage(stages, "EXPRESS_IXSCAN", plan.index.spec["key"])
+        add_stage(stages, "EXPRESS_IXSCAN", key_of(plan))
     elif kind == EMPTY_SCAN:
         add_stage(stages, "EOF", None)
     elif getattr(plan, "scan", None) is not None:
@@ -365,24 +368,42 @@ cdef int add_stages(plan, list stages) except -1:
 
 
 cdef int add_stage(list stages, str name, key) except -1:
-    """Add a scan to a list that does not contain it. The order of the fields of its key pattern counts."""
+    """Add a scan to a list that does not contain it."""
     cdef tuple known
     for known in stages:
-        if known[0] == name and (known[1] is key or str(known[1]) == str(key)):
+        if known[0] == name and (known[1] is key or is_same_key(known[1], key)):
             return 0
     stages.append((name, key))
     return 0
+
+
+cdef bint is_same_key(dict one, dict other) except -1:
+    """Return whether two key patterns are equal. The order of their fields and the types of their numbers count."""
+    cdef Py_ssize_t place = 0, other_place = 0
+    cdef PyObject *name
+    cdef PyObject *value
+    cdef PyObject *other_name
+    cdef PyObject *other_value
+    cdef bint is_decided = True
+    if one is None or other is None or len(one) != len(other):
+        return False
+    while PyDict_Next(one, &place, &name, &value) and PyDict_Next(other, &other_place, &other_name, &other_value):
+        if <str>name != <str>other_name:
+            return False
+        is_decided = is_decided and value == other_value
+    # Small numbers are the same object in almost all key patterns, and a text takes many times as long as this loop.
+    return is_decided or str(one) == str(other)
 
 
 cdef tuple scan_name(plan, int kind):
     if kind == CLUSTERED_SCAN:
         return COLLSCAN if plan.bounds is None else ("CLUSTERED_IXSCAN", None)
     if kind == NEAR:
-        return str(plan.index.kind.near_stage), plan.index.spec["key"]
+        return str(plan.index.kind.near_stage), key_of(plan)
     if kind == TEXT_SEARCH:
-        return "TEXT_MATCH", plan.index.spec["key"]
+        return "TEXT_MATCH", key_of(plan)
     if kind == INDEXED_SCAN:
-        return "IXSCAN", plan.index.spec["key"]
+        return "IXSCAN", key_of(plan)
     if kind == DISTINCT_SCAN:
-        return "DISTINCT_SCAN", plan.index.spec["key"]
+        return "DISTINCT_SCAN", key_of(plan)
     return COLLSCAN

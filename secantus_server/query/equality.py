@@ -50,8 +50,13 @@ class JoinedScan(NamedTuple):
 
 def is_served(collection: Collection, path: str) -> bool:
     """Return whether a visible index could find documents by their value at a path, at least for some values."""
-    keys = [index.spec["key"] for index in collection.indexes if not index.hidden]
-    return any(next(iter(key)) == path or any("$**" in name for name in key) for key in keys)
+    # Without a generator, because the command log calls this for every join without an index.
+    for index in collection.indexes:
+        if not index.hidden:
+            for position, name in enumerate(index.spec["key"]):
+                if "$**" in name or (position == 0 and name == path):
+                    return True
+    return False
 
 
 def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope: ReadScope) -> EqualityFinder | None:

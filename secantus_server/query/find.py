@@ -18,7 +18,7 @@ from secantus_server.query.canonical import CanonicalQuery, PointQuery
 from secantus_server.query.plan import Documents, IndexedScan, Plan, Sort, Source, with_metadata
 from secantus_server.query.plan_cache import cache_plan
 from secantus_server.query.planner import plan_query
-from secantus_server.query.point import MeasuredLookup, point_lookup
+from secantus_server.query.point import point_lookup
 
 
 def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool = False) -> Source:
@@ -40,7 +40,7 @@ def plan_of(collection: Collection | None, query: CanonicalQuery, *, noted: bool
         return _cached(collection, query)
     note = query.context.note_plan
     if note is not None and (noted or query.context.notes_lookups):
-        lookup = MeasuredLookup(lookup)
+        lookup.is_noted = True
         note(lookup, query)
     return lookup
 

@@ -26,6 +26,10 @@ class PointLookup(Source):
 
     Arguments:
         key: the key string, which consists of the values of all fields of the index.
+
+    Attributes:
+        found: the number of documents that the lookup has found so far.
+        is_noted: whether the command's plan notes contain the lookup.
     """
 
     is_lookup = True
@@ -34,33 +38,22 @@ class PointLookup(Source):
         self.collection = collection
         self.index = index
         self.key = key
+        self.found = 0
+        self.is_noted = False
 
     def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
         """Return the RecordId and the bytes of the document, or None if no document has the key.
 
         `check` is unused, because a single read needs no interruption check.
         """
-        return find_by_key(unit, self.index, self.key, self.collection.ident)
+        found = find_by_key(unit, self.index, self.key, self.collection.ident)
+        if found is not None:
+            self.found += 1
+        return found
 
     def open(self, scope: ReadScope) -> Documents:
         """Return an iterator over the document of the lookup. The iterator reads in the scope's transactions."""
         return PointDocuments(self, scope)
-
-
-class MeasuredLookup(PointLookup):
-    """A point lookup that counts the documents that it finds."""
-
-    def __init__(self, lookup: PointLookup) -> None:
-        self.collection = lookup.collection
-        self.index = lookup.index
-        self.key = lookup.key
-        self.found = 0
-
-    def first(self, unit: RecoveryUnit, check: Callable[[], None] = never_interrupt) -> Found | None:
-        """Return the RecordId and the bytes of the document, or None if no document has the key."""
-        found = super().first(unit, check)
-        self.found += found is not None
-        return found
 
 
 class PointDocuments(Iterator[bytes]):
@@ -90,6 +83,19 @@ def point_lookup(collection: Collection | None, query: PointQuery) -> PointLooku
         return None
     index = point_index(collection, query.path)
     return None if index is None else PointLookup(collection, index, key_string(query.value))
+
+
+def executed_lookup(index: Index, found: int) -> PointLookup:
+    """Return a point lookup for the plan notes of a command that has found documents in an index without one.
+
+    The lookup has neither a collection nor a key, because it has already been executed.
+
+    Arguments:
+        found: the number of documents that the command has found.
+    """
+    lookup = PointLookup.__new__(PointLookup)
+    lookup.index, lookup.found, lookup.is_noted = index, found, True
+    return lookup
 
 
 def value_lookup(collection: Collection, path: str, value: Any, collation: Collation | None) -> PointLookup | None:

@@ -15,7 +15,7 @@ from secantus_server.wire.header import parse_header
 from secantus_server.wire.op_msg import parse_op_msg
 
 if TYPE_CHECKING:
-    from secantus_server.query.point import MeasuredLookup
+    from secantus_server.query.point import PointLookup
 
 
 def record_slow(services: Services, client: ClientInfo, operation: Operation, raw: bytes, reply: bytes, seconds: float) -> None:
@@ -40,12 +40,10 @@ def record_slow(services: Services, client: ClientInfo, operation: Operation, ra
         after(request, outcome)
 
 
-def looked_up(index: Index) -> MeasuredLookup:
+def looked_up(index: Index) -> PointLookup:
     """Return the plan of a command that has found its document in an index and failed afterwards, for the command's plan notes.
 
-    A lookup that finds nothing does not fail. The plan has neither a collection nor a key, because it has already been executed.
+    A lookup that finds nothing does not fail.
     """
-    kind = import_late("secantus_server.query.point").MeasuredLookup
-    plan: MeasuredLookup = kind.__new__(kind)
-    plan.index, plan.found = index, 1
+    plan: PointLookup = import_late("secantus_server.query.point").executed_lookup(index, 1)
     return plan

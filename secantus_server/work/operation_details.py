@@ -17,7 +17,7 @@ from secantus_server.errors import CommandError
 from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.plan_notes import ScanName
-from secantus_server.query.point import MeasuredLookup
+from secantus_server.query.point import PointLookup
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.query.stages import PlanStage, stage
 
@@ -54,7 +54,7 @@ def _summary(call: Call, notes: PlanNotes) -> str:
 
 def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
     """Return the hashes of the command's first plan, or an empty dict if MongoDB would not cache this plan."""
-    if notes.query is None or type(notes.first) is MeasuredLookup:
+    if notes.query is None or type(notes.first) is PointLookup:
         return {}
     root = notes.first.explain()
     return {} if root.name == "EOF" else plan_cache_keys(namespace_of(call), notes.query, root.planned())
@@ -72,7 +72,7 @@ def execution_stages(call: Call) -> dict[str, Any]:
 
 
 def _root(plan: Any) -> PlanStage:
-    if type(plan) is not MeasuredLookup:
+    if type(plan) is not PointLookup:
         return plan.explain()  # type: ignore[no-any-return]
     index, counts = plan.index, {"keysExamined": plan.found, "docsExamined": plan.found}
     shape = {"keyPattern": document_text(index.spec["key"]), "indexName": index.name}

@@ -23,7 +23,7 @@ from secantus_server.mql.context import ParseContext
 from secantus_server.mql.update import parse_update
 from secantus_server.mql.update.upsert import document_with
 from secantus_server.query.canonical import plain_equality
-from secantus_server.query.point import point_index
+from secantus_server.query.point import executed_lookup, point_index
 from secantus_server.work._brief_work import is_plain
 from secantus_server.work.express_update import PLAIN_OPERATORS
 from secantus_server.work.prepared_documents import prepared_id
@@ -42,16 +42,16 @@ Statement = dict[str, Any]
 def may_share(request: Request, let: dict[str, Any]) -> bool:
     """Return whether updates of a command may share transactions.
 
-    They may not if something observes single statements or their plans, or if an earlier attempt of a retryable write may have executed
-    some of them.
+    They may not if something observes single statements, or if an earlier attempt of a retryable write may have executed some of them.
+    The profiler observes them, but the command log needs only the sums over them.
 
     Arguments:
         let: the command's variables.
     """
     services, write = request.services, request.retry
-    if request.transaction is not None or let or services.fail_points.active or request.operation.notes_lookups:
+    if request.transaction is not None or let or services.fail_points.active:
         return False
-    if services.index_filters or services.query_settings:
+    if request.operation.db in services.observer.profiling.levels or services.index_filters or services.query_settings:
         return False
     return write is None or not (write.executed or request.body.get("stmtIds") is not None)
 
@@ -65,8 +65,8 @@ class PlainUpdates:
     """
 
     __slots__ = (
-        "_bypass_validation", "_error", "_indexes", "_is_missing", "_name", "_offset", "_outcomes", "_request", "_specs", "_start",
-        "_stopped", "_tries",
+        "_bypass_validation", "_error", "_found", "_indexes", "_is_missing", "_name", "_offset", "_outcomes", "_request", "_specs",
+        "_start", "_stopped", "_tries",
     )  # fmt: skip
 
     def __init__(self, request: Request, name: str, specs: list[Statement], offset: int, *, bypass_validation: bool) -> None:
@@ -90,6 +90,8 @@ class PlainUpdates:
         """
         self._outcomes: list[UpdateOutcome] = []
         self._error: CommandError | None = None
+        # How many documents the statements have found by an equality on each path.
+        self._found: dict[str, int] = {}
         if self._stopped or not (self._is_plain(start) and self._is_plain(start + 1)):
             return self._outcomes, None
         self._start = start
@@ -98,10 +100,22 @@ class PlainUpdates:
         self._request.work.write(self._body, self._request.operation.check)
         # After an upsert that creates the collection, the next statements run together.
         self._stopped = not (self._outcomes or self._error or (self._is_missing and self._specs[start]["upsert"]))
+        self._count()
+        return self._outcomes, self._error
+
+    def _count(self) -> None:
+        """Count the index keys and the documents that the statements have examined."""
+        operation = self._request.operation
+        if operation.notes_lookups:
+            # The command's end counts its plans.
+            for path, found in self._found.items():
+                index = self._indexes[path]
+                assert index is not None, "the path of a lookup has an index"
+                operation.note_plan(executed_lookup(index, found))
+            return
         usage, matched = self._request.client.usage, sum(outcome.matched for outcome in self._outcomes)
         usage.keys += matched
         usage.documents += matched
-        return self._outcomes, self._error
 
     def _is_plain(self, position: int) -> bool:
         """Return whether there is a statement at a position that is plain, as far as the statement itself tells."""
@@ -119,7 +133,7 @@ class PlainUpdates:
     def _body(self, transaction: Transaction) -> None:
         """Run statements in a transaction. If the unit of work repeats it, do nothing, so that the caller runs the statements singly."""
         self._tries += 1
-        self._outcomes, self._error = [], None
+        self._outcomes, self._error, self._found = [], None, {}
         collection = transaction.catalog.find(self._request.db, self._name)
         self._is_missing = collection is None
         if self._tries == 1 and collection is not None and is_plain(collection):
@@ -174,6 +188,7 @@ class PlainUpdates:
         if update.needs_array_index:
             return None
         found = find_by_key(writer.unit, index, key_string(value), collection.ident)
+        self._found[path] = self._found.get(path, 0) + (found is not None)
         if found is None:
             if not spec["upsert"]:
                 return _UNMATCHED
@@ -183,6 +198,7 @@ class PlainUpdates:
         if new is old:
             return _UNCHANGED
         if not may_write:
+            self._found[path] -= 1
             return None
         writer.update(old, new, record_id, update.entry(old, new))
         return _CHANGED

@@ -93,7 +93,7 @@ def timeless_context(request: Request, *, collation: dict[str, Any] | None, coll
 
 def count_lookup(request: Request, source: Source) -> None:
     """Count the index key and the document that a point lookup examined, unless the plan notes already count them."""
-    if type(source) is PointLookup:
+    if type(source) is PointLookup and not source.is_noted:
         usage = request.client.usage
         usage.keys += 1
         usage.documents += 1

@@ -22,6 +22,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pymongo import UpdateOne
+
 from pytest_secantus.direct_driver import clients_connected
 from pytest_secantus.driver import OWN_NAME
 from pytest_secantus.sources import Sources
@@ -90,6 +92,7 @@ def calls_of(client: Any) -> dict[str, Call]:
     collection.create_index("rank")
     small.insert_many(documents(20))
     joined = {"$lookup": {"from": "bench", "localField": "_id", "foreignField": "rank", "as": "joined"}}
+    without_index = {"$lookup": {"from": "small", "localField": "_id", "foreignField": "age", "as": "joined"}}
     return {
         "log_find_one": lambda: collection.find_one({"_id": 5}),
         "log_find": lambda: list(collection.find({"rank": 5})),
@@ -104,6 +107,8 @@ def calls_of(client: Any) -> dict[str, Call]:
         "log_lookup": lambda: list(small.aggregate([{"$match": {"_id": 3}}, joined])),
         "log_distinct": lambda: small.distinct("age"),
         "log_rewrite": lambda: small.update_one({"_id": 3}, [{"$set": {"z": 1}}]),
+        "log_updates": lambda: small.bulk_write([UpdateOne({"_id": number}, {"$inc": {"age": 1}}) for number in range(10)]),
+        "log_join": lambda: list(small.aggregate([{"$match": {"_id": 3}}, without_index])),
         "log_index": lambda: small.create_index("age"),
         "log_collections": client.bench.list_collection_names,
         "log_get_more": lambda: list(small.find(batch_size=15)),

@@ -27,7 +27,7 @@ def test_a_hello_waits_no_longer_than_asked_while_the_clock_stands_still() -> No
 def test_a_change_and_the_end_wake_waiting_hellos() -> None:
     clock = SettableClock(1_700_000_000_000)
     topology = Topology(Settings(), clock, lambda: None)
-    operation = Operations(clock, PlanNotes).begin(1, "admin", {"hello": 1})
+    operation = Operations(clock, lambda: PlanNotes).begin(1, "admin", {"hello": 1})
     for end in (lambda: topology.step_down(60), topology.elect, topology.close):
         waiting = Thread(target=topology.wait_for_change, args=(topology.version()["counter"], 3600, operation))
         waiting.start()

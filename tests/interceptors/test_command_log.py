@@ -11,7 +11,7 @@ import pytest
 from bson import Decimal128, Int64, ObjectId, Timestamp
 from pymongo import DeleteOne, InsertOne, MongoClient, UpdateOne, WriteConcern
 from pymongo.database import Database
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 
 from secantus_server.dispatch.interceptors import Call, Interceptor, Outcome
 from secantus_server.query.plan_notes import wanted_of
@@ -159,6 +159,43 @@ def test_many_plans_of_one_command(log: SecantusDBServer, db: Database) -> None:
     record = only(log)
     assert record.plan_summary == "COLLSCAN"
     assert record.docs_examined == 10 * sum(range(1, 21))
+
+
+def test_updates_that_share_a_transaction(log: SecantusDBServer, db: Database) -> None:
+    fill(db)
+    db.c.update_one({"_id": 1}, {"$set": {"u": 1}})
+    log.clear_command_log()
+    lookups = [UpdateOne({"_id": number}, {"$inc": {"x": 1}}) for number in range(10)]
+    db.c.bulk_write([*lookups, UpdateOne({"u": 1}, {"$inc": {"x": 1}}), UpdateOne({"_id": 500}, {"$inc": {"x": 1}})])
+    assert counts(only(log)) == ("EXPRESS_IXSCAN { _id: 1 }, EXPRESS_IXSCAN { u: 1 }", 11, 11, 0)
+
+
+def test_a_failed_update_in_a_shared_transaction(log: SecantusDBServer, db: Database) -> None:
+    fill(db)
+    db.c.update_one({"_id": 1}, {"$set": {"u": 1, "text": "x"}})
+    log.clear_command_log()
+    first, last = UpdateOne({"_id": 0}, {"$inc": {"x": 1}}), UpdateOne({"_id": 2}, {"$inc": {"x": 1}})
+    with pytest.raises(BulkWriteError):
+        db.c.bulk_write([first, UpdateOne({"_id": 1}, {"$inc": {"text": 1}}), last])
+    # The failed update has examined its document, and the last update did not run.
+    assert counts(only(log)) == ("EXPRESS_IXSCAN { _id: 1 }", 2, 2, 0)
+
+
+def test_updates_before_and_after_a_scan(log: SecantusDBServer, db: Database) -> None:
+    fill(db)
+    log.clear_command_log()
+    lookups = [UpdateOne({"_id": number}, {"$inc": {"x": 1}}) for number in range(10)]
+    db.c.bulk_write([*lookups, UpdateOne({"b": -19}, {"$inc": {"x": 1}}), *lookups])
+    record = only(log)
+    assert counts(record) == ("EXPRESS_IXSCAN { _id: 1 }, COLLSCAN", 20, 40, 0)
+    assert (record.scanned, record.scanned_collections) == (20, ("c",))
+
+
+def test_no_plan_is_lost_among_many(log: SecantusDBServer, db: Database) -> None:
+    fill(db, 200)
+    log.clear_command_log()
+    db.c.bulk_write([DeleteOne({"_id": number}) for number in range(200)])
+    assert counts(only(log)) == ("EXPRESS_IXSCAN { _id: 1 }", 200, 200, 0)
 
 
 def test_sorts_in_memory_are_counted(log: SecantusDBServer, db: Database) -> None:

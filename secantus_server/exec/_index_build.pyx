@@ -13,8 +13,9 @@ from libc.string cimport memcmp, memcpy
 from secantus_server.bson._codec cimport Writer
 from secantus_server.exec._scan cimport RecordScan
 from secantus_server.exec._write cimport CollectionWriter
-from secantus_server.index._index cimport ONE_ENTRY, SOME_ENTRIES, Entries, Index, covered_of, put_record_id, read_record_id
+from secantus_server.index._index cimport ONE_ENTRY, SOME_ENTRIES, Entries, Index, covered_of, put_record_id
 from secantus_server.mql._keys cimport Generation, Slot, generate_into, put_slots
+from secantus_server.storage.wiredtiger.capi cimport SECANTUS_ENTRY as Entry
 
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
@@ -27,36 +28,47 @@ cdef enum:
     RUN_BYTES = 33554432
     # The bytes with which all keys of an index begin.
     PREFIX_BYTES = 4
+    # The number of entries that are stored between two looks for an interruption.
+    STORED_TOGETHER = 64
 
 
-cdef struct Entry:
-    # The first bytes of the key behind the prefix, as a number that sorts like them. Most comparisons need nothing else.
-    uint64_t head
-    # The key and the value behind it. Until the entries are sorted, `key` is the position in the buffer.
-    const uint8_t* key
-    uint32_t key_size
-    uint32_t value_size
-
-
-cdef inline uint64_t head_of(const uint8_t* key, uint32_t key_size) noexcept nogil:
-    cdef uint64_t head = 0
-    cdef uint32_t i
-    if key_size >= PREFIX_BYTES + 8:
-        return <uint64_t>read_record_id(key + PREFIX_BYTES)
-    for i in range(PREFIX_BYTES, PREFIX_BYTES + 8):
-        head = head << 8 | (key[i] if i < key_size else 0)
+cdef inline uint64_t head_of(const uint8_t* key, size_t size) noexcept nogil:
+    """Return the first eight bytes of the rest of a key, as a number that sorts like them."""
+    cdef uint64_t high, head = 0
+    cdef size_t i
+    if size >= 8:
+        # Without a loop, the compiler makes one load of it.
+        high = <uint64_t>key[0] << 56 | <uint64_t>key[1] << 48 | <uint64_t>key[2] << 40 | <uint64_t>key[3] << 32
+        return high | <uint64_t>key[4] << 24 | <uint64_t>key[5] << 16 | <uint64_t>key[6] << 8 | <uint64_t>key[7]
+    for i in range(8):
+        head = head << 8 | (key[i] if i < size else 0)
     return head
+
+
+cdef inline size_t common_size(const uint8_t* a, const uint8_t* b, size_t size) noexcept nogil:
+    """Return the number of equal bytes with which two keys begin, at most `size`."""
+    cdef size_t i = 0
+    while i + 8 <= size and head_of(a + i, 8) == head_of(b + i, 8):
+        i += 8
+    while i < size and a[i] == b[i]:
+        i += 1
+    return i
 
 
 cdef inline bint precedes(const Entry* a, const Entry* b) noexcept nogil:
     """Return whether the key of `a` is less than that of `b`."""
-    cdef uint32_t common
     cdef int order
     if a.head != b.head:
         return a.head < b.head
-    common = a.key_size if a.key_size < b.key_size else b.key_size
-    order = memcmp(a.key + PREFIX_BYTES, b.key + PREFIX_BYTES, common - PREFIX_BYTES)
+    order = memcmp(a.key, b.key, min(a.key_size, b.key_size))
     return order < 0 if order else a.key_size < b.key_size
+
+
+cdef inline bint equals(const Entry* a, const Entry* b) noexcept nogil:
+    """Return whether two entries have the same key and value."""
+    if a.head != b.head or a.key_size != b.key_size or a.value_size != b.value_size:
+        return False
+    return memcmp(a.key, b.key, a.key_size + a.value_size) == 0
 
 
 cdef Entry* sort_entries(Entry* entries, Entry* spare, size_t count) noexcept nogil:
@@ -66,6 +78,7 @@ cdef Entry* sort_entries(Entry* entries, Entry* spare, size_t count) noexcept no
     """
     cdef size_t width = 1
     cdef size_t start, left, right, middle, stop, out
+    cdef bint from_right
     while width < count:
         start = 0
         while start < count:
@@ -76,12 +89,11 @@ cdef Entry* sort_entries(Entry* entries, Entry* spare, size_t count) noexcept no
                 memcpy(spare + left, entries + left, (stop - left) * sizeof(Entry))
                 continue
             while left < middle and right < stop:
-                if precedes(&entries[right], &entries[left]):
-                    spare[out] = entries[right]
-                    right += 1
-                else:
-                    spare[out] = entries[left]
-                    left += 1
+                # Without a branch on the result, which the processor could not predict.
+                from_right = precedes(&entries[right], &entries[left])
+                spare[out] = entries[right if from_right else left]
+                right += from_right
+                left += not from_right
                 out += 1
             memcpy(spare + out, entries + left, (middle - left) * sizeof(Entry))
             memcpy(spare + out + middle - left, entries + right, (stop - right) * sizeof(Entry))
@@ -101,6 +113,8 @@ cdef class Run(Generation):
     cdef const uint8_t* record_id
     # Whether `add_array` can add documents with arrays.
     cdef bint generates
+    # The key of an entry is its position in the buffer until the entries are sorted, then its address. The head is then the first bytes in
+    # which keys differ. Most comparisons need nothing else.
     cdef Entry* entries
     cdef size_t count, capacity
     # The duplicate key error with the smallest key so far, or None.
@@ -178,13 +192,13 @@ cdef class Run(Generation):
         return self.data.size + self.count * sizeof(Entry)
 
     cdef int sort(self) except -1:
+        cdef size_t common = self.find_keys()
         cdef size_t i
         cdef bint is_sorted = True
         cdef Entry* spare
         cdef Entry* found
         for i in range(self.count):
-            self.entries[i].key = self.data.buffer + <size_t>self.entries[i].key
-            self.entries[i].head = head_of(self.entries[i].key, self.entries[i].key_size)
+            self.entries[i].head = head_of(self.entries[i].key + common, self.entries[i].key_size - common)
             if i and is_sorted:
                 is_sorted = not precedes(&self.entries[i], &self.entries[i - 1])
         if is_sorted:
@@ -198,36 +212,40 @@ cdef class Run(Generation):
         self.entries = found
         return 0
 
-    cdef bint repeats(self, size_t i) noexcept:
-        """Return whether a sorted entry equals the entry before it: a document has the same key for several elements of an array."""
-        cdef const Entry* entry = &self.entries[i]
-        cdef const Entry* before
-        if i == 0:
-            return False
-        before = &self.entries[i - 1]
-        return (
-            entry.head == before.head
-            and entry.key_size == before.key_size
-            and entry.value_size == before.value_size
-            and memcmp(entry.key + PREFIX_BYTES, before.key + PREFIX_BYTES, entry.key_size + entry.value_size - PREFIX_BYTES) == 0
-        )
+    cdef size_t find_keys(self) noexcept:
+        """Replace positions in the buffer with addresses. Return the number of bytes with which all keys begin."""
+        cdef size_t i
+        cdef Entry* entry
+        cdef size_t common = self.entries[0].key_size if self.count else 0
+        for i in range(self.count):
+            entry = &self.entries[i]
+            entry.key = self.data.buffer + <size_t>entry.key
+            common = common_size(entry.key, self.entries[0].key, min(common, entry.key_size))
+        return common
+
+    cdef int remove_repeats(self) noexcept:
+        """Remove each sorted entry that equals the entry before it: a document has the same key for several elements of an array."""
+        cdef size_t kept = 1
+        cdef size_t i
+        for i in range(1, self.count):
+            if not equals(&self.entries[i], &self.entries[kept - 1]):
+                self.entries[kept] = self.entries[i]
+                kept += 1
+        self.count = min(kept, self.count)
 
     cdef int store(self, CollectionWriter writer, RecordScan scan) except -1:
         """Store the entries, and forget them. Interrupt as the scan does."""
-        cdef Entry* entry
-        cdef size_t i
+        cdef size_t size
+        cdef size_t stored = 0
         self.sort()
-        for i in range(self.count):
+        self.remove_repeats()
+        while stored < self.count:
             scan.breathe()
-            entry = &self.entries[i]
-            if self.repeats(i):
-                continue
-            if not self.index.unique:
-                writer.unit.put_raw(ENTRIES_TABLE, entry.key, entry.key_size, entry.key + entry.key_size, entry.value_size, False)
-            elif not writer.unit.insert_raw(
-                ENTRIES_TABLE, entry.key, entry.key_size, entry.key + entry.key_size, entry.value_size
-            ):
-                self.note_duplicate(writer, entry)
+            size = writer.unit.insert_entries(ENTRIES_TABLE, &self.entries[stored], min(self.count - stored, <size_t>STORED_TOGETHER))
+            stored += size
+            if size < STORED_TOGETHER and stored < self.count:
+                assert self.index.unique, "the keys contain the RecordIds"
+                self.note_duplicate(writer, &self.entries[stored])
                 # The index cannot be created, and the keys of the other entries are greater.
                 break
         self.count = 0

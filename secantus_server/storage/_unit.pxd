@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from secantus_server.storage._gate cimport Gate
 from secantus_server.storage._undo cimport UndoLog
 from secantus_server.storage.wiredtiger._binding cimport Session
-from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR
+from secantus_server.storage.wiredtiger.capi cimport SECANTUS_ENTRY, WT_CURSOR
 
 cdef class RecoveryUnit(Session):
     cdef Gate gate
@@ -40,6 +40,9 @@ cdef class RecoveryUnit(Session):
                      bint known_absent) except -1
     # Write a new key. Return 1, or 0 if the key already exists.
     cdef int insert_raw(self, int table, const uint8_t *key, size_t key_size, const uint8_t *value, size_t value_size) except -1
+    # Write the new keys of an ident that was created since the last snapshot, until a key exists already. Return the number of keys that were
+    # written. See Session.insert_run.
+    cdef size_t insert_entries(self, int table, const SECANTUS_ENTRY *entries, size_t count) except? -1
     # Remove a key. Return 1, or 0 if the key does not exist.
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1
     cdef int count_change(self, size_t size) except -1

@@ -13,7 +13,7 @@ from secantus_server.storage._cursor cimport Cursor
 from secantus_server.storage._gate cimport Gate
 from secantus_server.storage._undo cimport UndoLog
 from secantus_server.storage.wiredtiger._binding cimport META, RECORDS, Connection, Session
-from secantus_server.storage.wiredtiger.capi cimport WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
+from secantus_server.storage.wiredtiger.capi cimport SECANTUS_ENTRY, WT_CURSOR, WT_DUPLICATE_KEY, WT_ITEM, WT_NOTFOUND
 
 from secantus_server.storage.errors import CacheTooSmall, WriteConflict
 from secantus_server.storage.keys import IdentRange
@@ -422,6 +422,19 @@ cdef class RecoveryUnit(Session):
         if self.undo.recording and self.undo.wants(table, key, key_size):
             self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size), None)
         return 1
+
+    cdef size_t insert_entries(self, int table, const SECANTUS_ENTRY *entries, size_t count) except? -1:
+        cdef size_t stored = 0
+        cdef size_t i
+        cdef int code
+        self.require_transaction()
+        assert count and not (self.undo.recording and self.undo.wants(table, entries.key, entries.key_size)), "the ident is new"
+        code = self.insert_run(table, entries, count, &stored)
+        if code != WT_DUPLICATE_KEY:
+            self.fail_at(code, table, entries.key, entries.key_size)
+        for i in range(stored):
+            self.count_change(KEY_COST + entries[i].value_size)
+        return stored
 
     cdef int remove_raw(self, int table, const uint8_t *key, size_t key_size) except -1:
         cdef WT_CURSOR *handle = self.writer(table)

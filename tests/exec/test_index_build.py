@@ -90,11 +90,17 @@ def stored(unit: RecoveryUnit, index: Index) -> list[tuple[bytes, bytes]]:
     return [(bytes(key)[4:], bytes(value)) for key, value in unit.scan(INDEX_ENTRIES, index.prefix, upper)]
 
 
-def built(collection: MemoryCollection, specs: list[dict[str, Any]], run_bytes: int | None) -> Any:
-    """Build indexes; with None, document by document. Return all that is known of them, or the error."""
+def built(collection: MemoryCollection, specs: list[dict[str, Any]], run_bytes: int | None, *, between: bool = False) -> Any:
+    """Build indexes; with None, document by document. Return all that is known of them, or the error.
+
+    Arguments:
+        between: whether the table has an entry behind those of the indexes.
+    """
     unit = collection.engine.acquire()
     unit.begin()
     indexes = new_indexes(collection, specs)
+    if between:
+        unit.put(INDEX_ENTRIES, make_index({"v": 2, "name": "last", "key": {"a": 1}}, collection.engine.new_ident()).prefix + b"x", b"")
     writer = CollectionWriter(unit, collection.ident, collection.indexes[:1])
     scan = RecordScan(collection.ident, None, never)
     scan.attach(unit)
@@ -144,6 +150,35 @@ def test_the_second_document_of_the_smallest_duplicate_key_is_reported(collectio
     unique = {"key": {"a": 1}, "unique": True}
     assert built(collection, [{"key": {"_id": 1}}, unique], run_bytes) == built(collection, [{"key": {"_id": 1}}, unique], None)
     assert built(collection, [unique], run_bytes)[2] == "[5.0]"
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_entries_are_stored_at_the_end_of_the_table_and_between_others(collection: MemoryCollection, random: Random, between: bool) -> None:
+    for document in random_documents(random, 400):
+        collection.insert(document)
+    for spec in SPECS:
+        assert built(collection, [spec], 1 << 25, between=between) == built(collection, [spec], None), spec
+        assert built(collection, [spec], 9000, between=between) == built(collection, [spec], None), spec
+
+
+@pytest.mark.parametrize("between", [False, True])
+@pytest.mark.parametrize("position", [0, 1, 62, 63, 64, 65, 127, 128])
+def test_a_duplicate_is_found_at_each_position_of_a_run(collection: MemoryCollection, position: int, between: bool) -> None:
+    for number in range(130):
+        collection.insert({"_id": number, "a": number})
+    collection.insert({"_id": 500, "a": position})
+    unique = {"key": {"a": 1}, "unique": True}
+    name, _, values = built(collection, [unique], 1 << 25, between=between)
+    assert (name, values) == ("i0", f"[{position}]")
+
+
+def test_entries_that_need_several_pages_are_stored(collection: MemoryCollection) -> None:
+    for number in range(12_000):
+        collection.insert({"_id": number, "a": f"{number * 7919 % 12_000:06}" + "x" * 500})
+    ((entries,), _, _) = built(collection, [{"key": {"a": 1}}], 1 << 25)
+    keys = [key for key, _ in entries]
+    assert keys == sorted(set(keys))
+    assert len(keys) == 12_000
 
 
 def test_a_document_that_cannot_be_indexed_precedes_duplicates(collection: MemoryCollection) -> None:

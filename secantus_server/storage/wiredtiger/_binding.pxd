@@ -1,7 +1,7 @@
 # Owners of WiredTiger's handles, for compiled modules: see _binding.pyx.
 
 from libc.stdint cimport uint8_t, uint64_t
-from secantus_server.storage.wiredtiger.capi cimport WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_SESSION
+from secantus_server.storage.wiredtiger.capi cimport SECANTUS_ENTRY, WT_CONNECTION, WT_CURSOR, WT_EVENT_HANDLER, WT_SESSION
 
 cdef enum Table:
     CATALOG = 0
@@ -69,6 +69,10 @@ cdef class Session:
     cdef WT_CURSOR *open_handle(self, int table, const char *config) except NULL
     cdef WT_CURSOR *writer(self, int table) except NULL
     cdef WT_CURSOR *inserter(self, int table) except NULL
+    # Write new keys, until one exists already. Set the number of keys that were written, and return WiredTiger's code. Faster than single
+    # inserts if the keys are in ascending order and follow all keys of the table. No page is split meanwhile, so the caller writes some
+    # dozen keys at a time.
+    cdef int insert_run(self, int table, const SECANTUS_ENTRY *entries, size_t count, size_t *stored) except? -1
     cdef WT_CURSOR *borrow(self, int table) except NULL
     cdef void give_back(self, int table, WT_CURSOR *handle) noexcept
     cdef void let_go(self) noexcept

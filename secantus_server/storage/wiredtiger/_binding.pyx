@@ -12,9 +12,9 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset, strlen, strncpy, strstr
 
 from secantus_server.storage.wiredtiger.capi cimport (
-    WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_NOTFOUND, WT_PANIC, WT_PREPARE_CONFLICT, WT_ROLLBACK,
-    WT_SESSION, secantus_cache_bytes, secantus_log_end, wiredtiger_crc32c_with_seed_func, wiredtiger_open,
-    wiredtiger_strerror,
+    SECANTUS_ENTRY, WT_CACHE_FULL, WT_CONNECTION, WT_CURSOR, WT_ERROR, WT_EVENT_HANDLER, WT_NOTFOUND, WT_PANIC,
+    WT_PREPARE_CONFLICT, WT_ROLLBACK, WT_SESSION, secantus_cache_bytes, secantus_insert_run, secantus_log_end,
+    wiredtiger_crc32c_with_seed_func, wiredtiger_open, wiredtiger_strerror,
 )
 
 from secantus_server.errors import CommandError
@@ -463,6 +463,9 @@ cdef class Session:
         if self.inserters[table] == NULL:
             self.inserters[table] = self.open_handle(table, b"overwrite=false")
         return self.inserters[table]
+
+    cdef int insert_run(self, int table, const SECANTUS_ENTRY *entries, size_t count, size_t *stored) except? -1:
+        return secantus_insert_run(self.inserter(table), entries, count, stored)
 
     cdef WT_CURSOR *borrow(self, int table) except NULL:
         """Return a scan cursor for the caller's use. Give it back with give_back()."""

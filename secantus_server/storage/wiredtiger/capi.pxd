@@ -4,12 +4,27 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 cdef extern from "wiredtiger.h" nogil:
     """
-    /* Of our own patch: see vendor/patches. */
+    /* Of our own patches: see vendor/patches. */
+    typedef struct {
+        uint64_t head;
+        const uint8_t *key;
+        uint32_t key_size;
+        uint32_t value_size;
+    } SECANTUS_ENTRY;
     extern void secantus_log_end(WT_CONNECTION *connection, uint32_t *number, uint32_t *offset);
     extern uint64_t secantus_cache_bytes(WT_CONNECTION *connection);
+    extern int secantus_insert_run(WT_CURSOR *cursor, const SECANTUS_ENTRY *entries, size_t count, size_t *stored);
     """
     void secantus_log_end(WT_CONNECTION *, uint32_t *, uint32_t *)
     uint64_t secantus_cache_bytes(WT_CONNECTION *)
+    # A key, with its value behind it in memory. A lower head means a lower key.
+    ctypedef struct SECANTUS_ENTRY:
+        uint64_t head
+        const uint8_t *key
+        uint32_t key_size
+        uint32_t value_size
+
+    int secantus_insert_run(WT_CURSOR *, const SECANTUS_ENTRY *, size_t, size_t *)
     uint32_t (*wiredtiger_crc32c_with_seed_func())(uint32_t, const void *, size_t) noexcept nogil
     ctypedef struct WT_ITEM:
         const void *data

@@ -284,7 +284,9 @@ def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
     from pymongo import _csot
     from pymongo.message import _INSERT
     from pymongo.results import InsertManyResult
-    from pymongo.synchronous import collection as module
+    from pymongo.synchronous import collection
+
+    module: Any = collection
 
     @_csot.apply
     @functools.wraps(original)

@@ -247,11 +247,15 @@ def shortcuts() -> list[tuple[Any, str, Callable[..., Any]]]:
     other case.
     """
     from pymongo import common
+    from pymongo.bulk_shared import _AgnosticBulkBase
+    from pymongo.synchronous.collection import Collection
     from pymongo.synchronous.pool import Pool
     from pymongo.synchronous.topology import Topology
 
     return [
         (common, "validate_is_document_type", checked(common.validate_is_document_type)),
+        (Collection, "insert_many", inserted(Collection.insert_many)),
+        (_AgnosticBulkBase, "gen_ordered", in_one_run(_AgnosticBulkBase.gen_ordered)),
         (Pool, "_get_conn", taken(Pool._get_conn)),
         (Pool, "checkin", given_back(Pool.checkin)),
         (Topology, "select_server", selected(Topology.select_server)),
@@ -270,6 +274,70 @@ def checked(original: Callable[..., Any]) -> Callable[..., Any]:
             original(option, value)
 
     return validate_is_document_type
+
+
+def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo method that inserts documents. It only inserts a list of `dict`s.
+
+    For each document, the method checks whether it is a `RawBSONDocument`, which is an abstract base class's slow check.
+    """
+    from pymongo import _csot
+    from pymongo.message import _INSERT
+    from pymongo.results import InsertManyResult
+    from pymongo.synchronous import collection
+
+    module: Any = collection
+
+    @_csot.apply
+    @functools.wraps(original)
+    def insert_many(
+        self: Any,
+        documents: Any,
+        ordered: bool = True,
+        bypass_document_validation: bool | None = None,
+        session: Any = None,
+        comment: Any = None,
+    ) -> Any:
+        if type(documents) is not list or not documents:
+            return original(self, documents, ordered, bypass_document_validation, session, comment)
+        ids, operations = [], []
+        for document in documents:
+            if type(document) is not dict:
+                # The documents before this one keep their new ids.
+                return original(self, documents, ordered, bypass_document_validation, session, comment)
+            if "_id" not in document:
+                document["_id"] = module.ObjectId()
+            ids.append(document["_id"])
+            operations.append((_INSERT, document))
+        write_concern = self._write_concern_for(session)
+        bulk = module._Bulk(self, ordered, bypass_document_validation, comment=comment)
+        bulk.ops = operations
+        bulk.execute(write_concern, session, module._Op.INSERT)
+        return InsertManyResult(ids, write_concern.acknowledged)
+
+    return insert_many
+
+
+def in_one_run(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a replacement for the pymongo method that divides the operations of a bulk write into runs of one type.
+
+    If all have the same type, it fills the only run without a call for each operation.
+    """
+    from pymongo.bulk_shared import _Run
+
+    @functools.wraps(original)
+    def gen_ordered(self: Any) -> Iterator[Any]:
+        operations = self.ops
+        kinds = {kind for kind, _ in operations}
+        if len(kinds) != 1:
+            yield from original(self)
+            return
+        run = _Run(*kinds)
+        run.index_map = list(range(len(operations)))
+        run.ops = [operation for _, operation in operations]
+        yield run
+
+    return gen_ordered
 
 
 def taken(original: Callable[..., Any]) -> Callable[..., Any]:

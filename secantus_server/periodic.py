@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 # The interval at which the thread checks for due work while there is no dropped data to purge.
 TICK_S = 1.0
 MINUTE_S = 60.0
-# Dropped data is purged in idle moments. An idle moment begins after this time without a command, and ends with the next command.
-IDLE_S = 0.002
+# Dropped data is purged while the server is idle: no command ran since the last check. These are the pause between two checks of a busy
+# server, that between two purges of an idle one, and the time budget of such a purge.
+PURGE_PAUSE_S = 0.05
+IDLE_PAUSE_S = 0.002
 IDLE_BUDGET_MS = 5.0
-# The maximum wait for an idle moment. After that, the thread purges small amounts of data while commands run. The amounts grow with the
-# waiting time and with the amount of data that is left, so that purging keeps up with commands that drop more than it removes.
+# The limits beyond which the thread purges dropped data while commands run: the seconds since there has been such data, the bytes that
+# commands have written meanwhile, and the number of dropped ranges. Each purge takes the GIL from the commands and their data from the
+# processor's caches, so a few large purges cost less than many small ones. The amount that a purge removes grows with the excess, so that
+# purging keeps up with commands that drop more than it removes.
 PURGE_PATIENCE_S = 1.0
-MANY_ORPHANS = 8
-PURGE_PAUSE_S = 0.02
-PURGE_BUDGET_MS = 2.0
+PURGE_AFTER_BYTES = 1 << 20
+MANY_ORPHANS = 128
+PURGE_BUDGET_MS = 5.0
 LONGEST_PURGE_MS = 100.0
 # The maximum wait for documents that an open transaction has written, when expired documents are removed at once because a test has moved
 # the clock.
@@ -100,8 +104,11 @@ class Periodic:
         self._thread = Thread(self._run, name="secantus-periodic")
         # When each kind of work was last done. Times of next runs are not stored, because setParameter may change the intervals.
         self._done_at = dict.fromkeys(("ttl", "checkpoint", "cursors", "minute", "noop", "oplog archive"), services.clock.monotonic())
-        # The time since which there has been dropped data to purge; None if there is no such data.
+        # The time since which there has been dropped data to purge (None if there is no such data), and the bytes written until then.
         self._put_off_at: float | None = None
+        self._written_before = 0
+        # The number of transactions that had begun at the last check for dropped data.
+        self._begun_before_purge = 0
         # The operation time when a no-op was last due.
         self._quiet_since = services.oplog.newest
         # The number of transactions that had begun by the last check.
@@ -231,12 +238,16 @@ class Periodic:
             self._put_off_at = None
             return TICK_S
         if self._put_off_at is None:
-            self._put_off_at = now
-        begun = engine.begun
-        if engine.is_idle and not self._wake.wait(IDLE_S) and engine.begun == begun:
+            self._put_off_at, self._written_before = now, engine.bytes_changed
+        is_idle = engine.is_untouched(self._begun_before_purge)
+        if is_idle:
             engine.purge_orphans(IDLE_BUDGET_MS, gives_way=True)
-            return 0
-        pressure = max((now - self._put_off_at) / PURGE_PATIENCE_S, engine.orphan_count / MANY_ORPHANS)
-        if pressure >= 1:
-            engine.purge_orphans(min(PURGE_BUDGET_MS * pressure**3, LONGEST_PURGE_MS))
-        return PURGE_PAUSE_S
+        else:
+            written = engine.bytes_changed - self._written_before
+            waited_s = now - self._put_off_at
+            pressure = max(waited_s / PURGE_PATIENCE_S, written / PURGE_AFTER_BYTES, engine.orphan_count / MANY_ORPHANS)
+            if pressure >= 1:
+                engine.purge_orphans(min(PURGE_BUDGET_MS * pressure**3, LONGEST_PURGE_MS))
+        # In a directory, a purge is a transaction like those of commands.
+        self._begun_before_purge = engine.begun
+        return IDLE_PAUSE_S if is_idle else PURGE_PAUSE_S

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.collection import Collection
 from secantus_server.catalog.view import CatalogView
-from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Change, Entry
 from secantus_server.records import Protocol
 from secantus_server.sessions._registries import RetryableWrite
 from secantus_server.sessions.executed import ExecutedFields
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.sessions.transactions import OpenWork
-from secantus_server.storage import RecoveryUnit, StorageError, WriteConflict
+from secantus_server.storage import RecoveryUnit
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,17 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Check = Callable[[], None]
-
-
-OUT_OF_SPACE = 14031
-
-
-def concerns_store(error: CommandError) -> bool:
-    """Return whether an error comes from the store, so that the unit of work must handle it.
-
-    Errors about a single document or about the operation do not come from the store.
-    """
-    return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
 
 
 class MissingCollection(Exception):

@@ -14,6 +14,14 @@ cdef enum:
     RECORD_KEY_BYTES = 12
 
 
+# An entry of an index that is not unique. Its bytes begin at `start` of `late_bytes`; `key` points to them when all entries are known.
+cdef struct LateEntry:
+    size_t start
+    const uint8_t* key
+    size_t key_size
+    size_t size
+
+
 cdef class CollectionWriter:
     cdef RecoveryUnit unit
     cdef int ident
@@ -31,6 +39,12 @@ cdef class CollectionWriter:
     cdef list generations
     cdef readonly list became_multikey
     cdef readonly Py_ssize_t position
+    # Whether entries of indexes that are not unique are stored at the end of the run, and the entries to be stored then.
+    cdef bint defers
+    cdef LateEntry* late
+    cdef size_t late_count
+    cdef size_t late_room
+    cdef Writer late_bytes
 
     # Prepare the writer for another transaction. Return 0, and do nothing, if it was not made for these indexes of this collection.
     cdef bint continue_in(self, RecoveryUnit unit, int ident, list indexes) except -1
@@ -44,6 +58,8 @@ cdef class CollectionWriter:
     cdef bint has_key(self, Writer entry, size_t key_size) except -1
     cdef int add_entries(self, bytes doc, bytes rid) except -1
     cdef int add_one(self, Index index, Writer entry, size_t key_size) except -1
+    cdef int add_late(self, Writer entry, size_t key_size) except -1
+    cdef int put_late(self, size_t count) except -1
     cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1
     cdef int take_back(self, Py_ssize_t stored, bytes doc, bytes rid) except -1
     cdef int take_some(self, Index index, Generation entries, bytes rid) except -1

@@ -6,7 +6,9 @@ of its transaction intact.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.stdint cimport int64_t, uint8_t
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport Writer
@@ -17,7 +19,9 @@ from secantus_server.index._index cimport NO_ENTRY, ONE_ENTRY, SOME_ENTRIES, Ent
 from secantus_server.mql._keys cimport Generation
 from secantus_server.storage._unit cimport RecoveryUnit
 
+from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
+from secantus_server.storage.errors import concerns_store
 from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
@@ -26,6 +30,14 @@ cdef int ENTRIES_TABLE = INDEX_ENTRIES
 
 cdef inline const uint8_t* start_of(bytes data):
     return <const uint8_t*>PyBytes_AS_STRING(data)
+
+
+cdef int compare_entries(const void* first, const void* second) noexcept nogil:
+    """Return a number less than, equal to or greater than 0 for the order of the keys of two late entries."""
+    cdef const LateEntry* a = <const LateEntry*>first
+    cdef const LateEntry* b = <const LateEntry*>second
+    cdef int order = memcmp(a.key, b.key, min(a.key_size, b.key_size))
+    return order if order else (a.key_size > b.key_size) - (a.key_size < b.key_size)
 
 
 cdef class CollectionWriter:
@@ -50,6 +62,9 @@ cdef class CollectionWriter:
             assert len(self.others) <= MAX_INDEXES, "a collection has too many indexes"
             self.entries = [Writer() for _ in self.others]
             self.generations = [None] * len(self.others)
+
+    def __dealloc__(self):
+        PyMem_Free(self.late)
 
     cdef bint continue_in(self, RecoveryUnit unit, int ident, list indexes) except -1:
         if ident != self.ident or indexes is not self.indexes:
@@ -91,12 +106,31 @@ cdef class CollectionWriter:
             CommandError, DuplicateKey, WriteConflict: the errors of `insert`.
         """
         cdef bytes doc
+        cdef size_t late = 0
         self.position = start
-        while self.position < stop:
-            doc = prepare_document(documents[self.position], make_id, make_timestamp)
-            self.insert(doc, next(record_ids))
-            changes.append(("i", doc))
-            self.position += 1
+        # A damaged file is an error of one document, whose entries must therefore be written with it.
+        self.defers = len(self.others) > 0 and stop - start > 1 and self.unit.connection.in_memory
+        try:
+            while self.position < stop:
+                late = self.late_count
+                doc = prepare_document(documents[self.position], make_id, make_timestamp)
+                self.insert(doc, next(record_ids))
+                changes.append(("i", doc))
+                self.position += 1
+            late = self.late_count
+        except DuplicateKey:
+            # The documents before this one remain stored.
+            raise
+        except CommandError as error:
+            if concerns_store(error):
+                late = 0
+            raise
+        except BaseException:
+            late = 0
+            raise
+        finally:
+            self.defers = False
+            self.put_late(late)
 
     cdef int find_entries(self, bytes doc, bytes rid) except -1:
         """Determine a new document's entries in all indexes except the `_id` index.
@@ -165,8 +199,49 @@ cdef class CollectionWriter:
         cdef const uint8_t* value = entry.buffer + key_size
         if index.unique:
             return self.unit.insert_raw(ENTRIES_TABLE, entry.buffer, key_size, value, entry.size - key_size)
-        self.unit.put_raw(ENTRIES_TABLE, entry.buffer, key_size, value, entry.size - key_size, False)
+        if self.defers:
+            self.add_late(entry, key_size)
+        else:
+            self.unit.put_raw(ENTRIES_TABLE, entry.buffer, key_size, value, entry.size - key_size, False)
         return 1
+
+    cdef int add_late(self, Writer entry, size_t key_size) except -1:
+        """Keep an entry for `put_late`."""
+        cdef LateEntry* more
+        if self.late_count == self.late_room:
+            more = <LateEntry*>PyMem_Realloc(self.late, (2 * self.late_room + 128) * sizeof(LateEntry))
+            if more == NULL:
+                raise MemoryError()
+            self.late = more
+            self.late_room = 2 * self.late_room + 128
+        if self.late_bytes is None:
+            self.late_bytes = Writer.__new__(Writer)
+        more = &self.late[self.late_count]
+        more.start, more.key_size, more.size = self.late_bytes.size, key_size, entry.size
+        self.late_bytes.put_bytes(entry.buffer, entry.size)
+        self.late_count += 1
+        return 0
+
+    cdef int put_late(self, size_t count) except -1:
+        """Store the first `count` late entries in the order of their keys, and forget all of them.
+
+        A new index's keys are the highest of the table. WiredTiger appends a key that is higher than all others without a search.
+        """
+        cdef size_t i
+        cdef LateEntry* entry
+        if not self.late_count:
+            return 0
+        self.late_count = 0
+        for i in range(count):
+            self.late[i].key = self.late_bytes.buffer + self.late[i].start
+        qsort(self.late, count, sizeof(LateEntry), compare_entries)
+        try:
+            for i in range(count):
+                entry = &self.late[i]
+                self.unit.put_raw(ENTRIES_TABLE, entry.key, entry.key_size, entry.key + entry.key_size, entry.size - entry.key_size, False)
+        finally:
+            self.late_bytes.clear()
+        return 0
 
     cdef int add_some(self, Index index, Generation entries, bytes doc, bytes rid) except -1:
         if entries is None:
@@ -182,8 +257,10 @@ cdef class CollectionWriter:
         cdef Writer entry
         for i in range(stored):
             if self.found[i] == ONE_ENTRY:
-                entry = self.entries[i]
-                self.unit.remove_raw(ENTRIES_TABLE, entry.buffer, self.key_sizes[i])
+                # A late entry is not stored yet.
+                if not self.defers or (<Index>self.others[i]).unique:
+                    entry = self.entries[i]
+                    self.unit.remove_raw(ENTRIES_TABLE, entry.buffer, self.key_sizes[i])
             elif self.found[i] == SOME_ENTRIES:
                 self.take_some(self.others[i], self.generations[i], rid)
         return self.remove_record(doc, rid)

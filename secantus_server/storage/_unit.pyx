@@ -304,7 +304,8 @@ cdef class RecoveryUnit(Session):
     def drop_ident(self, int table, int ident):
         """Drop an ident if this transaction commits; its entries are removed later."""
         dropped = IdentRange(table, ident, ident + 1)
-        self.put(META, dropped.meta_key(), b"")
+        if not self.connection.in_memory:
+            self.put(META, dropped.meta_key(), b"")
         self.drops.append(dropped)
 
     def restore_value(self, int table, bytes key, bytes value, bint counted=False):

@@ -74,9 +74,7 @@ class Engine:
     ) -> None:
         self._connection, self.in_memory = connection, connection.in_memory
         self.temporary = TemporaryFiles(None)
-        self._memory_size_mb, self._marks = memory_size_mb, marks
-        self._sync_on_commit = sync_on_commit
-        self._check_waiting = check_waiting
+        self._memory_size_mb, self._marks, self._sync_on_commit, self._check_waiting = memory_size_mb, marks, sync_on_commit, check_waiting
         self._waits = Waits(check_waiting)
         self._gate = Gate(self._waits)
         self._undo = UndoLog()
@@ -86,8 +84,7 @@ class Engine:
         self._purge_lock = Lock()
         self._statistics_lock, self._backup_lock = Lock(), Lock()
         # The number of checkpoints written, for serverStatus.
-        self.checkpoints = 0
-        self._next_sweep = 0.0
+        self.checkpoints, self._next_sweep = 0, 0.0
         self._when_crowded: Callable[[], object] = _wait_on
         self._closed = False
         self._refused: CheckpointRefused | None = None
@@ -354,8 +351,12 @@ class Engine:
 
     def is_untouched(self, begun: int) -> bool:
         """Return whether no transaction is running and none has begun since `begun` had the given value."""
-        gate = self._gate
-        return gate.entered == begun and gate.running == 0
+        return self._gate.entered == begun and self._gate.running == 0
+
+    @property
+    def bytes_changed(self) -> int:
+        """The approximate number of bytes that commands have written since the store was opened."""
+        return self._gate.changed
 
     @property
     def is_checkpoint_due(self) -> bool:
@@ -543,8 +544,8 @@ class Engine:
         self._snapshots.unwind(snapshot)
         if snapshot.is_clean(self._idents.next):
             return NOTHING_RESTORED
-        made = [IdentRange(table, snapshot.watermark, self._idents.next) for table in WITH_IDENTS]
-        made = made if self._idents.next > snapshot.watermark else []
+        low, high = snapshot.watermark, self._idents.next
+        made = [IdentRange(table, low, high) for table in WITH_IDENTS] if high > low else []
         try:
             restored = self._write_back(snapshot, made)
         except CommandError as error:

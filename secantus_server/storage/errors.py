@@ -7,6 +7,8 @@ from typing import Final
 
 from secantus_server.errors import CommandError
 
+#: The code of the error about a full disk or a full in-memory store.
+OUT_OF_SPACE: Final = 14031
 #: The code of an error about damaged or missing files.
 DAMAGED: Final = 301
 #: The codes for requests that the operating system refuses: input/output, and memory.
@@ -73,9 +75,17 @@ class StorageError(CommandError):
         self.fatal = fatal
 
 
+def concerns_store(error: CommandError) -> bool:
+    """Return whether an error comes from the store, so that the unit of work must handle it.
+
+    Errors about a single document or about the operation do not come from the store.
+    """
+    return isinstance(error, StorageError | WriteConflict) or error.code == OUT_OF_SPACE
+
+
 def disk_full() -> CommandError:
     """Return the error 14031 OutOfDiskSpace for a full disk."""
-    return CommandError(14031, "The disk is full: the storage directory cannot take more data.")
+    return CommandError(OUT_OF_SPACE, "The disk is full: the storage directory cannot take more data.")
 
 
 class CheckpointRefused(StorageError):

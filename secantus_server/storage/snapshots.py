@@ -185,7 +185,7 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
 
     Arguments:
         made: the idents created since the snapshot, as ranges whose entries are removed later.
-        listed: whether to list `made` in `meta`, for a later process that removes the entries.
+        listed: whether `meta` lists dropped idents, for a later process that removes their entries.
     """
     more_records: dict[int, int] = {}
     for table, values in zip(WITH_UNDO, snapshot.values, strict=True):
@@ -198,8 +198,9 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
             unit.restore_value(table, key, value)
     if snapshot.oplog_written:
         _truncate_oplog(unit, snapshot)
-    for dropped in snapshot.deferred:
-        unit.restore_value(META, dropped.meta_key(), None)
+    if listed:
+        for dropped in snapshot.deferred:
+            unit.restore_value(META, dropped.meta_key(), None)
     idents = range(0)
     for gone in made:
         if listed:

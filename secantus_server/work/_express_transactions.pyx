@@ -14,11 +14,11 @@ from secantus_server.differences import TRANSACTION_LIMIT
 from secantus_server.dispatch.error_labels import TRANSIENT_CODES
 from secantus_server.dispatch.parameters import parameter_value
 from secantus_server.dispatch.session_statements import LIFETIME_LIMIT, check_limit
-from secantus_server.dispatch.unit_of_work import concerns_store
 from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.sessions.transactions import State
 from secantus_server.storage import WriteConflict
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.session_work import failure_of
 

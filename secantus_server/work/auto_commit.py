@@ -15,7 +15,6 @@ from secantus_server.catalog.catalog import Catalog
 from secantus_server.catalog.changes import CatalogChanges
 from secantus_server.catalog.view import CatalogView
 from secantus_server.dispatch.unit_of_work import (
-    OUT_OF_SPACE,
     CatalogTransaction,
     Check,
     MissingCollection,
@@ -26,6 +25,7 @@ from secantus_server.errors import CommandError
 from secantus_server.oplog.oplog import Writes
 from secantus_server.sessions.namespace_locks import Namespace
 from secantus_server.storage import CacheTooSmall, Engine, RecoveryUnit, WriteConflict
+from secantus_server.storage.errors import OUT_OF_SPACE
 from secantus_server.system._threads import get_ident
 from secantus_server.work.collections import create_collection
 from secantus_server.work.retried import note_retried, store_retried

@@ -10,11 +10,12 @@ from secantus_server.dispatch import arguments as a
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.transaction_numbers import check_single, executed_before
-from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork, concerns_store
+from secantus_server.dispatch.unit_of_work import Transaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.query.canonical import CanonicalQuery, parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.query.plan import Found
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.reading import command_context, count_lookup
 from secantus_server.work.retried import stage_retried

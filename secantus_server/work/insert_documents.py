@@ -6,9 +6,10 @@ from secantus_server.bson.values import timestamp_seconds
 from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
-from secantus_server.dispatch.unit_of_work import OUT_OF_SPACE, Transaction
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.storage import StorageError
+from secantus_server.storage.errors import OUT_OF_SPACE
 from secantus_server.work.writers import open_writer
 from secantus_server.work.writing import WriteErrors, writable, write_error
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import Collation
 from secantus_server.pipeline.host import Found, WriteTarget
 from secantus_server.query.canonical import parse_query
 from secantus_server.query.find import plan_of
 from secantus_server.query.point import value_lookup
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work.prepared_documents import prepare_made_document
 from secantus_server.work.writers import Writer, open_writer
 from secantus_server.work.writing import check_not_view

@@ -15,7 +15,7 @@ from bson.timestamp import Timestamp
 from secantus_server.bson import key_string
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
-from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._point import find_by_key
 from secantus_server.index._index import Index
@@ -24,6 +24,7 @@ from secantus_server.mql.update import parse_update
 from secantus_server.mql.update.upsert import document_with
 from secantus_server.query.canonical import plain_equality
 from secantus_server.query.point import executed_lookup, point_index
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work._brief_work import is_plain
 from secantus_server.work.express_update import PLAIN_OPERATORS
 from secantus_server.work.prepared_documents import prepared_id

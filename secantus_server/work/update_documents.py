@@ -11,7 +11,7 @@ from secantus_server.bson.values import MISSING, type_name
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import check_single, executed_before
-from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import MissingCollection, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.match import parse_match
@@ -20,6 +20,7 @@ from secantus_server.mql.update.upsert import check_upsert_filter
 from secantus_server.query.canonical import CanonicalQuery, parse_query, single_sort
 from secantus_server.query.find import plan_of
 from secantus_server.sessions.executed import Executed
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work.batches import FIRST_INTERVAL, Pace, Target, Targets
 from secantus_server.work.prepared_documents import prepared_id
 from secantus_server.work.reading import command_context, count_lookup

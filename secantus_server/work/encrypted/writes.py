@@ -8,12 +8,13 @@ from secantus_server.bson import decode_stored, encode
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.request import Request
 from secantus_server.dispatch.transaction_numbers import executed_before
-from secantus_server.dispatch.unit_of_work import Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import Transaction
 from secantus_server.encryption.fields import SAFE_CONTENT, EncryptedFields, safe_content_error
 from secantus_server.encryption.payloads import contains_payload
 from secantus_server.encryption.queries import QueryRewriter
 from secantus_server.errors import CommandError, not_supported
 from secantus_server.mql.update import Update, smallest_entry
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work.delete_documents import Deleted, delete_documents, first_match, parse_delete
 from secantus_server.work.encrypted.reads import NOT_ENCRYPTED, check_information, check_rewritten
 from secantus_server.work.encrypted.state import StateWriter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from secantus_server.catalog.changes import save_row
 from secantus_server.catalog.collection import Collection
 from secantus_server.dispatch.services import Services
-from secantus_server.dispatch.unit_of_work import StagedWrites, Transaction, concerns_store
+from secantus_server.dispatch.unit_of_work import StagedWrites, Transaction
 from secantus_server.errors import CommandError
 from secantus_server.exec._prepare import prepare_document
 from secantus_server.exec._scan import RecordScan
@@ -18,6 +18,7 @@ from secantus_server.exec.read_scope import ReadScope
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Change
+from secantus_server.storage.errors import concerns_store
 from secantus_server.work.document_validation import validation_of
 
 if TYPE_CHECKING:

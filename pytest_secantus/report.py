@@ -6,7 +6,6 @@ All data are plain JSON values, because xdist workers send their data to the con
 from __future__ import annotations
 
 from collections.abc import Iterable
-from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any
 
 from pytest_secantus.check_names import THRESHOLDS
@@ -58,7 +57,8 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
         page["keys"] += record.keys_examined
         page["docs"] += record.docs_examined
         if len(rows) < MOST_COMMANDS:
-            rows.append(_row(record, place))
+            # A text takes less time than a dictionary: it is encoded only once, and the garbage collector does not visit it.
+            rows.append(record.row(MOST_CHARACTERS))
         _add_to_shape(report, record, place)
     page["commands"] += len(records)
     for finding in find_problems(records, THRESHOLDS):
@@ -88,22 +88,6 @@ def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
                 "serves_otherwise": usage.serves_otherwise,
             }
         row["uses"] = max(row["uses"], usage.uses)
-
-
-def _row(record: CommandRecord, place: str) -> str:
-    """Return the row of a command on its test's page as JSON.
-
-    A text takes less time than a dictionary: it is encoded only once, and the garbage collector does not visit it.
-    """
-    text = record.text
-    shown = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
-    # `round` would take longer.
-    ms = int(record.duration_ms * 1000 + 0.5) / 1000
-    return (
-        f'{{"text": {quoted(shown)}, "namespace": {quoted(record.namespace)}, "plan": {quoted(record.plan_summary)}, '
-        f'"keys": {record.keys_examined}, "docs": {record.docs_examined}, "returned": {record.n_returned}, "ms": {ms}, '
-        f'"source": {quoted(place)}, "error": {quoted(record.error or "")}}}'
-    )
 
 
 def _add_to_shape(report: Report, record: CommandRecord, place: str) -> None:

@@ -50,8 +50,9 @@ def tests_text(tests: list[TestPage]) -> str:
 
 def test_text(test: TestPage) -> str:
     """Return the page of a test as JSON."""
+    findings = json.dumps(test["findings"]) if test["findings"] else "[]"
     return (
         f'{{"id": {quoted(test["id"])}, "outcome": {quoted(test["outcome"])}, "seconds": {test["seconds"]}, '
         f'"commands": {test["commands"]}, "ms": {test["ms"]}, "keys": {test["keys"]}, "docs": {test["docs"]}, '
-        f'"rows": [{", ".join(test["rows"])}], "findings": {json.dumps(test["findings"])}}}'
+        f'"rows": [{", ".join(test["rows"])}], "findings": {findings}}}'
     )

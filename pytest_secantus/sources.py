@@ -17,6 +17,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 
 from pytest_secantus.driver import messages_noted
+from secantus_server.dispatch.interceptors import OF_DRIVERS
 from secantus_server.system._stack import Stacks, line_of, position_in
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class Sources:
         self._shown_files: dict[str, str] = {}
         # The task of the test's line that `_awaiting` found last.
         self._awaiting_task: weakref.ref[Any] | None = None
-        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown)
+        # The log has no entries for the commands that drivers send on their own.
+        of_drivers = frozenset(name.encode() for name in OF_DRIVERS)
+        self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown, of_drivers)
 
     def begin(self, test_file: str) -> None:
         """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""

@@ -19,9 +19,11 @@ from secantus_server.system._threads import RLock
 RUNNING: list[str] = []
 
 # Two dicts of modules by name: the modules that were imported late, and all modules of Secantus that were loaded after the latest late
-# import. `_LOCK` guards changes of both dicts and of RUNNING, except that `keep_modules` adds to `_KEPT` without it.
+# import; and the names of all modules that were considered for the second. `_LOCK` guards changes of the dicts and of RUNNING, except
+# that `keep_modules` changes `_KEPT` and `_COMPARED` without it.
 _LATE: dict[str, ModuleType] = {}
 _KEPT: dict[str, ModuleType] = {}
+_COMPARED: set[str] = set()
 _LOCK = RLock()
 
 #: The start and duration of each late import, in seconds of the monotonic clock. There are at most as many as there are modules.
@@ -99,9 +101,17 @@ def import_late(name: str) -> ModuleType:
 
 def keep_modules() -> None:
     """Restore Secantus's modules that a tool has removed from `sys.modules`, and retain those that were loaded since the last call."""
-    for kept, module in list(_KEPT.items()):
-        sys.modules.setdefault(kept, module)
-    _KEPT.update([(kept, module) for kept, module in list(sys.modules.items()) if kept.startswith("secantus_server.")])
+    modules = sys.modules
+    for name, module in list(_KEPT.items()):
+        if modules.get(name) is not module:
+            _KEPT[name] = modules.setdefault(name, module)
+    # A test run loads more than a thousand modules and calls this function hundreds of times, so each name is compared only once.
+    if not _COMPARED.issuperset(list(modules)):
+        for name, module in list(modules.items()):
+            if name not in _COMPARED:
+                if name.startswith("secantus_server."):
+                    _KEPT[name] = module
+                _COMPARED.add(name)
 
 
 def late_import_s(since: float) -> float:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A command's reply or its error.
 Outcome = dict[str, Any] | CommandError
+#: The commands that drivers send on their own: heartbeats, logins and ends of sessions. Logs of what a test sends leave them out.
+OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
 
 
 class Call(Protocol):

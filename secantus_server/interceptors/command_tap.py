@@ -7,9 +7,8 @@ from typing import Any, Final, Literal, NamedTuple
 
 from secantus_server.bson import RawDocument, encode
 from secantus_server.dispatch.harness import DumpedCollection
-from secantus_server.dispatch.interceptors import Call, Interceptor, Interceptors, Outcome
+from secantus_server.dispatch.interceptors import OF_DRIVERS, Call, Interceptor, Interceptors, Outcome
 from secantus_server.errors import CommandError
-from secantus_server.work._command_entries import OF_DRIVERS
 
 #: The maximum size in bytes of the recorded commands and replies.
 MOST_BYTES: Final = 256 * 1024 * 1024

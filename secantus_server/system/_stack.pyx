@@ -3,10 +3,11 @@
 
 import sys
 
-from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from libc.stdint cimport uintptr_t
+from libc.string cimport memchr
 
 cdef extern from *:
     """
@@ -116,6 +117,10 @@ cdef enum:
     MAX_DEPTH = 400
     # The maximum number of the project's lines that are kept of a stack that does not contain the test.
     MAX_LINES = 8
+    # The opcode of a message, and the places of its first section's kind and of the name of the first field in that section's document.
+    OP_MSG = 2013
+    KIND_PLACE = 20
+    NAME_PLACE = 26
 
 cdef struct Slot:
     PyObject* code
@@ -167,6 +172,7 @@ cdef class Stacks:
         awaiting: returns the place for a message whose stack has no line, as a code object and a position, or None.
         driver_depth: the minimum number of innermost frames that belong to the driver.
         show: returns what readers get for a line, given its code object and position (see `line_of`).
+        left_out: the names of commands, encoded, whose messages are not noted.
 
     Threads: any thread may send. The interpreter lock guards the slots and arrays: neither is used after a call that might release the lock.
     """
@@ -178,6 +184,7 @@ cdef class Stacks:
     # What `show` returned, because most lines of a test send several commands.
     cdef Shown shown[SLOTS]
     cdef object classify, awaiting, show
+    cdef frozenset left_out
     cdef int last_kind, driver_depth
     cdef Message* messages
     cdef Place* places
@@ -188,9 +195,9 @@ cdef class Stacks:
     # asyncio's function of this name, or None before asyncio is imported.
     cdef object get_running_loop
 
-    def __init__(self, classify, int last_kind, awaiting, int driver_depth, show):
+    def __init__(self, classify, int last_kind, awaiting, int driver_depth, show, frozenset left_out=frozenset()):
         self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
-        self.show = show
+        self.show, self.left_out = show, left_out
         self.numbers = {}
 
     def __dealloc__(self):
@@ -280,6 +287,8 @@ cdef class Stacks:
         cdef Place places[MAX_DEPTH]
         cdef Message noted
         assert len(message) > 8, "a message has a header"
+        if self.left_out and command_name(raw, len(message)) in self.left_out:
+            return 0
         noted.request_id = raw[4] | raw[5] << 8 | raw[6] << 16 | <unsigned int>raw[7] << 24
         noted.thread, noted.task = PyThread_get_thread_ident(), self.running_task()
         noted.count = self.walk(places, &noted.is_ended)
@@ -377,6 +386,18 @@ cdef class Stacks:
         if loop is None:
             return 0
         return <size_t>id(modules["asyncio"].current_task(loop))
+
+
+cdef bytes command_name(const unsigned char* raw, Py_ssize_t length):
+    """Return the name of the command in an OP_MSG message that begins with the command document; empty for any other message.
+
+    https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
+    """
+    cdef const void* end
+    if length <= NAME_PLACE or (raw[12] | raw[13] << 8) != OP_MSG or raw[KIND_PLACE] != 0:
+        return b""
+    end = memchr(raw + NAME_PLACE, 0, length - NAME_PLACE)
+    return b"" if end == NULL else PyBytes_FromStringAndSize(<const char*>raw + NAME_PLACE, <const unsigned char*>end - raw - NAME_PLACE)
 
 
 cdef inline int slot_of(PyObject* code) noexcept:

@@ -33,7 +33,6 @@ class CommandEntry:
 
 def express_entry(call: ExpressCall) -> CommandEntry: ...
 
-OF_DRIVERS: frozenset[str]
 PLANNED: frozenset[str]
 
 class Entries:

@@ -10,6 +10,7 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from secantus_server.bson import RawDocument, decode
 from secantus_server.bson._codec cimport RawArray
 from secantus_server.dispatch._operation cimport ExpressCall, Operation
+from secantus_server.dispatch.interceptors import OF_DRIVERS
 from secantus_server.query._plan_notes cimport PlanNotes, Seen, WHOLE_SCAN
 from secantus_server.query.plan_notes import wanted_of
 from secantus_server.wire.op_msg import raw_sections_of, sections_of
@@ -22,8 +23,6 @@ cdef dict STATEMENTS = {"insert": "documents", "update": "updates", "delete": "d
 #: The maximum length of a message that an entry keeps as a whole. For a longer message, it keeps the decoded body and the first documents.
 cdef Py_ssize_t LONGEST_KEPT = 1 << 14
 cdef tuple NO_STATEMENTS = ([], 0)
-# The commands that drivers send on their own: heartbeats, logins and ends of sessions.
-OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
 # The commands whose plans are logged. explain is not among them, because its plans return no documents to the client.
 PLANNED = frozenset(
     ["find", "aggregate", "count", "distinct", "update", "delete", "findAndModify", "findandmodify", "bulkWrite", "getMore"]

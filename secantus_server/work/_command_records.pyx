@@ -7,6 +7,8 @@ when it is sent to another process.
 
 cimport cython
 
+from secantus_server.work._shell_text cimport Output
+
 from secantus_server.bson import decode
 from secantus_server.work._command_entries import entry_at
 from secantus_server.work._shell_commands import command_shape, command_text
@@ -201,6 +203,35 @@ cdef class CommandRecord:
         indexes = wanted[0].indexes if wanted else ()
         return advice_lines([(target, key, indexes) for key in advised_indexes(entry.name, entry.body, statements)])
 
+    def row(self, Py_ssize_t longest):
+        """Return the command's row on a page of a report, as JSON.
+
+        Arguments:
+            longest: the maximum number of characters of the command's text. A longer one is truncated.
+        """
+        cdef Output output = Output.__new__(Output)
+        cdef str text = self.text
+        output.put('{"text": ', 9)
+        output.put_json(text if len(text) <= longest else f"{text[:longest]}...")
+        output.put(', "namespace": ', 15)
+        output.put_json(self.namespace)
+        output.put(', "plan": ', 10)
+        output.put_json(self.plan_summary)
+        output.put(', "keys": ', 10)
+        output.put_number(self.keys_examined)
+        output.put(', "docs": ', 10)
+        output.put_number(self.docs_examined)
+        output.put(', "returned": ', 14)
+        output.put_number(self.n_returned)
+        output.put(', "ms": ', 8)
+        put_thousandths(output, <long long>(self.duration_ms * 1000 + 0.5))
+        output.put(', "source": ', 12)
+        output.put_json(self.place)
+        output.put(', "error": ', 11)
+        output.put_json(self.error or "")
+        output.put("}", 1)
+        return output.text()
+
     def values(self):
         """Return the values of all attributes and texts by their names."""
         return {
@@ -220,6 +251,16 @@ cdef class CommandRecord:
 
     def __repr__(self):
         return f"<{self.text}>"
+
+
+cdef int put_thousandths(Output output, long long number) except -1:
+    """Add a number of thousandths as Python writes a float. It is not negative."""
+    cdef int rest = number % 1000
+    cdef char[4] digits
+    digits[0] = c"."
+    digits[1], digits[2], digits[3] = <char>(c"0" + rest // 100), <char>(c"0" + rest // 10 % 10), <char>(c"0" + rest % 10)
+    output.put_number(number // 1000)
+    return output.put(digits, 4 if rest % 10 else 3 if rest % 100 else 2)
 
 
 def restored(dict values not None):

@@ -10,7 +10,7 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from secantus_server.bson._codec cimport decode_element, decode_value
@@ -27,6 +27,10 @@ from secantus_server.bson._types cimport (
 
 from secantus_server.bson import RawArray, RawDocument, decode, encode
 from secantus_server.work.shell_values import HIDDEN, MAX_ITEMS, MAX_STRING, NAMING, STRUCTURE, rare_value
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    const uint8_t* PyUnicode_1BYTE_DATA(object text)
 
 cdef enum Mode:
     # Values with their constants, values without them, and values whose strings are names, which the shape keeps.
@@ -56,9 +60,6 @@ cdef class Fragment:
 cdef class Output:
     """A growing text in UTF-8."""
 
-    cdef char* buffer
-    cdef Py_ssize_t size, room
-
     def __dealloc__(self):
         PyMem_Free(self.buffer)
 
@@ -82,6 +83,42 @@ cdef class Output:
     cdef str text(self):
         # Like the codec, which decodes a text that is not valid UTF-8 in this way.
         return PyUnicode_DecodeUTF8(self.buffer, self.size, "surrogateescape")
+
+    cdef int put_json(self, str text) except -1:
+        """Add a text as JSON, like `encode_basestring_ascii`, which converts all but printable ASCII characters."""
+        cdef const uint8_t* data
+        cdef Py_ssize_t place, start = 0, before = self.size
+        if not PyUnicode_IS_ASCII(text):
+            return self.put_text(encode_basestring_ascii(text))
+        data = PyUnicode_1BYTE_DATA(text)
+        self.put('"', 1)
+        for place in range(len(text)):
+            if not 32 <= data[place] < 127:
+                self.size = before
+                return self.put_text(encode_basestring_ascii(text))
+            if data[place] == c'"' or data[place] == c"\\":
+                self.put(<const char*>data + start, place - start)
+                self.put("\\", 1)
+                start = place
+        self.put(<const char*>data + start, len(text) - start)
+        return self.put('"', 1)
+
+    cdef int put_number(self, long long number) except -1:
+        """Add a whole number in decimal digits."""
+        cdef char[20] digits
+        cdef int place = 20
+        # The smallest number has no positive counterpart of its own type.
+        cdef unsigned long long left = <unsigned long long>number if number >= 0 else -<unsigned long long>number
+        while True:
+            place -= 1
+            digits[place] = <char>(c"0" + left % 10)
+            left //= 10
+            if left == 0:
+                break
+        if number < 0:
+            place -= 1
+            digits[place] = c"-"
+        return self.put(digits + place, 20 - place)
 
 
 def plain(value):
@@ -211,7 +248,7 @@ cdef int put_value(Output output, uint8_t type, const uint8_t* value, uint32_t l
     if type == BSON_STRING:
         return put_string(output, value)
     if type == BSON_INT:
-        return put_int(output, read_int32(value))
+        return output.put_number(read_int32(value))
     if type == BSON_BOOL:
         return output.put("true", 4) if value[0] else output.put("false", 5)
     if type == BSON_NULL:
@@ -310,22 +347,6 @@ cdef int put_string(Output output, const uint8_t* value) except -1:
     output.put('"', 1)
     output.put(text, length)
     return output.put('"', 1)
-
-
-cdef int put_int(Output output, int32_t number) except -1:
-    cdef char[12] digits
-    cdef int place = 12
-    cdef long long left = number if number >= 0 else -<long long>number
-    while True:
-        place -= 1
-        digits[place] = <char>(c"0" + left % 10)
-        left //= 10
-        if left == 0:
-            break
-    if number < 0:
-        place -= 1
-        digits[place] = c"-"
-    return output.put(digits + place, 12 - place)
 
 
 cdef int put_object_id(Output output, const uint8_t* value) except -1:

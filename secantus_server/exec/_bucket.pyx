@@ -15,6 +15,7 @@ from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport Writer, decode_value
 from secantus_server.bson._compare cimport compare_raw
+from secantus_server.bson._duplicates cimport has_duplicate
 from secantus_server.bson._raw cimport Element, find_field, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._types cimport BSON_ARRAY, BSON_DATE, BSON_DOCUMENT, BSON_INT, BSON_OBJECT_ID
 
@@ -83,6 +84,9 @@ cdef class MeasurementReader:
                 if not self.find(doc, self.time_field, &element) or element.type != BSON_DATE:
                     name = self.time_field.decode("utf-8", "surrogateescape")
                     raise CommandError(2, f"'{name}' must be present and contain a valid BSON UTC datetime value")
+                # A bucket has one value per name.
+                if has_duplicate(<const uint8_t*>PyBytes_AS_STRING(doc)):
+                    raise not_supported("a measurement that has two fields of the same name", "store each name once")
             except CommandError as error:
                 return position, error
             time = read_int64(element.value)

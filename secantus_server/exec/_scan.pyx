@@ -23,6 +23,7 @@ from secantus_server.storage.tables import INDEX_ENTRIES, RECORDS
 
 cdef int RECORDS_TABLE = RECORDS
 cdef int ENTRIES_TABLE = INDEX_ENTRIES
+cdef Py_ssize_t NO_LIMIT = (<size_t>-1) >> 1
 
 cdef enum:
     # The number of steps before a scan first reads the clock. The interval then grows up to BREATH steps.
@@ -202,12 +203,12 @@ cdef class RecordScan(Scan):
                 return False
         return True
 
-    def count(self):
-        """Count the remaining matching documents."""
+    def count(self, Py_ssize_t most=NO_LIMIT):
+        """Count the remaining matching documents, but at most `most` of them."""
         cdef const uint8_t* value
         cdef size_t size
-        cdef long found = 0
-        while self.step(&value, &size):
+        cdef Py_ssize_t found = 0
+        while found < most and self.step(&value, &size):
             found += 1
         return found
 
@@ -414,13 +415,16 @@ cdef class IndexScan(Scan):
                 break
         return total
 
-    def count(self):
-        """Count the remaining matching documents. Fetch documents only if the index entries do not suffice."""
+    def count(self, Py_ssize_t most=NO_LIMIT):
+        """Count the remaining matching documents, but at most `most` of them.
+
+        Fetch documents only if the index entries do not suffice.
+        """
         cdef const uint8_t* value
         cdef size_t size
-        cdef long found = 0
+        cdef Py_ssize_t found = 0
         self.last_read = -1
-        while self.step(False):
+        while found < most and self.step(False):
             if self.matcher is not None or self.key_matcher is not None and self.made is None:
                 if not self.read(&value, &size):
                     continue

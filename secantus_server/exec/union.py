@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,9 @@ class UnionScan(Iterator[bytes]):
             self._scans.pop(0)
         raise StopIteration
 
-    def count(self) -> int:
-        """Return the number of documents that have not been read yet."""
-        return sum(scan.count() for scan in self._scans)
+    def count(self, most: int = sys.maxsize) -> int:
+        """Count the documents that have not been read yet, but at most `most` of them."""
+        found = 0
+        for scan in self._scans:
+            found += scan.count(most - found)
+        return found

@@ -21,7 +21,7 @@ from secantus_server.query.canonical import CanonicalQuery
 from secantus_server.query.contested import ContestedSort
 from secantus_server.query.distinct import DistinctPlan, plan_distinct
 from secantus_server.query.express import ExpressScan, IdHack, express_plan, id_plan
-from secantus_server.query.find import count_all
+from secantus_server.query.find import count_all, count_read
 from secantus_server.query.index_filters import listed_indexes
 from secantus_server.query.multikey import show_array_paths
 from secantus_server.query.plan import EmptyScan, IndexedScan, Plan, Sort
@@ -214,9 +214,7 @@ def run_count(collection: Collection | None, query: CanonicalQuery, runner: Runn
     plan = computed or plan_query(collection, query)
     found = 0
     if runner.runs:
-        documents = plan.open(runner.scope)
-        count = getattr(documents, "count", None)
-        found = count() if count is not None else drain(documents)
+        found = count_read(plan.open(runner.scope), query)
     below = plan.counted() if isinstance(plan, IndexedScan) and plan.match is None else subplanned(plan.explain(), query)
     counts = _counts(found, query) if runner.runs else {}
     return stage("COUNT", {}, returned=0 if runner.runs else None, works=found, counts=counts, inputs=[below])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from secantus_server.bson import encode
@@ -136,12 +138,17 @@ def keys_of(plan: Source) -> Callable[[bytes], bytes]:
 
 
 def count_documents(plan: Source, collection: Collection | None, query: CanonicalQuery, scope: ReadScope) -> int:
-    """Return the number of documents that a plan finds, before skip and limit."""
+    """Return the number of documents that a plan finds, before skip and limit. See `count_read`."""
     if collection is not None and query.match is None and not query.hint and not query.natural:
         return count_all(collection, scope)
-    documents = plan.open(scope)
+    return count_read(plan.open(scope), query)
+
+
+def count_read(documents: Documents, query: CanonicalQuery) -> int:
+    """Return the number of documents, before skip and limit. Read no more documents than the limit requires."""
+    most = min(query.skip + query.limit, sys.maxsize) if query.limit else sys.maxsize
     counted = getattr(documents, "count", None)
-    return counted() if counted is not None else sum(1 for _ in documents)
+    return counted(most) if counted is not None else sum(1 for _ in islice(documents, most))
 
 
 def count_all(collection: Collection, scope: ReadScope) -> int:

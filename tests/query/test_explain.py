@@ -108,6 +108,24 @@ def test_count(filled: Database, query: dict[str, Any], names: list[str], keys: 
 
 
 @pytest.mark.parametrize(
+    ("query", "keys", "documents"),
+    [
+        ({"a": {"$gte": 50}}, 5, 0),
+        ({"tags": {"$gte": 50}}, 8, 0),
+        ({"a": {"$in": [1, 3, 5, 7, 9, 11]}}, 5, 0),
+        ({"a": {"$gte": 50}, "c": {"$lt": 4}}, 8, 8),
+        ({"s": {"$gte": "s050"}}, 0, 55),
+        ({"$or": [{"a": {"$lt": 3}}, {"tags": {"$gte": 50}}]}, 5, 5),
+    ],
+)
+def test_count_reads_what_its_limit_requires(filled: Database, query: dict[str, Any], keys: int, documents: int) -> None:
+    count = {"count": "c", "query": query, "skip": 2, "limit": 3}
+    statistics = explained(filled, count)["executionStats"]
+    assert filled.command(count)["n"] == statistics["executionStages"]["nCounted"] == 3
+    assert (statistics["totalKeysExamined"], statistics["totalDocsExamined"]) == (keys, documents)
+
+
+@pytest.mark.parametrize(
     ("key", "query", "names", "keys", "values"),
     [
         ("b", {}, ["PROJECTION_COVERED", "DISTINCT_SCAN"], 3, [0, 1, 2]),

@@ -173,6 +173,19 @@ def test_an_index_of_a_collection_dropped_after_it_was_found(
     assert db.c.count_documents({}) == 0
 
 
+def test_an_index_of_a_collection_that_another_command_creates_first(
+    server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = db.client[db.name]
+    first: list[dict[str, Any]] = []
+    command: dict[str, Any] = {"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}
+    before_change(server, monkeypatch, lambda: first.append(other.command(command)))
+    # The express lane does not create indexes of two fields.
+    second = db.command({"createIndexes": "c", "indexes": [{"key": {"b": 1, "a": 1}, "name": "b"}]})
+    names = ("createdCollectionAutomatically", "numIndexesBefore", "numIndexesAfter")
+    assert [[reply[name] for name in names] for reply in (*first, second)] == [[True, 1, 2], [False, 2, 3]]
+
+
 def test_an_index_of_a_time_series_created_with_other_fields(
     server: SecantusDBServer, db: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ def count(request: Request, args: dict[str, Any]) -> Reply:
             scope.check()
             scope.close()
             return {"n": int_value(_windowed(found, args["skip"], args["limit"]))}
-    return {"n": int_value(_windowed(_count_view(request, collection, args), args["skip"], args["limit"]))}
+    return {"n": int_value(_count_view(request, collection, args))}
 
 
 @explains("count")
@@ -69,9 +69,8 @@ def _explain(request: Request, args: dict[str, Any], transaction: ReadTransactio
     args = without_payloads(request, args, name, transaction)
     collection, query = _prepare(request, args, name, transaction.catalog)
     if collection is not None and collection.is_view:
-        stages = [{"$match": args["query"]}, {"$count": "count"}]
         explain_view = import_late("secantus_server.work.explain_pipeline").explain_view
-        return explain_view(request, name, stages, args, transaction, runner)  # type: ignore[no-any-return]
+        return explain_view(request, name, _view_stages(args), args, transaction, runner)  # type: ignore[no-any-return]
     computed = computed_source(request.services, request.db, name, collection, query)
     root = import_late("secantus_server.query.explain").run_count(collection, query, runner, computed)
     return runner.result(f"{request.db}.{name}", collection, query, root)
@@ -91,8 +90,13 @@ def _windowed(found: int, skip: int, limit: int) -> int:
 
 
 def _count_view(request: Request, view: Collection, args: dict[str, Any]) -> int:
-    stages = [{"$match": args["query"]}, {"$count": "n"}]
     arguments = {"let": {}, "collation": args["collation"], "hint": args["hint"], "batchSize": None}
-    reply = import_late("secantus_server.work.pipelines").run_view(request, view.name, stages, arguments)
+    reply = import_late("secantus_server.work.pipelines").run_view(request, view.name, _view_stages(args), arguments)
     documents = reply["cursor"]["firstBatch"].documents
-    return int(decode(documents[0])["n"]) if documents else 0
+    return int(decode(documents[0])["count"]) if documents else 0
+
+
+def _view_stages(args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the stages that count the documents of a view."""
+    window = {f"${name}": args[name] for name in ("skip", "limit") if args[name]}
+    return [{"$match": args["query"]}, *({stage: number} for stage, number in window.items()), {"$count": "count"}]

@@ -100,10 +100,9 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
         with request.work.reading() as transaction:
             found, own_specs = _stored(transaction.catalog, request.db, name, specs)
         if found is None:
-            is_created = True
             if not in_session and (reply := _create_together(request, name, own_specs)) is not None:
                 return reply
-            create_collection(request.services, request.db, name, {}, if_missing=True, work=request.work if in_session else None)
+            is_created = _create_missing(request, name) or is_created
         elif not choose_new(found, own_specs):
             return _reply(found, 0, is_created=is_created)
         namespaces = [(request.db, name if found is None else found.name)]
@@ -111,6 +110,13 @@ def _create(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply:
         # None means that the collection was dropped after it had been found or created. Try again.
         if reply is not None:
             return reply
+
+
+def _create_missing(request: Request, name: str) -> bool:
+    """Create a collection if it is still missing. Return whether this command has created it."""
+    work = None if request.transaction is None else request.work
+    uuid = request.services.catalog.new_uuid()
+    return create_collection(request.services, request.db, name, {}, if_missing=True, work=work, uuid=uuid).uuid == uuid
 
 
 def _create_together(request: Request, name: str, specs: list[dict[str, Any]]) -> Reply | None:

@@ -52,6 +52,16 @@ def test_count_and_distinct_do_not_know_the_time(db: Database, variable: str) ->
     assert db.command({"count": "v", "query": late})["n"] == 1
 
 
+@pytest.mark.parametrize("name", ["c", "v"])
+@pytest.mark.parametrize(("window", "n"), [({"limit": 2}, 2), ({"limit": -2}, 2), ({"skip": 1, "limit": 1}, 1)])
+def test_count_reads_no_document_past_its_limit(db: Database, name: str, window: dict[str, int], n: int) -> None:
+    db.c.insert_many([{"_id": 1, "x": 1}, {"_id": 2, "x": 2}, {"_id": 3, "x": "no number"}])
+    db.create_collection("v", viewOn="c", pipeline=[])
+    count = {"count": name, "query": {"$expr": {"$gt": [{"$add": ["$x", 1]}, 0]}}}
+    assert db.command({**count, **window})["n"] == n
+    assert code(db, {**count, "skip": 1}) == 14
+
+
 def test_a_validator_knows_the_cluster_time(db: Database) -> None:
     db.create_collection("c", validator={"$expr": {"$lte": ["$at", "$$CLUSTER_TIME"]}})
     db.c.insert_one({"at": Timestamp(1, 1)})

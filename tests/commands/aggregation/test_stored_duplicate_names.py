@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -15,10 +16,15 @@ from tests.failing import failure
 Document = dict[str, Any]
 
 
+def of(fields: list[tuple[str, Any]]) -> RawBSONDocument:
+    """Return the document of these fields; names may repeat."""
+    body = b"".join(encode({name: value})[4:-1] for name, value in fields)
+    return RawBSONDocument((len(body) + 5).to_bytes(4, "little") + body + b"\0")
+
+
 def twice(first: int, second: int) -> RawBSONDocument:
     """Return the document {a: first, a: second}."""
-    fields = encode({"a": first})[4:-1] + encode({"a": second})[4:-1]
-    return RawBSONDocument((len(fields) + 5).to_bytes(4, "little") + fields + b"\0")
+    return of([("a", first), ("a", second)])
 
 
 @pytest.fixture
@@ -129,3 +135,27 @@ def test_an_encrypted_field_does_not_hide_a_plain_one(db: Database[Document]) ->
     document = RawBSONDocument((len(fields) + 5).to_bytes(4, "little") + fields + b"\0")
     reply = db.command("insert", "c", documents=[document])
     assert (reply["n"], reply["writeErrors"][0]["code"]) == (0, 238)
+
+
+MANY = [(f"f{number}", number) for number in range(40)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("a", 1), ("b", 2), ("a", 3)],
+        [("m", 1), ("m", 2)],
+        [("m", twice(1, 2))],
+        [("v", [{"x": twice(1, 2)}])],
+        [*MANY, ("f3", 1)],
+        [*MANY, ("f39", 1)],
+    ],
+    ids=["measured", "metadata twice", "in the metadata", "nested", "early of many", "late of many"],
+)
+def test_a_time_series_refuses_it(db: Database[Document], fields: list[tuple[str, Any]]) -> None:
+    db.create_collection("s", timeseries={"timeField": "t", "metaField": "m"})
+    time = ("t", datetime(2026, 12, 1, tzinfo=timezone.utc))
+    reply = db.command("insert", "s", documents=[of([time]), of([time, *fields]), of([time, *MANY])])
+    assert [(error["index"], error["code"]) for error in reply["writeErrors"]] == [(1, 238)]
+    assert db.s.count_documents({}) == 1
+    assert db.command("insert", "s", documents=[of([time, *MANY])])["n"] == 1

@@ -29,6 +29,7 @@ from secantus_server.modules import import_late
 from secantus_server.oplog._write_signal import Claims
 from secantus_server.storage.tables import RECORDS
 from secantus_server.work._express_find import Unusual
+from secantus_server.work.collections import is_surely_empty
 from secantus_server.work.creation import stored_spec
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
@@ -140,6 +141,22 @@ cdef int read_collection(RecoveryUnit unit, collection, list documents) except -
         documents.append(PyBytes_FromStringAndSize(<const char*>document, size))
 
 
+cdef int read_missing(services, const Parts* parts, ReplyWriter reply, str db, str name) except -1:
+    """Run a find or a count of all documents of a missing collection, which finds nothing.
+
+    Raises:
+        Unusual, CommandError: the general path must answer.
+    """
+    if not parts.is_whole or parts.is_sorted or parts.update.start != NULL or parts.in_transaction or services.interceptors.lane.logs:
+        raise Unusual()
+    if not is_surely_empty(services, db, name):
+        raise Unusual()
+    reply.begin()
+    reply.begin_batch()
+    reply.end_batch(db, name)
+    return reply.end()
+
+
 cdef class Statements:
     """The state of the express lane and of its running command, and the statements.
 
@@ -175,6 +192,8 @@ cdef class Statements:
         """Run the command in a transaction of the store, and write its reply. A collection of None does not exist."""
         if self.message.parts.kind in (CREATE, CREATE_INDEXES):
             return self.create()
+        if collection is None and self.message.parts.kind in (FIND, COUNT):
+            return read_missing(self.services, &self.message.parts, self.reply, db, name)
         if collection is None or not is_plain(collection):
             raise Unusual()
         if self.message.parts.kind == DROP:

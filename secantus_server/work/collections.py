@@ -22,7 +22,7 @@ from secantus_server.errors import CommandError
 from secantus_server.index.build import make_index
 from secantus_server.modules import import_late
 from secantus_server.oplog.oplog import Entry
-from secantus_server.reserved_names import BUCKETS
+from secantus_server.reserved_names import BUCKETS, INTERNAL_DATABASES
 
 _TIME_SERIES = "secantus_server.catalog.timeseries"
 
@@ -161,6 +161,19 @@ def _check_name(db: str, name: str, is_replicated: bool) -> None:
         raise CommandError(73, f"{db}.{name} is created together with the time-series collection {name.removeprefix(BUCKETS)}")
     if is_replicated:
         check_not_oplog(db, name)
+
+
+def is_surely_empty(services: Services, db: str, name: str) -> bool:
+    """Return whether a read of all documents of a missing collection finds nothing, so that it need not take the general path.
+
+    The general path must answer for the server's own databases and collections, and for a collection whose definition a restore retained.
+
+    Raises:
+        CommandError: 73 InvalidNamespace.
+    """
+    _check_name(db, name, bool(services.settings.replica_set))
+    is_internal = db in INTERNAL_DATABASES or name.startswith("system.")
+    return not is_internal and services.catalog.kept_definition(db, name) is None
 
 
 def log_creation(transaction: CatalogTransaction, collection: Collection, *, replaced: Binary | None = None) -> None:

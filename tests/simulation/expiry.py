@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.isolation.events import Event
 from tests.simulation.client import Client, Failed, Lost
+from tests.simulation.lists import STATEMENT_ERRORS
 from tests.simulation.node import Wall
 from tests.simulation.stream import DB as OTHER_DB
 
@@ -62,8 +63,8 @@ class Expiry:
             at = [at, EPOCH + timedelta(milliseconds=at_ms + 10_000)]
         elif client.chance.random() < 0.1:
             at, self._due_ms[number] = "never", NEVER_MS
-        client.retried(DB, {"insert": NAME, "documents": [{"_id": number, "at": at}]})
-        self._acknowledged.add(number)
+        if self._write(client, {"insert": NAME, "documents": [{"_id": number, "at": at}]}):
+            self._acknowledged.add(number)
 
     def _put_off(self, client: Client) -> None:
         number = client.chance.choice(sorted(self._acknowledged))
@@ -71,9 +72,18 @@ class Expiry:
             return
         due_ms = max(self._due_ms[number], self._wall.now_ms() + 3_600_000)
         change = {"$set": {"at": EPOCH + timedelta(milliseconds=due_ms - AFTER_S * 1000)}}
-        reply = client.retried(DB, {"update": NAME, "updates": [{"q": {"_id": number}, "u": change}]})
-        if reply["n"]:
+        if self._write(client, {"update": NAME, "updates": [{"q": {"_id": number}, "u": change}]}):
             self._due_ms[number] = due_ms
+
+    def _write(self, client: Client, command: dict[str, Any]) -> int:
+        """Send a retryable write of one document. Return its `n`, or 0 if the write was interrupted."""
+        try:
+            n: int = client.retried(DB, command)["n"]
+        except Failed as failed:
+            if failed.code not in STATEMENT_ERRORS:
+                raise
+            return 0
+        return n
 
     def _look(self, client: Client) -> None:
         sure = set(self._acknowledged)

@@ -110,9 +110,6 @@ cdef enum:
     SLOTS = 1024
     # The number of neighbouring slots in which a code object may be. Two code objects of one stack often have the same first slot.
     PROBES = 4
-    # The number of walks whose first steps are remembered, and the number of these steps.
-    TRAILS = 8
-    STEPS = 32
     # The maximum depth of the stack that is searched.
     MAX_DEPTH = 400
     # The maximum number of the project's lines that are kept of a stack that does not contain the test.
@@ -125,10 +122,6 @@ cdef enum:
 cdef struct Slot:
     PyObject* code
     int kind
-
-# The code objects of a walk and their kinds, in the order of the walk, with owned references.
-cdef struct Trail:
-    Slot steps[STEPS]
 
 # A line that was shown, with owned references.
 cdef struct Shown:
@@ -178,9 +171,6 @@ cdef class Stacks:
     """
 
     cdef Slot slots[SLOTS]
-    # The last walks, by their first code objects. A walk mostly has the same steps as an earlier one. Its trail is in a few cache lines,
-    # and the slots of its code objects are in as many as it has steps.
-    cdef Trail trails[TRAILS]
     # What `show` returned, because most lines of a test send several commands.
     cdef Shown shown[SLOTS]
     cdef object classify, awaiting, show
@@ -209,9 +199,6 @@ cdef class Stacks:
         cdef int number
         cdef PyObject* code
         cdef Shown shown
-        for number in range(TRAILS * STEPS):
-            code, self.trails[number // STEPS].steps[number % STEPS].code = self.trails[number // STEPS].steps[number % STEPS].code, NULL
-            xdecref(code)
         for number in range(SLOTS):
             code, self.slots[number].code = self.slots[number].code, NULL
             xdecref(code)
@@ -302,20 +289,16 @@ cdef class Stacks:
         """Find the lines of the running thread's stack, innermost first, and return their number."""
         cdef Frame* frame = frame_at(self.driver_depth)
         cdef PyObject* code
-        cdef Trail* trail = &self.trails[0]
+        cdef Slot* slot
         cdef int kind, depth = 0, count = 0
         if frame == NULL:
             frame = frame_at(0)
-        if frame != NULL:
-            trail = &self.trails[slot_of(code_of(frame)) % TRAILS]
         is_ended[0] = False
         try:
             while frame != NULL and depth < MAX_DEPTH and not is_ended[0]:
                 code = code_of(frame)
-                if depth < STEPS and trail.steps[depth].code == code:
-                    kind = trail.steps[depth].kind
-                else:
-                    kind = self.step_to(code, &trail.steps[depth] if depth < STEPS else NULL)
+                slot = &self.slots[slot_of(code)]
+                kind = slot.kind if slot.code == code else self.kind_of(code)
                 if kind and has_begun(frame):
                     places[count].code, places[count].position = code, place_of(frame)
                     count += 1
@@ -325,19 +308,6 @@ cdef class Stacks:
         finally:
             drop_frame(frame)
         return count if is_ended[0] else min(count, <int>MAX_LINES)
-
-    cdef int step_to(self, PyObject* code, Slot* step) except -1:
-        """Return the kind of a code object's file. Remember it in a step of a trail, unless that is NULL."""
-        cdef Slot* slot = &self.slots[slot_of(code)]
-        cdef int kind = slot.kind if slot.code == code else self.kind_of(code)
-        cdef PyObject* before
-        if step != NULL:
-            incref(code)
-            before = step.code
-            step.code, step.kind = code, kind
-            # The end of a code object may run code.
-            xdecref(before)
-        return kind
 
     cdef int kind_of(self, PyObject* code) except -1:
         """Return the kind of a code object's file, if its first slot does not have it."""

@@ -107,11 +107,9 @@ class Periodic:
         # The time since which there has been dropped data to purge (None if there is no such data), and the bytes written until then.
         self._put_off_at: float | None = None
         self._written_before = 0
-        # The number of transactions that had begun at the last check for dropped data.
-        self._begun_before_purge = 0
         # The operation time when a no-op was last due.
         self._quiet_since = services.oplog.newest
-        # The number of transactions that had begun by the last check.
+        # The number of transactions that had begun by the end of the last check, the thread's own included.
         self._begun = 0
 
     def start(self) -> None:
@@ -160,6 +158,7 @@ class Periodic:
         """Run all work that is due, and return the seconds until the next check."""
         services = self._services
         now = services.clock.monotonic()
+        is_idle = services.engine.is_untouched(self._begun)
         self._check_clients()
         services.sessions.transactions.abort_expired(services.clock.elapsed())
         services.history.expire()
@@ -181,7 +180,9 @@ class Periodic:
             services.oplog.trim()
         else:
             services.oplog.trim_if_large()
-        return min(self._purge(now), self._tidy())
+        pause = min(self._purge(now, is_idle), self._tidy(is_idle))
+        self._begun = services.engine.begun
+        return pause
 
     def _archive_oplog(self, now: float) -> None:
         """Archive new oplog entries if the archive interval has passed, or if the oplog is so large that old entries are about to be
@@ -203,12 +204,14 @@ class Periodic:
             services.oplog.write_note(encode({"msg": "periodic noop"}))
         self._quiet_since = services.oplog.newest
 
-    def _tidy(self) -> float:
-        """Reclaim the memory of overwritten data, and return the seconds until the next check."""
+    def _tidy(self, is_idle: bool) -> float:
+        """Reclaim the memory of overwritten data, and return the seconds until the next check.
+
+        Arguments:
+            is_idle: whether no command has run since the last check.
+        """
         engine = self._services.engine
-        idle = engine.is_idle and engine.begun == self._begun
-        self._begun = engine.begun
-        if not engine.is_untidy(idle=idle):
+        if not engine.is_untidy(idle=is_idle):
             return TICK_S
         engine.tidy(TIDY_BUDGET_MS)
         return TIDY_PAUSE_S
@@ -229,9 +232,12 @@ class Periodic:
         if self._stopping:
             raise CommandError(11600, "interrupted at shutdown")
 
-    def _purge(self, now: float) -> float:
+    def _purge(self, now: float, is_idle: bool) -> float:
         """Delete the data of dropped collections and indexes, preferably while the server is idle. Return the seconds until the next
         check.
+
+        Arguments:
+            is_idle: whether no command has run since the last check.
         """
         engine = self._services.engine
         if not engine.has_orphans:
@@ -239,15 +245,12 @@ class Periodic:
             return TICK_S
         if self._put_off_at is None:
             self._put_off_at, self._written_before = now, engine.bytes_changed
-        is_idle = engine.is_untouched(self._begun_before_purge)
         if is_idle:
             engine.purge_orphans(IDLE_BUDGET_MS, gives_way=True)
-        else:
-            written = engine.bytes_changed - self._written_before
-            waited_s = now - self._put_off_at
-            pressure = max(waited_s / PURGE_PATIENCE_S, written / PURGE_AFTER_BYTES, engine.orphan_count / MANY_ORPHANS)
-            if pressure >= 1:
-                engine.purge_orphans(min(PURGE_BUDGET_MS * pressure**3, LONGEST_PURGE_MS))
-        # In a directory, a purge is a transaction like those of commands.
-        self._begun_before_purge = engine.begun
-        return IDLE_PAUSE_S if is_idle else PURGE_PAUSE_S
+            return IDLE_PAUSE_S
+        written = engine.bytes_changed - self._written_before
+        waited_s = now - self._put_off_at
+        pressure = max(waited_s / PURGE_PATIENCE_S, written / PURGE_AFTER_BYTES, engine.orphan_count / MANY_ORPHANS)
+        if pressure >= 1:
+            engine.purge_orphans(min(PURGE_BUDGET_MS * pressure**3, LONGEST_PURGE_MS))
+        return PURGE_PAUSE_S

@@ -93,12 +93,14 @@ class CommandWatch:
         if self._worker.options.uri is not None:
             raise pytest.UsageError("the commands of tests are not available with secantus_uri: leave it out")
         from pytest_secantus.driver import OWN_NAME
-        from pytest_secantus.imports import when_imported
-        from pytest_secantus.sources import Sources
 
         if self._sources is None:
+            from pytest_secantus.sources import Sources
+
             self._sources = Sources(self._config.rootpath)
         if not self.is_on:
+            from pytest_secantus.imports import when_imported
+
             self.is_on = True
             sources = self._sources
             self._patches.enter_context(when_imported("pymongo", lambda: self._patches.enter_context(sources.noted())))

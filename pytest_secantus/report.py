@@ -13,7 +13,7 @@ from pytest_secantus.plan_checks import Finding, find_problems
 from secantus_server.bson.shell import document_text
 
 if TYPE_CHECKING:
-    from pytest_secantus.report_data import Advice, Report, TestPage
+    from pytest_secantus.report_data import Advice, Report, Shape, TestPage
     from secantus_server.work._command_records import CommandRecord
     from secantus_server.work.index_usage import IndexUsage
 
@@ -50,16 +50,17 @@ def add_result(report: Report, test: str, seconds: float, outcome: str) -> None:
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
     """Add the commands of a test to the report."""
     page = page_of(report, test)
-    rows = page["rows"]
+    rows, shapes = page["rows"], report["shapes"]
+    ms, keys, docs = page["ms"], page["keys"], page["docs"]
     for record in records:
-        place = record.place
-        page["ms"] += record.duration_ms
-        page["keys"] += record.keys_examined
-        page["docs"] += record.docs_examined
+        ms += record.duration_ms
+        keys += record.keys_examined
+        docs += record.docs_examined
         if len(rows) < MOST_COMMANDS:
             # A text takes less time than a dictionary: it is encoded only once, and the garbage collector does not visit it.
             rows.append(record.row(MOST_CHARACTERS))
-        _add_to_shape(report, record, place)
+        _add_to_shape(shapes, record)
+    page["ms"], page["keys"], page["docs"] = ms, keys, docs
     page["commands"] += len(records)
     for finding in find_problems(records, THRESHOLDS):
         page["findings"].append(finding.text())
@@ -90,23 +91,24 @@ def add_usage(report: Report, usages: Iterable[IndexUsage]) -> None:
         row["uses"] = max(row["uses"], usage.uses)
 
 
-def _add_to_shape(report: Report, record: CommandRecord, place: str) -> None:
-    key = f"{record.namespace} {record.shape}"
-    shape = report["shapes"].get(key)
+def _add_to_shape(shapes: dict[str, Shape], record: CommandRecord) -> None:
+    namespace, text, ms = record.namespace, record.shape, record.duration_ms
+    key = f"{namespace} {text}"
+    shape = shapes.get(key)
     if shape is None:
-        shape = report["shapes"][key] = {
-            "namespace": record.namespace, "shape": record.shape, "count": 0, "ms": 0.0, "max_ms": 0.0, "keys": 0, "docs": 0,
-            "returned": 0, "plans": [], "places": [],
+        shape = shapes[key] = {
+            "namespace": namespace, "shape": text, "count": 0, "ms": 0.0, "max_ms": 0.0, "keys": 0, "docs": 0, "returned": 0, "plans": [],
+            "places": [],
         }  # fmt: skip
     shape["count"] += 1
-    shape["ms"] += record.duration_ms
-    if record.duration_ms > shape["max_ms"]:
-        shape["max_ms"] = record.duration_ms
+    shape["ms"] += ms
+    if ms > shape["max_ms"]:
+        shape["max_ms"] = ms
     shape["keys"] += record.keys_examined
     shape["docs"] += record.docs_examined
     shape["returned"] += record.n_returned
     _keep(shape["plans"], record.plan_summary)
-    _keep(shape["places"], place)
+    _keep(shape["places"], record.place)
 
 
 def _add_advice(report: Report, test: str, finding: Finding) -> None:

@@ -51,7 +51,8 @@ class Backlog:
 
     def add_usage(self, usages: Sequence[IndexUsage]) -> None:
         """Add the usage of indexes, measured at the end of a test."""
-        self._add(add_usage, usages)
+        if usages:
+            self._add(add_usage, usages)
 
     def add_commands(self, test: str, records: list[CommandRecord]) -> None:
         """Add the commands of a test."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pymongo import MongoClient
 
@@ -41,3 +43,24 @@ def test_long_commands_are_processed_at_once(size: int) -> None:
     assert (backlog.waiting == 0) == (size > 1)
     (row,) = backlog.report()["tests"]["test_it.py::test"]["rows"]
     assert "db.items.insertOne({ _id: ObjectId(" in row
+
+
+@pytest.mark.parametrize("value", ["plain", 'a "quoted" \\ text', "\u00e4\u20ac\U0001f600", 'a\tb\x7f"', "x" * 900, ""], ids=range(6))
+def test_a_row_is_the_json_of_the_record(value: str) -> None:
+    with SecantusDBServer(port=0, storage_path=":memory:") as server:
+        server.log_commands()
+        with MongoClient(server.uri) as client:
+            client.shop.items.insert_one({"a": value})
+            client.shop[value[:20].replace('"', "") or "items"].find_one({"a": value})
+            client.shop.items.update_many({}, {"$set": {"b": [value] * 6}})
+        records = [one for one in server.logged_commands() if one.name in ("insert", "find", "update")]
+    assert len(records) == 3
+    for record in records:
+        record.stack, record.source = (f"shop/{value[:5]}.py:1", "test_it.py:2"), "test_it.py:2"
+        text = record.text if len(record.text) <= 600 else f"{record.text[:600]}..."
+        expected = {
+            "text": text, "namespace": record.namespace, "plan": record.plan_summary, "keys": record.keys_examined,
+            "docs": record.docs_examined, "returned": record.n_returned, "ms": int(record.duration_ms * 1000 + 0.5) / 1000,
+            "source": record.place, "error": record.error or "",
+        }  # fmt: skip
+        assert record.row(600) == json.dumps(expected)

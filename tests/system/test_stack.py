@@ -205,3 +205,25 @@ def test_a_deep_stack_that_ends_at_the_test_keeps_all_lines() -> None:
     assert noted is not None
     assert noted[2] is True
     assert len(noted[3]) == 52
+
+
+def test_messages_of_commands_that_are_left_out_are_not_noted() -> None:
+    stacks = Stacks(lambda _name: PROJECT, TEST, lambda: None, 0, shown, frozenset([b"hello", b"ping"]))
+
+    def is_noted(message: bytes) -> bool:
+        stacks.clear()
+        stacks.note(message)
+        return stacks.of(REQUEST_ID) is not None
+
+    def message(command: bytes, opcode: int = 2013, kind: int = 0) -> bytes:
+        return MESSAGE[:12] + opcode.to_bytes(4, "little") + bytes(4) + bytes([kind]) + bytes(4) + b"\x10" + command
+
+    assert not is_noted(message(b"hello\0\1\0\0\0\0"))
+    assert not is_noted(message(b"ping\0"))
+    assert is_noted(message(b"hellos\0"))
+    assert is_noted(message(b"hell\0o\0"))
+    assert is_noted(message(b"hello"))  # no end
+    assert is_noted(message(b""))
+    assert is_noted(message(b"hello\0", kind=1))
+    assert is_noted(message(b"hello\0", opcode=2012))
+    assert is_noted(MESSAGE)

@@ -16,7 +16,7 @@ import pytest
 
 from pytest_secantus.errors import ServerDied
 from pytest_secantus.isolation import RANKS, TEARDOWN_RANK, TEST_RANK
-from pytest_secantus.late_fixtures import LATE, ReadyDatabase
+from pytest_secantus.late_fixtures import LATE, NAME, ReadyDatabase
 from pytest_secantus.options import check_compat, read_options
 from pytest_secantus.worker import Worker, seed_error
 
@@ -55,6 +55,8 @@ class Guard:
         self._teardowns: dict[pytest.FixtureDef[Any], ExitStack] = {}
         # The fixtures of a wider scope that were set up and not torn down yet.
         self._wider: set[pytest.FixtureDef[Any]] = set()
+        # The fixtures that are known to have function scope, because pytest takes some time to tell the scope.
+        self._narrow: set[pytest.FixtureDef[Any]] = set()
         self._armed = False
         self._pid = os.getpid()
         self._seed_error: Exception | None = None
@@ -178,7 +180,7 @@ class Guard:
         ready, client = self._ready, self.shared_client
         if ready is None or client is None or item.parent is not self._client_users or self.worker.has_seeds:
             return
-        if self._exchanges_seeds and not has_marker(item, SEED_MARKER, AUTH_MARKER):
+        if NAME in getattr(item, "fixturenames", ()) and self._exchanges_seeds and not has_marker(item, SEED_MARKER, AUTH_MARKER):
             ready.give(item, client)
 
     def resetting(self) -> Resetting:
@@ -300,9 +302,11 @@ class Guard:
         """
         if fixturedef.argname == SERVER_FIXTURE:
             return tried_again(fixturedef, request)
-        if fixturedef.scope != "function":
-            self._wider.add(fixturedef)
-            return self._wider_setup(fixturedef)
+        if fixturedef not in self._narrow:
+            if fixturedef.scope != "function":
+                self._wider.add(fixturedef)
+                return self._wider_setup(fixturedef)
+            self._narrow.add(fixturedef)
         item = self._item or request.node
         if not self._armed:
             self._arm(item)
@@ -502,9 +506,11 @@ def has_marker(item: pytest.Item, *names: str) -> bool:
     """Return whether a test, or a class, module or directory that contains it, has one of the named markers."""
     node: Any = item
     while node is not None:
-        for mark in node.own_markers:
-            if mark.name in names:
-                return True
+        # Most nodes have none, and each test asks several times.
+        if node.own_markers:
+            for mark in node.own_markers:
+                if mark.name in names:
+                    return True
         node = node.parent
     return False
 

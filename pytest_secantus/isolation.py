@@ -102,10 +102,15 @@ class Layers:
 
     def begin(self, owner: Hashable, rank: float) -> list[Layer]:
         """Perform the first half of `writing`. Return the layers that were set aside; pass them to `finish`."""
-        aside = self._set_aside(self._first_in_the_way(owner, rank)) if self._open else []
+        if self._open:
+            aside = self._set_aside(self._first_in_the_way(owner, rank))
+            self._writers.append((owner, rank))
+            self._open_layer(owner, rank)
+            return aside
         self._writers.append((owner, rank))
-        self._open_layer(owner, rank)
-        return aside
+        if self._store is not None:
+            self._open.append(Layer(owner, rank, self._snapshot(self._store)))
+        return []
 
     def finish(self, owner: Hashable, aside: list[Layer]) -> None:
         """Perform the second half of `writing` for the most recent writer."""

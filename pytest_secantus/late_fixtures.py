@@ -92,30 +92,27 @@ class ReadyDatabase:
         self._pattern: Database[dict[str, Any]] | None = None
 
     def give(self, item: pytest.Item, client: MongoClient[dict[str, Any]]) -> None:
-        """Provide the database to a test before its setup.
+        """Provide the database to a test that requests it, before its setup.
 
         Leave a test to pytest if it overrides or parametrizes the fixture, or requests one that the fixture depends on.
         """
-        request, names = getattr(item, "_request", None), getattr(item, "fixturenames", ())
-        if not self._is_possible or NAME not in names or not _LATE_NAMES.isdisjoint(names):
+        request, definition = getattr(item, "_request", None), self._definition
+        if not self._is_possible or not _LATE_NAMES.isdisjoint(item.fixturenames):  # type: ignore[attr-defined]
             return
         found = getattr(request, "_arg2fixturedefs", {}).get(NAME, ())
         known = getattr(request, "_fixture_defs", None)
-        if len(found) != 1 or found[0] is not self._definition or type(known) is not dict:
+        if len(found) != 1 or found[0] is not definition or type(known) is not dict:
             return
-        if self._definition.cached_result is None and NAME not in getattr(getattr(item, "callspec", None), "params", ()):
-            self._definition.cached_result = (self._database_of(client), None, None)
-            known[NAME] = self._definition
+        if definition.cached_result is None and NAME not in getattr(getattr(item, "callspec", None), "params", ()):
+            if self._pattern is None or self._client is not client:
+                self._client, self._pattern = client, client[self._name]
+            # A copy takes a fifth of the time that pymongo takes to make a database.
+            kind = type(self._pattern)
+            database = kind.__new__(kind)
+            database.__dict__ = self._pattern.__dict__.copy()
+            definition.cached_result = (database, None, None)
+            known[NAME] = definition
             self.is_given = True
-
-    def _database_of(self, client: MongoClient[dict[str, Any]]) -> Database[dict[str, Any]]:
-        """Return a new object for the database. It is a copy, which takes a fifth of the time that pymongo takes to make a database."""
-        if self._pattern is None or self._client is not client:
-            self._client, self._pattern = client, client[self._name]
-        kind = type(self._pattern)
-        database = kind.__new__(kind)
-        vars(database).update(vars(self._pattern))
-        return database
 
     def take_back(self) -> None:
         """Forget the test's value, after the teardown of the fixtures that use it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -47,12 +47,16 @@ __all__ = [
 ]
 
 
+#: The name of the plugin's part with the hooks of tests and fixtures.
+ITEM_HOOKS: Final = "secantus-items"
+
+
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare the plugin's options, and register the hooks of tests and fixtures. (pytest calls this hook when it loads the plugin, so
     those hooks have the plugin's place in the order of all plugins.)
     """
     add_options(parser)
-    pluginmanager.register(ItemHooks(), "secantus-items")
+    pluginmanager.register(ItemHooks(), ITEM_HOOKS)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,6 +70,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Validate the options and declare the markers. If the plugin was loaded after the initial conftests, start the server here."""
+    if config.pluginmanager.is_blocked(ITEM_HOOKS):
+        raise pytest.UsageError(f"-p no:{ITEM_HOOKS} would leave the writes of all tests in place; use secantus_isolation = none instead")
     config.addinivalue_line("markers", f"{AUTH_MARKER}(name, password, *roles): create a user for the test (Secantus)")
     config.addinivalue_line("markers", f"{SEED_MARKER}(*sources): load files, directories or callables before the test (Secantus)")
     config.addinivalue_line("markers", f"{COMPAT_MARKER}(release): answer the test like a release of MongoDB (Secantus)")

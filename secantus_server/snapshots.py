@@ -108,6 +108,7 @@ class Snapshots:
         with self._alone():
             snapshot = ServerSnapshot(services.engine.push_snapshot(), next(self._numbers))
             self._note_time(snapshot)
+        snapshot.adjustments = Adjustments.of(self._services)
         self._note_state(snapshot)
         self._taken.append(snapshot)
         return snapshot
@@ -118,12 +119,11 @@ class Snapshots:
         snapshot.begun = self._services.engine.begun
 
     def _note_state(self, snapshot: ServerSnapshot) -> None:
-        """Record the server's current in-memory state in a snapshot."""
+        """Record the server's current in-memory state in a snapshot, except for the adjustments."""
         services = self._services
         snapshot.cursors = services.cursors.open_ids()
         snapshot.sessions = services.sessions.known()
         snapshot.writes = services.sessions.retries.newest()
-        snapshot.adjustments = Adjustments.of(services)
         snapshot.fail_points = services.fail_points.active
 
     def renew(self, snapshot: ServerSnapshot) -> bool:
@@ -133,14 +133,18 @@ class Snapshots:
         Returns:
             whether that was possible. It is possible if the snapshot is the innermost open snapshot and nothing was written since then.
         """
-        engine = self._services.engine
-        if not engine.is_innermost(snapshot.storage):
-            return False
-        if not engine.is_untouched(snapshot.begun) or self._services.sessions.transactions.open:
+        services = self._services
+        engine = services.engine
+        # Usually the next test begins right after a test that has not used the server.
+        if not engine.is_still_at(snapshot.storage, snapshot.begun) or services.sessions.transactions.open:
+            if not engine.is_innermost(snapshot.storage):
+                return False
             with self._alone():
                 if engine.written_since(snapshot.storage):
                     return False
                 self._note_time(snapshot)
+        if not snapshot.adjustments.are_those_of(services):
+            snapshot.adjustments = Adjustments.of(services)
         self._note_state(snapshot)
         return True
 
@@ -194,19 +198,26 @@ class Snapshots:
         """Return whether anything has changed since a snapshot: a write, an adjustment such as a parameter, the fsync lock, a fail point,
         or a step-down.
         """
-        services = self._services
+        engine = self._services.engine
         # If no transaction has begun since the store was last in the snapshot's state, it is unchanged, without a comparison of contents.
+        return self._is_adjusted_since(snapshot) or (not engine.is_untouched(snapshot.begun) and engine.written_since(snapshot.storage))
+
+    def _is_adjusted_since(self, snapshot: ServerSnapshot) -> bool:
+        """Return whether anything but the contents has changed since a snapshot."""
+        services = self._services
         return (
             not snapshot.adjustments.are_those_of(services)
             or services.fail_points.active is not snapshot.fail_points
-            or services.fsync_lock.is_held
+            or services.fsync_lock.count > 0
             or not services.topology.is_primary
-            or (not services.engine.is_untouched(snapshot.begun) and services.engine.written_since(snapshot.storage))
         )
 
     def is_unchanged(self, snapshot: ServerSnapshot) -> bool:
         """Return whether a snapshot is the innermost open snapshot and nothing has changed since it (see `written_since`)."""
-        return self._services.engine.is_innermost(snapshot.storage) and not self.written_since(snapshot)
+        if self._is_adjusted_since(snapshot):
+            return False
+        engine, storage = self._services.engine, snapshot.storage
+        return engine.is_still_at(storage, snapshot.begun) or (engine.is_innermost(storage) and not engine.written_since(storage))
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Abort open transactions, then return the collections that differ from a snapshot."""

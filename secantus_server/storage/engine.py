@@ -520,6 +520,11 @@ class Engine:
         """Return whether a snapshot is the innermost one that is open."""
         return self._snapshots.innermost is snapshot
 
+    def is_still_at(self, snapshot: Snapshot, begun: int) -> bool:
+        """Return whether a snapshot is the innermost open one, and no transaction is running or has begun since `begun` had a value."""
+        gate = self._gate
+        return self._snapshots.innermost is snapshot and gate.entered == begun and gate.running == 0
+
     def written_since(self, snapshot: Snapshot) -> bool:
         """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""
         if self._snapshots.has_records_of(snapshot):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.project import Project
 
 pytest_plugins = "pytester"
@@ -69,3 +71,15 @@ def test_all_actions_at_the_end_of_a_test_function_run_although_the_server_has_d
         """,
     )
     project.passes(passed=2)
+
+
+def test_the_hooks_cannot_be_left_out(project: Project) -> None:
+    project.write(
+        test_it="""
+        def test_one(secantus_db):
+            raise AssertionError("no test may run without isolation")
+        """,
+    )
+    result = project.run("-p", "no:secantus-items")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "use secantus_isolation = none instead" in "\n".join([*result.outlines, *result.errlines])

@@ -352,10 +352,10 @@ class Engine:
         """The number of transactions begun since the store was opened."""
         return self._gate.entered
 
-    def is_untouched(self, begun: int) -> bool:
-        """Return whether no transaction is running and none has begun since `begun` had the given value."""
+    def is_untouched(self, begun: int, innermost: Snapshot | None = None) -> bool:
+        """Return whether no transaction is running or has begun since `begun` had this value, and a given snapshot is the innermost one."""
         gate = self._gate
-        return gate.entered == begun and gate.running == 0
+        return gate.entered == begun and gate.running == 0 and (innermost is None or self._snapshots.innermost is innermost)
 
     @property
     def is_checkpoint_due(self) -> bool:
@@ -518,11 +518,6 @@ class Engine:
     def is_innermost(self, snapshot: Snapshot) -> bool:
         """Return whether a snapshot is the innermost one that is open."""
         return self._snapshots.innermost is snapshot
-
-    def is_still_at(self, snapshot: Snapshot, begun: int) -> bool:
-        """Return whether a snapshot is the innermost open one, and no transaction is running or has begun since `begun` had a value."""
-        gate = self._gate
-        return self._snapshots.innermost is snapshot and gate.entered == begun and gate.running == 0
 
     def written_since(self, snapshot: Snapshot) -> bool:
         """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""

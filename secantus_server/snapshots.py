@@ -136,7 +136,7 @@ class Snapshots:
         services = self._services
         engine = services.engine
         # Usually the next test begins right after a test that has not used the server.
-        if not engine.is_still_at(snapshot.storage, snapshot.begun) or services.sessions.transactions.open:
+        if not engine.is_untouched(snapshot.begun, snapshot.storage) or services.sessions.transactions.open:
             if not engine.is_innermost(snapshot.storage):
                 return False
             with self._alone():
@@ -217,7 +217,7 @@ class Snapshots:
         if self._is_adjusted_since(snapshot):
             return False
         engine, storage = self._services.engine, snapshot.storage
-        return engine.is_still_at(storage, snapshot.begun) or (engine.is_innermost(storage) and not engine.written_since(storage))
+        return engine.is_untouched(snapshot.begun, storage) or (engine.is_innermost(storage) and not engine.written_since(storage))
 
     def differences(self, snapshot: ServerSnapshot) -> list[Difference]:
         """Abort open transactions, then return the collections that differ from a snapshot."""

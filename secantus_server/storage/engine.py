@@ -81,8 +81,7 @@ class Engine:
         self._snapshots = SnapshotStack(self._undo)
         self._pool: list[RecoveryUnit] = []
         self._access = ExclusiveAccess(self._gate, self._waits)
-        self._purge_lock = Lock()
-        self._statistics_lock, self._backup_lock = Lock(), Lock()
+        self._purge_lock, self._statistics_lock, self._backup_lock = Lock(), Lock(), Lock()
         # The number of checkpoints written, for serverStatus.
         self.checkpoints, self._next_sweep = 0, 0.0
         self._when_crowded: Callable[[], object] = _wait_on
@@ -349,9 +348,10 @@ class Engine:
         """The number of transactions begun since the store was opened."""
         return self._gate.entered
 
-    def is_untouched(self, begun: int) -> bool:
-        """Return whether no transaction is running and none has begun since `begun` had the given value."""
-        return self._gate.entered == begun and self._gate.running == 0
+    def is_untouched(self, begun: int, innermost: Snapshot | None = None) -> bool:
+        """Return whether no transaction is running or has begun since `begun` had this value, and a given snapshot is the innermost one."""
+        gate = self._gate
+        return gate.entered == begun and gate.running == 0 and (innermost is None or self._snapshots.innermost is innermost)
 
     @property
     def bytes_changed(self) -> int:
@@ -519,11 +519,6 @@ class Engine:
     def is_innermost(self, snapshot: Snapshot) -> bool:
         """Return whether a snapshot is the innermost one that is open."""
         return self._snapshots.innermost is snapshot
-
-    def is_still_at(self, snapshot: Snapshot, begun: int) -> bool:
-        """Return whether a snapshot is the innermost open one, and no transaction is running or has begun since `begun` had a value."""
-        gate = self._gate
-        return self._snapshots.innermost is snapshot and gate.entered == begun and gate.running == 0
 
     def written_since(self, snapshot: Snapshot) -> bool:
         """Return whether anything was written since a snapshot. If nothing is recorded yet, wait until no transaction is running."""

@@ -191,6 +191,7 @@ MISSING = [
     message({"find": "missing", "filter": {}}),
     message({"find": "missing", "filter": {}, "limit": 1, "singleBatch": True, "lsid": LSID}),
     message({"find": "c", "filter": {}, "$db": "missing"}),
+    message({"find": "c", "filter": {}, "$db": "SHOP"}),
     message({"aggregate": "missing", "pipeline": [{"$match": {}}, {"$group": {"_id": 1, "n": {"$sum": 1}}}], "cursor": {}}),
 ]
 GENERAL = [

@@ -2,6 +2,8 @@ from typing import Any
 
 from secantus_server.query.plan_notes import Examined, ScanName, Slow
 
+KINDS_BY_NAME: dict[str, int]
+
 class PlanNotes:
     first: Any
     query: Any

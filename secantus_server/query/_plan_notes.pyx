@@ -11,15 +11,7 @@ from cpython.object cimport PyObject
 
 from secantus_server.exec._scan cimport Scan
 from secantus_server.index._index cimport Index
-from secantus_server.mql.match import And
-from secantus_server.query.clustered import ClusteredScan
-from secantus_server.query.contested import ContestedSort
-from secantus_server.query.distinct import DistinctPlan
-from secantus_server.query.equality import JoinedScan, RepeatedLookup
-from secantus_server.query.plan import CollectionScan, EmptyScan, IndexedScan, Near, Sort, Union
-from secantus_server.query.point import PointLookup
-from secantus_server.query.text import TextSearchPlan
-from secantus_server.query.wildcard import WildcardScan
+from secantus_server.mql.match._nodes import And
 
 # A pipeline may run a sub-pipeline per document. Above this number of plans, finished plans are replaced by their totals.
 cdef Py_ssize_t MOST_PLANS = 64
@@ -44,22 +36,25 @@ cdef enum:
     SORT
     TEXT_SEARCH
     UNION
-cdef dict KINDS = {
-    ClusteredScan: CLUSTERED_SCAN,
-    CollectionScan: COLLECTION_SCAN,
-    ContestedSort: CONTESTED_SORT,
-    DistinctPlan: DISTINCT_SCAN,
-    EmptyScan: EMPTY_SCAN,
-    IndexedScan: INDEXED_SCAN,
-    JoinedScan: JOINED_SCAN,
-    PointLookup: POINT_LOOKUP,
-    Near: NEAR,
-    RepeatedLookup: REPEATED_LOOKUP,
-    Sort: SORT,
-    TextSearchPlan: TEXT_SEARCH,
-    Union: UNION,
-    WildcardScan: INDEXED_SCAN,
+# The classes of the plans by name, because this module is also imported by suites that never import the planner.
+KINDS_BY_NAME = {
+    "secantus_server.query.clustered.ClusteredScan": CLUSTERED_SCAN,
+    "secantus_server.query.plan.CollectionScan": COLLECTION_SCAN,
+    "secantus_server.query.contested.ContestedSort": CONTESTED_SORT,
+    "secantus_server.query.distinct.DistinctPlan": DISTINCT_SCAN,
+    "secantus_server.query.plan.EmptyScan": EMPTY_SCAN,
+    "secantus_server.query.plan.IndexedScan": INDEXED_SCAN,
+    "secantus_server.query.equality.JoinedScan": JOINED_SCAN,
+    "secantus_server.query.point.PointLookup": POINT_LOOKUP,
+    "secantus_server.query.plan.Near": NEAR,
+    "secantus_server.query.equality.RepeatedLookup": REPEATED_LOOKUP,
+    "secantus_server.query.plan.Sort": SORT,
+    "secantus_server.query.text.TextSearchPlan": TEXT_SEARCH,
+    "secantus_server.query.plan.Union": UNION,
+    "secantus_server.query.wildcard.WildcardScan": INDEXED_SCAN,
 }
+# The kinds of the classes that have been met.
+cdef dict KINDS = {}
 
 
 cdef class Further:
@@ -147,7 +142,7 @@ cdef class PlanNotes:
         """Whether any of the plans sorts in memory."""
         cdef list plans = [self.first] if self.further is None else [self.first, *self.further.plans]
         for plan in plans:
-            if type(plan) is Sort or (type(plan) is ContestedSort and not plan.gave_way):
+            if kind_of(plan) == SORT or (kind_of(plan) == CONTESTED_SORT and not plan.gave_way):
                 return True
         return False
 
@@ -237,15 +232,22 @@ cdef tuple examined_of(const Seen* seen):
 
 cdef tuple slow_of(plan, query, bint scanned):
     """Return the `plan_notes.Slow` of a plan and its query."""
-    while type(plan) is Sort or type(plan) is ContestedSort:
+    while kind_of(plan) == SORT or kind_of(plan) == CONTESTED_SORT:
         plan = plan.child
-    if type(plan) is Union:
+    if kind_of(plan) == UNION:
         plan = plan.children[0]
     return plan.collection, query.filter, query.sort, bool(query.hint or query.natural), scanned
 
 
 cdef inline int kind_of(plan) except -1:
-    return KINDS.get(type(plan), OTHER)
+    known = KINDS.get(type(plan))
+    return kind_of_class(type(plan)) if known is None else known
+
+
+cdef int kind_of_class(kind) except -1:
+    """Return the kind of plans of a class, and remember it."""
+    found = KINDS[kind] = KINDS_BY_NAME.get(f"{kind.__module__}.{kind.__qualname__}", OTHER)
+    return found
 
 
 cdef object key_of(plan):
@@ -275,7 +277,8 @@ cdef bint is_finished(plan) except -1:
         return False
     if kind == SORT:
         plan = plan.child
-    cdef list plans = plan.children if type(plan) is Union else [plan]
+        kind = kind_of(plan)
+    cdef list plans = plan.children if kind == UNION else [plan]
     for one in plans:
         scan = getattr(one, "scan", None)
         if scan is None or not getattr(scan, "finished", False):

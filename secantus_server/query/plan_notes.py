@@ -1,8 +1,10 @@
-"""The types of what the plans of a command have examined; see `_plan_notes`."""
+"""The types of what the plans of a command have examined, and the summary of these plans; see `_plan_notes`."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+
+from secantus_server.bson.shell import document_text
 
 #: The name of a scan in explain, and the key pattern of its index or None.
 ScanName = tuple[str, dict[str, Any] | None]
@@ -44,3 +46,8 @@ def wanted_of(collection: Any, filter: dict[str, Any], sort: Any, hinted: bool, 
     """Return the description of a slow query, given the values of a `Slow`."""
     shown = {} if sort is None else sort.shown
     return Wanted(collection.name, filter, shown, hinted, tuple([index.spec for index in collection.indexes]), scanned)
+
+
+def plan_summary(stages: tuple[ScanName, ...]) -> str:
+    """Return the plan summary for a list of scans, such as `IXSCAN { a: 1 }`."""
+    return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)

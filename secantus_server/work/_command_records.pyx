@@ -10,11 +10,11 @@ cimport cython
 from secantus_server.work._shell_text cimport Output
 
 from secantus_server.bson import decode
+from secantus_server.query.plan_notes import plan_summary
 from secantus_server.work._command_entries import entry_at
 from secantus_server.work._shell_commands import command_shape, command_text
 from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
-from secantus_server.work.operation_details import plan_summary
 
 #: The shape of a getMore consists of this text and the shape of the command that opened the cursor.
 CONTINUED = "getMore of "

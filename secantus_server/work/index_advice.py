@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from secantus_server.bson.values import Regex
-from secantus_server.mql.expressions.paths import is_field_path
+from secantus_server.mql.field_paths import is_field_path
 from secantus_server.work._shell_commands import collection_text
 from secantus_server.work._shell_text import plain, typed
 

@@ -16,7 +16,7 @@ from secantus_server.dispatch.registry import find_command
 from secantus_server.errors import CommandError
 from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
-from secantus_server.query.plan_notes import ScanName
+from secantus_server.query.plan_notes import plan_summary
 from secantus_server.query.point import PointLookup
 from secantus_server.query.query_shapes import SHAPED, query_shape_hash
 from secantus_server.query.stages import PlanStage, stage
@@ -24,11 +24,6 @@ from secantus_server.query.stages import PlanStage, stage
 if TYPE_CHECKING:
     from secantus_server.dispatch.interceptors import Call, Outcome
     from secantus_server.query._plan_notes import PlanNotes
-
-
-def plan_summary(stages: tuple[ScanName, ...]) -> str:
-    """Return the plan summary for a list of scans, such as `IXSCAN { a: 1 }`."""
-    return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
 
 
 def plan_details(call: Call) -> dict[str, Any]:

@@ -75,6 +75,34 @@ with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(po
 """
 
 
+LOGGED = """
+import sys
+from secantus_server import SecantusDBServer
+from pymongo import MongoClient
+
+def imported(*names):
+    return [name for name in names if f"secantus_server.{name}" in sys.modules]
+
+late = ["query.plan", "query.planner", "query.point", "mql.expressions", "mql.match.parser", "work.operation_details"]
+with SecantusDBServer(port=0, storage_path=":memory:") as server, MongoClient(port=server.port, directConnection=True) as client:
+    server.log_commands()
+    client.db.c.insert_one({"_id": 1})
+    print(client.db.c.count_documents({}), client.db.c.find_one({"_id": 1}))
+    print([record.plan_summary for record in server.logged_commands()], imported(*late))
+    client.db.c.find_one({"n": 1})
+    print(server.logged_commands()[-1].plan_summary, server.logged_commands()[-1].advice)
+"""
+
+
+def test_a_logged_suite_imports_no_planner() -> None:
+    done = subprocess.run([sys.executable, "-c", LOGGED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == [
+        "1 {'_id': 1}",
+        "['', 'COLLSCAN', 'EXPRESS_IXSCAN { _id: 1 }'] []",
+        "COLLSCAN ('db.c.createIndex({ n: 1 })',)",
+    ], done.stderr
+
+
 def test_a_plain_first_test_of_a_suite_imports_no_planner() -> None:
     done = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.splitlines() == ["1 {'_id': 1} []", "[]", "1", "1 1"], done.stderr

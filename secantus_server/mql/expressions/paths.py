@@ -74,11 +74,6 @@ def validate_variable_name(name: str) -> None:
     _validate_variable_characters(name)
 
 
-def is_field_path(spec: Any) -> bool:
-    """Return whether an expression, as the user wrote it, is a path into the document such as `$a.b`, and not a variable."""
-    return type(spec) is str and spec.startswith("$") and not spec.startswith("$$")
-
-
 def reads_document(spec: Any) -> bool:
     """Return whether the value of a valid expression depends on the current document."""
     if type(spec) is str:

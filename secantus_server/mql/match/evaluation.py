@@ -13,7 +13,7 @@ from secantus_server.bson.values import JavaScript
 from secantus_server.errors import CommandError
 from secantus_server.mql.context import ParseContext
 from secantus_server.mql.expressions import parse_expression
-from secantus_server.mql.expressions.paths import is_field_path
+from secantus_server.mql.field_paths import is_field_path
 from secantus_server.mql.match._expression import ExprMatch, SampleRate, Where
 from secantus_server.mql.match._nodes import MatchExpression
 from secantus_server.mql.match.parser import check_top_level

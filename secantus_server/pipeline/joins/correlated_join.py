@@ -15,7 +15,7 @@ from secantus_server.bson import encode, key_string
 from secantus_server.bson.values import MISSING
 from secantus_server.mql.context import Cell, ParseContext
 from secantus_server.mql.expressions import Expression, parse_expression
-from secantus_server.mql.expressions.paths import is_field_path
+from secantus_server.mql.field_paths import is_field_path
 from secantus_server.pipeline.memory import MAX_STAGE_BYTES
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.source import SubPipeline

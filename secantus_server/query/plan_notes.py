@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from secantus_server.bson.shell import document_text
+from secantus_server.records import NamedTuple
 
 #: The name of a scan in explain, and the key pattern of its index or None.
 ScanName = tuple[str, dict[str, Any] | None]

@@ -5,7 +5,10 @@ They behave like those of `threading`, which gevent and eventlet replace togethe
 """
 
 from cpython.ref cimport Py_DECREF, Py_INCREF
+from posix.unistd cimport usleep
 
+import atexit
+import os
 import sys
 from collections import deque
 
@@ -34,6 +37,37 @@ cdef extern from *:
 
 # The longest thread name on Linux.
 NAME_BYTES = 15
+
+cdef enum:
+    # The pause between two looks at the starting threads at the interpreter's end, in microseconds, and the maximum number of pauses.
+    EXIT_PAUSE_US = 100
+    EXIT_PAUSES = 50000
+
+# The number of threads that were created and do not have the interpreter lock yet, and whether the interpreter ends. The interpreter lock
+# guards both.
+cdef Py_ssize_t starting = 0
+cdef bint is_ending = False
+
+
+def _end():
+    """Wait for the starting threads, and prevent further ones: a thread that asks a finalized interpreter for its lock crashes."""
+    global is_ending
+    cdef int pauses = 0
+    is_ending = True
+    while starting > 0 and pauses < EXIT_PAUSES:
+        pauses += 1
+        with nogil:
+            usleep(EXIT_PAUSE_US)
+
+
+def _begin_child():
+    """Forget the starting threads of the parent process."""
+    global starting
+    starting = 0
+
+
+atexit.register(_end)
+os.register_at_fork(after_in_child=_begin_child)
 
 
 def get_ident():
@@ -155,11 +189,16 @@ cdef class Thread:
         self.running = PlainLock()
 
     def start(self):
-        """Start the thread. Raises RuntimeError if the system cannot create another one."""
+        """Start the thread. Raises RuntimeError if the system cannot create another one, or if the interpreter ends."""
+        global starting
         assert self.target is not None, "a thread is started once"
+        if is_ending:
+            raise RuntimeError("can't start new thread at the interpreter's end")
         self.running.take(-1)
         Py_INCREF(self)
+        starting += 1
         if PyThread_start_new_thread(&run, <void*>self) == FAILED:
+            starting -= 1
             Py_DECREF(self)
             self.running.release()
             raise RuntimeError("can't start new thread")
@@ -180,7 +219,10 @@ cdef class Thread:
 
 cdef void run(void* argument) noexcept with gil:
     """Run the target in the new thread; an exception is reported like that of a finalizer."""
+    global starting
     cdef Thread thread = <Thread>argument
+    if starting > 0:
+        starting -= 1
     Py_DECREF(thread)
     name_this_thread(thread.short_name)
     thread.ident = PyThread_get_thread_ident()

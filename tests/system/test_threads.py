@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 
@@ -136,3 +138,43 @@ def test_what_a_thread_raises_is_reported(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_monotonic_clock_goes_forward() -> None:
     readings = [monotonic() for _ in range(100)]
     assert readings == sorted(readings)
+
+
+def test_no_thread_starts_at_the_end_of_the_interpreter() -> None:
+    # Exit functions run in reverse order, so this one runs after that of the threads.
+    script = """
+        import atexit
+
+        def late():
+            try:
+                Thread(print, ("started",)).start()
+            except RuntimeError as error:
+                print(error)
+
+        atexit.register(late)
+        from secantus_server.system._threads import Thread
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "can't start new thread at the interpreter's end"
+
+
+def test_an_interpreter_may_end_while_threads_start() -> None:
+    script = """
+        from secantus_server.system._clock import monotonic
+        from secantus_server.system._threads import Thread
+
+        def breed():
+            while True:
+                try:
+                    Thread(monotonic).start()
+                except RuntimeError:
+                    return
+
+        Thread(breed).start()
+        end = monotonic() + 0.02
+        while monotonic() < end:
+            pass
+    """
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")

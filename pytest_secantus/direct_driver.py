@@ -300,6 +300,8 @@ def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if type(documents) is not list or not documents:
             return original(self, documents, ordered, bypass_document_validation, session, comment)
+        # First, because it fails for an invalid session, whose documents get no ids.
+        write_concern = self._write_concern_for(session)
         ids, operations = [], []
         for document in documents:
             if type(document) is not dict:
@@ -309,7 +311,6 @@ def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
                 document["_id"] = module.ObjectId()
             ids.append(document["_id"])
             operations.append((_INSERT, document))
-        write_concern = self._write_concern_for(session)
         bulk = module._Bulk(self, ordered, bypass_document_validation, comment=comment)
         bulk.ops = operations
         bulk.execute(write_concern, session, module._Op.INSERT)

@@ -216,6 +216,41 @@ TESTS = """
         assert [one["_id"] for one in client.shop.stock.find(sort={"_id": 1})] == [1, 2, 3, 4]
 
 
+    def test_many_documents_are_inserted(client):
+        stock = client.shop.stock
+        documents = [{"n": 1}, {"_id": 2}, {"n": 3}]
+        result = stock.insert_many(documents)
+        assert [type(one) for one in result.inserted_ids] == [bson.ObjectId, int, bson.ObjectId]
+        assert [one["_id"] for one in documents] == result.inserted_ids == [one["_id"] for one in stock.find()]
+        with pytest.raises(pymongo.errors.BulkWriteError) as error:
+            stock.insert_many([{"_id": 4}, {"_id": 2}, {"_id": 5}])
+        assert (error.value.details["writeErrors"][0]["index"], error.value.details["nInserted"]) == (1, 1)
+        with pytest.raises(pymongo.errors.BulkWriteError) as error:
+            stock.insert_many([{"_id": 4}, {"_id": 5}, {"_id": 2}, {"_id": 6}], ordered=False)
+        assert [one["index"] for one in error.value.details["writeErrors"]] == [0, 2]
+        silent = stock.with_options(write_concern=pymongo.WriteConcern(w=0))
+        assert not silent.insert_many([{"_id": 7}]).acknowledged
+
+
+    def test_an_invalid_session_gives_no_ids(client):
+        document = {}
+        with pytest.raises(AttributeError):
+            client.shop.stock.insert_many([document], session="x")
+        assert document == {}
+
+
+    def test_a_bulk_of_one_and_of_several_kinds(client):
+        stock = client.shop.stock
+        inserts = [pymongo.InsertOne({"_id": n}) for n in (1, 2, 2, 3)]
+        with pytest.raises(pymongo.errors.BulkWriteError) as error:
+            stock.bulk_write(inserts)
+        assert (error.value.details["writeErrors"][0]["index"], stock.count_documents({})) == (2, 2)
+        updates = [pymongo.UpdateOne({"_id": n}, {"$set": {"a": n}}, upsert=True) for n in (5, 1, 6)]
+        assert stock.bulk_write(updates).upserted_ids == {0: 5, 2: 6}
+        mixed = stock.bulk_write([pymongo.InsertOne({"_id": 7}), *updates, pymongo.DeleteOne({"_id": 5}), pymongo.InsertOne({"_id": 8})])
+        assert (mixed.inserted_count, mixed.matched_count, mixed.deleted_count) == (2, 3, 1)
+
+
     def test_a_server_that_is_away():
         with MongoClient("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=50, directConnection=True) as client:
             with pytest.raises(pymongo.errors.ServerSelectionTimeoutError):

@@ -302,7 +302,7 @@ def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
             return original(self, documents, ordered, bypass_document_validation, session, comment)
         # First, because it fails for an invalid session, whose documents get no ids.
         write_concern = self._write_concern_for(session)
-        ids, operations = [], []
+        ids = []
         for document in documents:
             if type(document) is not dict:
                 # The documents before this one keep their new ids.
@@ -310,9 +310,8 @@ def inserted(original: Callable[..., Any]) -> Callable[..., Any]:
             if "_id" not in document:
                 document["_id"] = module.ObjectId()
             ids.append(document["_id"])
-            operations.append((_INSERT, document))
         bulk = module._Bulk(self, ordered, bypass_document_validation, comment=comment)
-        bulk.ops = operations
+        bulk.ops = [(_INSERT, document) for document in documents]
         bulk.execute(write_concern, session, module._Op.INSERT)
         return InsertManyResult(ids, write_concern.acknowledged)
 

@@ -183,7 +183,8 @@ def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> 
 
     check_loop(request)
     closer = ClosedWithLoop()
-    closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer])
+    # Polling needs one connection of a monitor instead of two, which a client that exists for one test would open in vain.
+    closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer], serverMonitoringMode="poll")
     yield closer.client
     closer.close()
 

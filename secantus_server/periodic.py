@@ -89,7 +89,7 @@ class Periodic:
 
     Arguments:
         services: the server's services.
-        check_clients: closes overdue connections, and interrupts reads whose clients have disconnected.
+        check_clients: closes overdue connections, and interrupts reads and waiting hellos whose clients have disconnected.
         oplog_archive: the archive of the oplog, or None.
 
     Threads: `_wake` interrupts the thread's sleep, and `_stopping` terminates the thread. Only this thread uses the other attributes.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from secantus_server.dispatch.client import ClientInfo
+from secantus_server.dispatch.operations import Operation
 from secantus_server.dispatch.services import Services
 from secantus_server.errors import CommandError
 from secantus_server.net.connection import Connection
@@ -45,6 +46,8 @@ EXHAUSTED_PAUSE_S = 0.05
 # A read that has run longer is interrupted if its client has disconnected, since its result cannot be sent. Writes are completed.
 ABANDONED_AFTER_S = 1.0
 _READS = frozenset(["find", "aggregate", "count", "distinct", "getMore", "waitForFailPoint"])
+# The hello of a driver's monitor waits for ten seconds. A suite that opens a client per test would otherwise leave many of them waiting.
+_HELLOS = frozenset(["hello", "isMaster", "ismaster"])
 
 # The address of direct clients. Each appears to have its own port, from the usual range of ephemeral ports.
 _OWN_HOST = "127.0.0.1"
@@ -223,8 +226,8 @@ class Listener:
                 thread.join(0.01)
 
     def check_clients(self) -> None:
-        """Close connections whose first command is overdue, and interrupt reads whose clients have disconnected. A periodic task calls
-        this method.
+        """Close connections whose first command is overdue, and interrupt reads and waiting hellos whose clients have disconnected. A
+        periodic task calls this method.
         """
         self._end_overdue()
         self._end_abandoned()
@@ -247,10 +250,12 @@ class Listener:
             connection.end()
 
     def _end_abandoned(self) -> None:
-        """Interrupt reads whose clients have closed their connections. For example, mongosh closes its connection on Ctrl-C."""
+        """Interrupt reads, and hellos that wait, if their clients have closed the connections. For example, mongosh closes its connection
+        on Ctrl-C.
+        """
         services = self._services
         before = services.clock.monotonic() - ABANDONED_AFTER_S
-        running = {one.connection_id: one for one in services.operations.all() if one.started < before and _only_reads(one.body)}
+        running = {one.connection_id: one for one in services.operations.all() if _is_interrupted(one, before)}
         if not running:
             return
         with self._lock:
@@ -419,6 +424,17 @@ def _reload(certificates: Certificates, log: Log, reason: str) -> None:
         log.error(f"the certificates were not rotated ({reason}): {error.message}")
         raise
     log.info(f"the certificates were rotated ({reason})")
+
+
+def _is_interrupted(operation: Operation, before: float) -> bool:
+    """Return whether an operation is interrupted if its client has disconnected.
+
+    Arguments:
+        before: the time by the server's clock before which a read must have started.
+    """
+    if operation.wake is not None and next(iter(operation.body)) in _HELLOS:
+        return True
+    return operation.started < before and _only_reads(operation.body)
 
 
 def _only_reads(body: dict[str, Any]) -> bool:

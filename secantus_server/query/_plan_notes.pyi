@@ -1,8 +1,17 @@
 from typing import Any
 
+from secantus_server.catalog.collection import Collection
 from secantus_server.query.plan_notes import Examined, ScanName, Slow
 
 KINDS_BY_NAME: dict[str, int]
+
+class JoinedScan:
+    collection: Collection
+    path: str
+    read: int
+    rejected: int
+
+def joined_scan(collection: Collection, path: str, read: int, matched: int) -> JoinedScan | None: ...
 
 class PlanNotes:
     first: Any

@@ -44,7 +44,6 @@ KINDS_BY_NAME = {
     "secantus_server.query.distinct.DistinctPlan": DISTINCT_SCAN,
     "secantus_server.query.plan.EmptyScan": EMPTY_SCAN,
     "secantus_server.query.plan.IndexedScan": INDEXED_SCAN,
-    "secantus_server.query.equality.JoinedScan": JOINED_SCAN,
     "secantus_server.query.point.PointLookup": POINT_LOOKUP,
     "secantus_server.query.plan.Near": NEAR,
     "secantus_server.query.equality.RepeatedLookup": REPEATED_LOOKUP,
@@ -53,8 +52,60 @@ KINDS_BY_NAME = {
     "secantus_server.query.plan.Union": UNION,
     "secantus_server.query.wildcard.WildcardScan": INDEXED_SCAN,
 }
+
+
+cdef class JoinedScan:
+    """A join that has read a whole collection because no index serves it. It is noted as a plan and as this plan's query.
+
+    The plan of the scan itself counts the examined documents.
+
+    Attributes:
+        collection: the collection.
+        path: the path by whose values the documents are joined.
+        read: the number of documents that were read.
+        rejected: the number of these that joined no document.
+    """
+
+    cdef readonly object collection
+    cdef readonly str path
+    cdef readonly long long read, rejected
+
+
+def joined_scan(collection, str path not None, long long read, long long matched):
+    """Return the note on a join by a path that has read a whole collection. Return None if it needed most of the documents, or if a visible
+    index could find documents by their value at the path, at least for some values.
+
+    Arguments:
+        read: the number of documents that were read.
+        matched: the number of these that were found at least once.
+    """
+    cdef JoinedScan joined
+    if 2 * matched >= read:
+        return None
+    for index in collection.indexes:
+        if type(index) is Index and (<Index>index).is_id and path != "_id":
+            continue
+        if is_served(spec_of(index), path):
+            return None
+    joined = JoinedScan.__new__(JoinedScan)
+    joined.collection, joined.path, joined.read, joined.rejected = collection, path, read, read - matched
+    return joined
+
+
+cdef bint is_served(dict spec, str path) except -1:
+    """Return whether an index with this description is visible and has the path as its first field or among its wildcards."""
+    cdef bint is_first = True
+    if spec.get("hidden"):
+        return False
+    for name in spec["key"]:
+        if "$**" in name or (is_first and name == path):
+            return True
+        is_first = False
+    return False
+
+
 # The kinds of the classes that have been met.
-cdef dict KINDS = {}
+cdef dict KINDS = {JoinedScan: JOINED_SCAN}
 
 
 cdef class Further:
@@ -209,25 +260,38 @@ cdef class PlanNotes:
 
     cdef tuple slow(self, const Seen* latest):
         """Return the queries whose plans scanned a collection with a filter or sorted in memory, given the current command's counts."""
-        cdef list noted, found
-        cdef Seen counts
+        cdef list found
         if not (latest.scanned or latest.ordered):
             return ()
         if self.further is None:
             return () if self.query is None else (slow_of(self.first, self.query, latest.scanned > 0),)
-        noted, found = [(self.first, self.query), *self.further.queries], []
-        for plan, query in noted:
-            if query is not None:
-                counts = Seen(0, 0, 0, 0, 0)
-                add_counts(plan, kind_of(plan), &counts)
-                if counts.scanned or counts.ordered:
-                    found.append(slow_of(plan, query, counts.scanned > 0))
+        found = []
+        add_slow(self.first, self.query, found)
+        for plan, query in self.further.queries:
+            add_slow(plan, query, found)
         return tuple(found)
 
 
 cdef tuple examined_of(const Seen* seen):
     """Return counts as a `plan_notes.Examined`."""
     return seen.keys, seen.documents, seen.scanned, seen.rejected, seen.ordered
+
+
+cdef int add_slow(plan, query, list found) except -1:
+    """Add the `plan_notes.Slow` of a plan and its query to a list if the plan scanned a collection with a filter or sorted in memory."""
+    cdef int kind
+    cdef Seen counts
+    if query is None:
+        return 0
+    kind = kind_of(plan)
+    if kind == JOINED_SCAN:
+        found.append(((<JoinedScan>plan).collection, {(<JoinedScan>plan).path: {"$eq": None}}, None, False, True))
+    elif kind != POINT_LOOKUP and kind != REPEATED_LOOKUP:
+        counts = Seen(0, 0, 0, 0, 0)
+        add_counts(plan, kind, &counts)
+        if counts.scanned or counts.ordered:
+            found.append(slow_of(plan, query, counts.scanned > 0))
+    return 0
 
 
 cdef tuple slow_of(plan, query, bint scanned):
@@ -252,8 +316,12 @@ cdef int kind_of_class(kind) except -1:
 
 cdef object key_of(plan):
     """Return the key pattern of a plan's index."""
-    index = plan.index
-    return (<Index>index).spec["key"] if type(index) is Index else index.spec["key"]
+    return spec_of(plan.index)["key"]
+
+
+cdef inline dict spec_of(index):
+    """Return the description of an index."""
+    return (<Index>index).spec if type(index) is Index else index.spec
 
 
 cdef int add_begun(plan, int kind, int* whole_scans, int* tailing_scans, int* sorts) except -1:
@@ -300,8 +368,8 @@ cdef int add_counts(plan, int kind, Seen* total) except -1:
         total.documents += <long long>plan.docs_examined
         return 0
     if kind == JOINED_SCAN:
-        total.scanned += <long long>plan.read
-        total.rejected += <long long>plan.rejected
+        total.scanned += (<JoinedScan>plan).read
+        total.rejected += (<JoinedScan>plan).rejected
         return 0
     if kind == SORT or kind == CONTESTED_SORT:
         # A rival plan that was tried and rejected has also examined keys.
@@ -349,6 +417,8 @@ cdef int add_scanned(plan, int kind, bint sorts, Seen* total) except -1:
 cdef int add_stages(plan, list stages) except -1:
     """Add the name of each scan in a plan to a list, without duplicates. A plan that was not executed has none."""
     cdef int kind = kind_of(plan)
+    if kind == JOINED_SCAN:
+        return 0  # The plan of the scan is also in the notes.
     if kind == CONTESTED_SORT:
         plan = plan.chosen
         kind = kind_of(plan)

@@ -1,9 +1,9 @@
-"""Repeated equality lookups on one field, for `$lookup` and `$graphLookup`, and the notes on joins without an index."""
+"""Repeated equality lookups on one field, for `$lookup` and `$graphLookup`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from secantus_server.catalog.collection import Collection
 from secantus_server.exec._scan import IndexScan
@@ -30,33 +30,6 @@ class RepeatedLookup:
         """Add the keys and documents that one lookup examined."""
         self.keys_examined += keys
         self.docs_examined += docs
-
-
-class JoinedScan(NamedTuple):
-    """The result of a join that has read a whole collection because no index serves it.
-
-    The plan of the scan itself counts the examined documents.
-
-    Arguments:
-        collection: the collection.
-        read: the number of documents that were read.
-        rejected: the number of these that joined no document.
-    """
-
-    collection: Collection
-    read: int
-    rejected: int
-
-
-def is_served(collection: Collection, path: str) -> bool:
-    """Return whether a visible index could find documents by their value at a path, at least for some values."""
-    # Without a generator, because the command log calls this for every join without an index.
-    for index in collection.indexes:
-        if not index.hidden:
-            for position, name in enumerate(index.spec["key"]):
-                if "$**" in name or (position == 0 and name == path):
-                    return True
-    return False
 
 
 def equality_finder(collection: Collection, path: str, ctx: ParseContext, scope: ReadScope) -> EqualityFinder | None:

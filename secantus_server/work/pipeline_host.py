@@ -27,8 +27,9 @@ from secantus_server.pipeline.optimise import MAX_COUNT, leading_query
 from secantus_server.pipeline.run import Pipeline
 from secantus_server.pipeline.stages.geo_near import GeoNear
 from secantus_server.pipeline.stages.limit import Limit
-from secantus_server.query.canonical import CanonicalQuery, PointQuery, natural_direction
-from secantus_server.query.equality import EqualityFinder, JoinedScan, equality_finder, is_served
+from secantus_server.query._plan_notes import joined_scan
+from secantus_server.query.canonical import CanonicalQuery, natural_direction
+from secantus_server.query.equality import EqualityFinder, equality_finder
 from secantus_server.query.find import count_all
 from secantus_server.query.plan_cache import cached_plans
 from secantus_server.query.point import point_index
@@ -202,9 +203,10 @@ class ServerHost:
     def note_join(self, db: str, collection: str, path: str, read: int, matched: int) -> None:
         """Record that a join has read a whole collection, unless it needed most of the documents or a visible index has the path."""
         found, note = self._collection(db, collection), self._parse.note_plan
-        if found is not None and note is not None and 2 * matched < read and not is_served(found, path):
-            # Unlike the result of `parse_query`, this query parses its match expression only if something reads it.
-            note(JoinedScan(found, read, read - matched), PointQuery({path: {"$eq": None}}, path, None, self._parse))
+        if found is not None and note is not None:
+            joined = joined_scan(found, path, read, matched)
+            if joined is not None:
+                note(joined, joined)
 
     def _tie(self, collection: Collection) -> None:
         """Make the cursor fail if this collection is dropped. This is necessary because its index is read for each outer document."""

@@ -49,6 +49,7 @@ cdef class Joined:
         bind: called with each outer document before `find`, or None.
         max_bytes: the byte limit of the joined documents of one outer document.
         error: builds the error for exceeding this limit.
+        end: called after the last outer document, or None.
     """
 
     cdef object source
@@ -58,8 +59,9 @@ cdef class Joined:
     cdef object bind
     cdef Py_ssize_t max_bytes
     cdef object error
+    cdef object end
 
-    def __init__(self, source, str field not None, find, bind, Py_ssize_t max_bytes, error):
+    def __init__(self, source, str field not None, find, bind, Py_ssize_t max_bytes, error, end):
         self.source = iter(source)
         self.setter = FieldSetter(field)
         self.point = find if isinstance(find, PointJoin) else None
@@ -67,13 +69,19 @@ cdef class Joined:
         self.bind = bind
         self.max_bytes = max_bytes
         self.error = error
+        self.end = end
 
     def __iter__(self):
         return self
 
     def __next__(self):
         cdef bytes joined
-        cdef bytes document = next(self.source)
+        cdef bytes document = next(self.source, None)
+        if document is None:
+            end, self.end = self.end, None
+            if end is not None:
+                end()
+            raise StopIteration
         if self.bind is not None:
             self.bind(document)
         if self.point is not None:

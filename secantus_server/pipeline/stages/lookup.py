@@ -111,7 +111,7 @@ class Lookup(Stage):
         """
         bind = self.variables.bind if self.variables.cells else None
         find, end = self.finder()
-        return Joined(source if end is None else _ended(source, end), self.field, find, bind, self.max_bytes, self._too_much)
+        return Joined(source, self.field, find, bind, self.max_bytes, self._too_much, end)
 
     def precede(self, follower: Stage) -> None:
         """Remove the size limit if the next stage unwinds the joined documents, because MongoDB then does not build the whole array."""
@@ -122,12 +122,6 @@ class Lookup(Stage):
         return CommandError(
             4568, f"Total size of documents in {self.origin} matching pipeline's $lookup stage exceeds {self.max_bytes} bytes"
         )
-
-
-def _ended(source: Iterable[bytes], end: Callable[[], None]) -> Iterator[bytes]:
-    """Return the documents, and call `end` after the last one."""
-    yield from source
-    end()
 
 
 def _check_source(spec: dict[str, Any]) -> None:

@@ -55,7 +55,7 @@ HELPERS = """
 
 TESTS = """
     def test_the_methods(client):
-        assert (pymongo.synchronous.pool.Pool.checkin.__code__.co_filename.endswith("direct_driver.py")) is IS_SHORT
+        assert (pymongo.synchronous.pool.Pool.checkin.__code__.co_filename.endswith("driver_shortcuts.py")) is IS_SHORT
 
 
     def test_the_counts(client):

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pytest_secantus.direct_line import Interface
 
@@ -360,67 +360,71 @@ def lent(original: Callable[..., Any]) -> Callable[..., Any]:
     return _tmp_session
 
 
+#: The parameters of pymongo's method that sends a command, which some callers pass by position.
+_BY_POSITION: Final = ("read_preference", "codec_options", "check", "allowable_errors", "read_concern", "write_concern")
+
+
 def sent(original: Callable[..., Any]) -> Callable[..., Any]:
     """Return a replacement for the pymongo method that sends a command and returns the reply. It only sends an acknowledged command with a
     session, outside of a transaction, on a direct connection.
 
     It avoids two calls with up to 25 arguments, most of which serve events, compression, encryption and cursors.
     """
-    from pymongo.read_preferences import ReadPreference
-    from pymongo.synchronous import helpers, pool
+    from pymongo import helpers_shared
+    from pymongo.errors import OperationFailure
 
-    module: Any = pool
     is_ordinary, run = ordinary_commands(), round_trip()
 
     @functools.wraps(original)
-    def command(
-        self: Any,
-        dbname: str,
-        spec: Any,
-        read_preference: Any = ReadPreference.PRIMARY,
-        codec_options: Any = module.DEFAULT_CODEC_OPTIONS,
-        check: bool = True,
-        allowable_errors: Any = None,
-        read_concern: Any = None,
-        write_concern: Any = None,
-        *others: Any,
-        session: Any = None,
-        client: Any = None,
-        retryable_write: bool = False,
-        **options: Any,
-    ) -> Any:
-        how = (read_preference, codec_options, check, allowable_errors, read_concern, write_concern)
-        if others or not is_ordinary(self, client, session, write_concern, options):
-            options.update(session=session, client=client, retryable_write=retryable_write)
-            return original(self, dbname, spec, *how, *others, **options)
-        body = spec if isinstance(spec, module.ORDERED_TYPES) else dict(spec)
-        session._apply_to(body, retryable_write, read_preference, self)
-        client._send_cluster_time(body, session)
-        return run(self, dbname, body, session, client, how, options)
+    def command(self: Any, dbname: str, spec: Any, *places: Any, **options: Any) -> Any:
+        if places:
+            options.update(zip(_BY_POSITION, places, strict=False))
+            if len(places) > len(_BY_POSITION):
+                return original(self, dbname, spec, *places, **options)
+        if not is_ordinary(self, options):
+            return original(self, dbname, spec, **options)
+        try:
+            return run(self, dbname, spec, options)
+        except OperationFailure as error:
+            if error.code != helpers_shared._REAUTHENTICATION_REQUIRED_CODE:
+                raise
+        authenticate_again(self)
+        # The method without its handling of this error.
+        return original.__wrapped__(self, dbname, spec, **options)  # type: ignore[attr-defined]
 
-    # It authenticates again when a reply asks for that.
-    return cast("Callable[..., Any]", helpers._handle_reauth(command))
+    return command
 
 
-#: The further options with which the shortened method can send a command. The collation must be None.
-_OF_SHORT: Final = frozenset(["parse_write_concern_error", "user_fields", "publish_events", "collation"])
+def authenticate_again(conn: Any) -> None:
+    """Log a connection in again, as pymongo does when a reply asks for it."""
+    from pymongo import _op_id
+
+    with _op_id._OpIdContext(None):
+        conn.authenticate(reauthenticate=True)
 
 
-def ordinary_commands() -> Callable[..., bool]:
-    """Return a function that tells whether the shortened method can send a command."""
+#: The options with which the shortened method can send a command. The collation must be None.
+_OF_SHORT: Final = frozenset(
+    [*_BY_POSITION, "parse_write_concern_error", "collation", "session", "client", "retryable_write", "publish_events", "user_fields"]
+)
+
+
+def ordinary_commands() -> Callable[[Any, dict[str, Any]], bool]:
+    """Return a function that tells whether the shortened method can send a command with these options on a connection."""
     from pymongo import _csot
     from pymongo.logger import _COMMAND_LOGGER
 
     limit = _csot.TIMEOUT
 
-    def is_ordinary(conn: Any, client: Any, session: Any, write_concern: Any, options: dict[str, Any]) -> bool:
+    def is_ordinary(conn: Any, options: dict[str, Any]) -> bool:
+        client, session, concern = options.get("client"), options.get("session"), options.get("write_concern")
         if type(conn.conn) is not Interface or not session or client is None or session._client is not client:
             return False
         if session.in_transaction or limit.get() or client._encrypter:
             return False
         if not _OF_SHORT.issuperset(options) or options.get("collation") is not None:
             return False
-        if write_concern is not None and not write_concern.acknowledged:
+        if concern is not None and not concern.acknowledged:
             return False
         if not conn.ready or conn.more_to_come or conn.opts.server_api or conn.compression_context:
             return False
@@ -430,35 +434,39 @@ def ordinary_commands() -> Callable[..., bool]:
     return is_ordinary
 
 
-def round_trip() -> Callable[..., Any]:
+def round_trip() -> Callable[[Any, str, Any, dict[str, Any]], Any]:
     """Return a function that encodes a command with its session, sends it, and returns the reply."""
-    from pymongo import _csot, helpers_shared, message
+    from pymongo import _csot, common, helpers_shared, message
     from pymongo.errors import NotPrimaryError, OperationFailure
+    from pymongo.read_preferences import ReadPreference
+    from pymongo.synchronous import pool
 
-    module: Any = message
-    overhead, check_response = module._COMMAND_OVERHEAD, helpers_shared._check_command_response
+    ordered_types: Any = common.ORDERED_TYPES
+    message_of, codec, primary = message._op_msg, pool.DEFAULT_CODEC_OPTIONS, ReadPreference.PRIMARY  # type: ignore[attr-defined]
 
-    def run(conn: Any, dbname: str, body: Any, session: Any, client: Any, how: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        read_preference, codec_options, check, allowable_errors, read_concern, write_concern = how
+    def run(conn: Any, dbname: str, spec: Any, options: dict[str, Any]) -> Any:
+        value = options.get
+        session, client = options["session"], options["client"]
+        codec_options, preference = value("codec_options", codec), value("read_preference", primary)
+        body = spec if isinstance(spec, ordered_types) else dict(spec)
+        session._apply_to(body, value("retryable_write", False), preference, conn)
+        client._send_cluster_time(body, session)
         try:
-            if read_concern:
-                if read_concern.level:
-                    body["readConcern"] = read_concern.document
-                session._update_read_concern(body, conn)
+            if (read_concern := value("read_concern")) is not None:
+                add_concerns(body, session, conn, read_concern)
             conn.set_conn_timeout(conn.opts.socket_timeout)
-            _csot.apply_write_concern(body, write_concern)
-            request_id, data, size, longest = module._op_msg(0, body, dbname, read_preference, codec_options)
-            most = conn.max_bson_size
-            if most is not None and size > most + overhead:
-                module._raise_document_too_large(next(iter(body)), size, most + overhead)
+            _csot.apply_write_concern(body, value("write_concern"))
+            request_id, data, size, longest = message_of(0, body, dbname, preference, codec_options)
+            if size > conn.max_bson_size:
+                check_size(body, size, conn.max_bson_size)
             conn.send_message(data, longest)
             reply = conn.receive_message(request_id)
             conn.more_to_come = reply.more_to_come
-            found = reply.unpack_response(codec_options=codec_options, user_fields=options.get("user_fields"))[0]
+            found = reply.unpack_response(codec_options=codec_options, user_fields=value("user_fields"))[0]
             client._process_response(found, session)
-            if check:
-                parses_concern_error = options.get("parse_write_concern_error", False)
-                check_response(found, conn.max_wire_version, allowable_errors, parses_concern_error)
+            if value("check", True):
+                parses = value("parse_write_concern_error", False)
+                helpers_shared._check_command_response(found, conn.max_wire_version, value("allowable_errors"), parses)
         except (OperationFailure, NotPrimaryError):
             raise
         except BaseException as error:  # noqa: BLE001 - pymongo also closes the connection after an interruption.
@@ -466,3 +474,22 @@ def round_trip() -> Callable[..., Any]:
         return found
 
     return run
+
+
+def add_concerns(body: Any, session: Any, conn: Any, read_concern: Any) -> None:
+    """Add the read concern of an operation and its session to a command."""
+    if read_concern.level:
+        body["readConcern"] = read_concern.document
+    session._update_read_concern(body, conn)
+
+
+def check_size(body: Any, size: int, most: int) -> None:
+    """Raise if an encoded command is too long.
+
+    Raises:
+        pymongo.errors.DocumentTooLarge: the command is longer than the server allows.
+    """
+    from pymongo import message
+
+    if size > most + message._COMMAND_OVERHEAD:
+        message._raise_document_too_large(next(iter(body)), size, most + message._COMMAND_OVERHEAD)

@@ -394,11 +394,14 @@ def is_in_server(services: Services) -> bool:
     if services.engine.is_closed_here:
         return True
     operations = services.operations
-    # Usually no command is running, so avoid a copy and a generator.
+    # Usually no command is running, or only the hellos of monitors, so avoid a generator.
     if not operations.running:
         return False
     me = get_ident()
-    return any(operation.thread == me for operation in operations.all())
+    for operation in operations.all():  # noqa: SIM110
+        if operation.thread == me:
+            return True
+    return False
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:

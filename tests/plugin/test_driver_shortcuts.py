@@ -116,6 +116,19 @@ TESTS = """
         assert things.count_documents({}) == 2
 
 
+    def test_a_reply_that_asks_for_a_login(client, monkeypatch):
+        logins = []
+        monkeypatch.setattr(pymongo.synchronous.pool.Connection, "authenticate", lambda conn, **options: logins.append(options))
+        fail(client, failCommands=["count"], errorCode=391)
+        assert client.shop.command("count", "things")["n"] == 0
+        assert logins == [{"reauthenticate": True}]
+        fail(client, failCommands=["ping"], errorCode=391, times=2)
+        with pytest.raises(OperationFailure) as caught:
+            client.shop.command("ping")
+        assert caught.value.code == 391
+        assert logins == [{"reauthenticate": True}] * 2
+
+
     def test_an_interruption_closes_the_connection(client, monkeypatch):
         def interrupt(*args):
             raise KeyboardInterrupt

@@ -34,6 +34,7 @@ from secantus_server.system.conditions import Event
 from secantus_server.version import RELEASES
 
 if TYPE_CHECKING:
+    from secantus_server.storage.memory_store import EarlyStore
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
     from secantus_server.diagnostics.log_file import LogFile
@@ -80,6 +81,7 @@ class SecantusDBServer(Recording):
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness. A test may pass a clock that does not run.
         tls: the `tls_*` settings, without the prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
+        early_store: an in-memory store that is being opened already. The first `start` uses it if it fits the settings.
         **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default,
         and
             failed logins are not delayed.
@@ -96,6 +98,7 @@ class SecantusDBServer(Recording):
         *,
         clock: Clock | None = None,
         tls: Mapping[str, Any] | None = None,
+        early_store: EarlyStore | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
@@ -104,7 +107,7 @@ class SecantusDBServer(Recording):
         settings.setdefault("login_delay_ms", 0)
         settings = {**settings, **tls_settings(tls)}
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
-        self._clock = clock or Clock()
+        self._clock, self._early_store = clock or Clock(), early_store
         self._services: Services | None = None
         self._log = Log(self.settings.log_level)
         self._gate: Gate | None = None
@@ -137,6 +140,7 @@ class SecantusDBServer(Recording):
             cache_size_mb=self.settings.cache_size_mb or None,
             session_max=self.settings.session_max,
             check_waiting=operations.check_waiting,
+            early=self._early_store,
         )
         try:
             self._services, self._gate = self._assemble(engine, operations)

@@ -249,6 +249,21 @@ def stacks_omitted() -> Iterator[None]:
         yield
 
 
+def leave_threads(client: Any) -> None:
+    """Let the end of the process not wait for the threads of a closed client.
+
+    These threads stop after a sleep of up to half a second, and the driver waits for each one before the interpreter ends. They are daemon
+    threads, and do nothing after the sleep.
+    """
+    # Other versions of the driver may lack a part. Then the process waits.
+    with suppress(AttributeError):
+        monitors = [server._monitor for server in client._topology._servers.values()]
+        executors = [monitor._executor for monitor in monitors] + [monitor._rtt_monitor._executor for monitor in monitors]
+        for executor in (client._kill_cursors_executor, *executors):
+            if executor._stopped:
+                executor._thread = None
+
+
 def noting(note: Note, original: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function or coroutine function that sends a message, so that it first notes the message."""
 

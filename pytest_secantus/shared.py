@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from pytest_secantus.driver import stacks_omitted
+from pytest_secantus.driver import leave_threads, stacks_omitted
 
 
 class SharedClient(MongoClient[dict[str, Any]]):
@@ -23,3 +23,4 @@ class SharedClient(MongoClient[dict[str, Any]]):
     def close_for_good(self) -> None:
         """Close the client. Called after the last test."""
         super().close()
+        leave_threads(self)

@@ -405,7 +405,10 @@ class Worker:
     def _close_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            from pytest_secantus.driver import leave_threads
+
             client.close()
+            leave_threads(client)
 
     def _leave_run(self) -> None:
         directory, self._run_directory = self._run_directory, None
@@ -480,7 +483,7 @@ def check_driver() -> None:
 
 
 def server_here(settings: dict[str, Any]) -> SecantusDBServer:
-    """Import the server, and return one with these settings, which is not running yet. Another thread opens an in-memory store meanwhile."""
+    """Import the server, and return one that is not running yet. Meanwhile, another thread opens an in-memory store."""
     from pytest_secantus.imports import rewriting_paused, signals_held
 
     with signals_held(), rewriting_paused():

@@ -34,7 +34,6 @@ from secantus_server.system.conditions import Event
 from secantus_server.version import RELEASES
 
 if TYPE_CHECKING:
-    from secantus_server.storage.memory_store import EarlyStore
     from secantus_server.backup.segments import OplogArchive
     from secantus_server.console_process import ConsoleProcess
     from secantus_server.diagnostics.log_file import LogFile
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
     from secantus_server.query._plan_notes import PlanNotes
+    from secantus_server.storage.memory_store import EarlyStore
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)
@@ -83,8 +83,7 @@ class SecantusDBServer(Recording):
         tls: the `tls_*` settings, without the prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
         early_store: an in-memory store that is being opened already. The first `start` uses it if it fits the settings.
         **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default,
-        and
-            failed logins are not delayed.
+            and failed logins are not delayed.
 
     Raises:
         SettingsError: if a setting is invalid.
@@ -144,8 +143,7 @@ class SecantusDBServer(Recording):
         )
         try:
             self._services, self._gate = self._assemble(engine, operations)
-            self._listener = Listener(self._services)
-            self._snapshots = Snapshots(self._services)
+            self._listener, self._snapshots = Listener(self._services), Snapshots(self._services)
             self._services.topology.address = self._listener.address
             self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
             self._metrics = self._metrics_endpoint(self._services)
@@ -255,13 +253,10 @@ class SecantusDBServer(Recording):
             engine.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until a stop is requested, by the shutdown command or by `stop` in another thread.
+        """Block until a stop is requested, by the shutdown command or by `stop` in another thread, and return whether one was requested.
 
         Arguments:
             timeout_s: the maximum time to wait in seconds; None for no limit.
-
-        Returns:
-            whether a stop was requested before the timeout.
         """
         return self._stop_asked.wait(timeout_s)
 

@@ -17,7 +17,7 @@ from secantus_server.storage.blocks import ExclusiveAccess, ExclusiveBlock, Tran
 from secantus_server.storage.errors import REFUSED, CheckpointRefused, StorageError
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.keys import IdentRange
-from secantus_server.storage.memory_store import EarlyStore, connect_memory
+from secantus_server.storage.memory_store import EarlyStore, connect_memory, create_tables
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
@@ -89,8 +89,6 @@ class Engine:
         self._refused: CheckpointRefused | None = None
         #: The number of restores. It only changes while no transaction runs.
         self.restores = 0
-        if not self.in_memory:
-            self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(in_memory=False)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
             connection.keep_log_marks(marks.begin())
@@ -168,6 +166,7 @@ class Engine:
         marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
         with closed_on_error(connection):
+            create_tables(connection)
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
             with engine.transaction() as unit:
                 check_version(unit, directory, is_new=log is None)

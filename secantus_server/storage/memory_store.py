@@ -24,10 +24,19 @@ def connect_memory(size_mb: int, session_max: int) -> Connection:
     # The name only needs to be unique, because WiredTiger opens each name only once per process.
     name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
     connection = Connection(name, configuration.memory_config(size_mb, session_max), True)
-    session = Session(connection)
-    session.create_tables(configuration.table_configs(in_memory=True))
-    session.close()
+    create_tables(connection)
     return connection
+
+
+def create_tables(connection: Connection) -> None:
+    """Create the missing tables of a store in memory or in a directory.
+
+    Raises:
+        StorageError: if WiredTiger refuses.
+    """
+    session = Session(connection)
+    session.create_tables(configuration.table_configs(connection.in_memory))
+    session.close()
 
 
 class EarlyStore:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ MODULES = ("pymongo.pool_shared", "pymongo.synchronous.pool", "pymongo.asynchron
 CONNECT = ("_create_connection", "_async_create_connection")
 AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
 TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
+
+#: The modules that record where a client was created. Which one does depends on the version.
+SETTINGS = ("pymongo.settings_shared", "pymongo.synchronous.settings")
 
 #: The application name, or comment, that marks the plugin's own commands.
 OWN_NAME = "pytest-secantus"
@@ -220,6 +224,44 @@ def messages_noted(note: Note) -> Iterator[None]:
                 else:
                     patches.enter_context(replaced(hook, "note", note))
         yield
+
+
+class NoStack:
+    """A replacement for the module `traceback` in pymongo's settings of a client."""
+
+    @staticmethod
+    def format_stack() -> list[str]:
+        """Return an empty stack."""
+        return []
+
+
+@contextmanager
+def stacks_omitted() -> Iterator[None]:
+    """Within the block, let new clients not record where they are created.
+
+    The driver shows this in the warning about a client that was not closed. It reads the source files of all callers for it, which takes
+    several milliseconds for the first client.
+    """
+    with ExitStack() as patches:
+        for module in filter(None, map(sys.modules.get, SETTINGS)):
+            if hasattr(module, "traceback"):
+                patches.enter_context(replaced(module, "traceback", NoStack))
+        yield
+
+
+def leave_threads(client: Any) -> None:
+    """Let the end of the process not wait for the threads of a closed client.
+
+    These threads stop after a sleep of up to half a second, and the driver waits for each one before the interpreter ends. They are daemon
+    threads, and do nothing after the sleep.
+    """
+    # Other versions of the driver may lack a part. Then the process waits.
+    with suppress(AttributeError):
+        monitors = [server._monitor for server in client._topology._servers.values()]
+        executors = [monitor._executor for monitor in monitors] + [monitor._rtt_monitor._executor for monitor in monitors]
+        for executor in (client._kill_cursors_executor, *executors):
+            if executor._stopped:
+                executor._thread = None
 
 
 def noting(note: Note, original: Callable[..., Any]) -> Callable[..., Any]:

@@ -391,12 +391,7 @@ class Worker:
             from pytest_secantus.child import ChildServer
 
             return ChildServer(**settings)
-        from pytest_secantus.imports import rewriting_paused, signals_held
-
-        with signals_held(), rewriting_paused():
-            from secantus_server.server import SecantusDBServer
-
-        return SecantusDBServer(**settings)
+        return server_here(settings)
 
     def _stop_server(self) -> None:
         """Stop the server, even if its start was interrupted."""
@@ -410,7 +405,10 @@ class Worker:
     def _close_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
+            from pytest_secantus.driver import leave_threads
+
             client.close()
+            leave_threads(client)
 
     def _leave_run(self) -> None:
         directory, self._run_directory = self._run_directory, None
@@ -482,3 +480,18 @@ def check_driver() -> None:
         raise CannotStart(f"pytest-secantus needs pymongo, but importing it failed: {error}") from error
     if pymongo.version_tuple < OLDEST_DRIVER:
         raise CannotStart(f"pytest-secantus needs pymongo {'.'.join(map(str, OLDEST_DRIVER))} or later; this is {pymongo.version}")
+
+
+def server_here(settings: dict[str, Any]) -> SecantusDBServer:
+    """Import the server, and return one that is not running yet. Meanwhile, another thread opens an in-memory store."""
+    from pytest_secantus.imports import rewriting_paused, signals_held
+
+    with signals_held(), rewriting_paused():
+        if settings["storage_path"] == MEMORY:
+            from secantus_server.storage.memory_store import EarlyStore
+
+            sizes = {name: settings[name] for name in ("cache_size_mb", "session_max") if settings.get(name)}
+            settings["early_store"] = EarlyStore(**sizes)
+        from secantus_server.server import SecantusDBServer
+
+    return SecantusDBServer(**settings)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from secantus_server.net.direct import DirectConnection
     from secantus_server.net.metrics_endpoint import MetricsEndpoint
     from secantus_server.query._plan_notes import PlanNotes
+    from secantus_server.storage.memory_store import EarlyStore
 
 #: The errors of `SecantusDBServer.start` that are caused by its settings or the machine.
 START_ERRORS: Final = (OSError, StorageError, ListenError)
@@ -80,9 +81,9 @@ class SecantusDBServer(Recording):
         storage_path: a directory, created if missing, or ":memory:".
         clock: the source of time and randomness. A test may pass a clock that does not run.
         tls: the `tls_*` settings, without the prefix: `{"cert_file": "server.pem", "ca_file": "ca.pem"}`.
+        early_store: an in-memory store that is being opened already. The first `start` uses it if it fits the settings.
         **settings: the other fields of `secantus_server.settings.Settings`. Unlike in the daemon, test commands are enabled by default,
-        and
-            failed logins are not delayed.
+            and failed logins are not delayed.
 
     Raises:
         SettingsError: if a setting is invalid.
@@ -96,6 +97,7 @@ class SecantusDBServer(Recording):
         *,
         clock: Clock | None = None,
         tls: Mapping[str, Any] | None = None,
+        early_store: EarlyStore | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
@@ -104,7 +106,7 @@ class SecantusDBServer(Recording):
         settings.setdefault("login_delay_ms", 0)
         settings = {**settings, **tls_settings(tls)}
         self.settings = Settings(host=host, port=port, storage_path=str(storage_path), **settings).check_together()
-        self._clock = clock or Clock()
+        self._clock, self._early_store = clock or Clock(), early_store
         self._services: Services | None = None
         self._log = Log(self.settings.log_level)
         self._gate: Gate | None = None
@@ -137,11 +139,11 @@ class SecantusDBServer(Recording):
             cache_size_mb=self.settings.cache_size_mb or None,
             session_max=self.settings.session_max,
             check_waiting=operations.check_waiting,
+            early=self._early_store,
         )
         try:
             self._services, self._gate = self._assemble(engine, operations)
-            self._listener = Listener(self._services)
-            self._snapshots = Snapshots(self._services)
+            self._listener, self._snapshots = Listener(self._services), Snapshots(self._services)
             self._services.topology.address = self._listener.address
             self._periodic = Periodic(self._services, self._listener.check_clients, self._oplog_archive(self._services))
             self._metrics = self._metrics_endpoint(self._services)
@@ -251,13 +253,10 @@ class SecantusDBServer(Recording):
             engine.close()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Block until a stop is requested, by the shutdown command or by `stop` in another thread.
+        """Block until a stop is requested, by the shutdown command or by `stop` in another thread, and return whether one was requested.
 
         Arguments:
             timeout_s: the maximum time to wait in seconds; None for no limit.
-
-        Returns:
-            whether a stop was requested before the timeout.
         """
         return self._stop_asked.wait(timeout_s)
 

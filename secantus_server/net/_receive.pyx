@@ -242,17 +242,24 @@ cdef class DirectCaller(Caller):
 
     Arguments:
         turn: shared by the connections of a server.
+        is_new: whether the first command is still to come; see the field.
     """
 
     cdef Turn _turn
+    # Whether no command has run yet. The first one, the handshake, does not take the turn: connections that only monitor the server keep
+    # silent after it, so that the others would wait for the end of their patience.
+    cdef public bint is_new
 
-    def __cinit__(self, Turn turn not None):
+    def __cinit__(self, Turn turn not None, bint is_new=False):
         self._turn = turn
         self.is_own = True
+        self.is_new = is_new
         self.shares = DIRECT_SHARES
 
     def begin(self):
-        """Take the turn for a command; wait for it if necessary."""
+        """Take the turn for a command; wait for it if necessary. Do nothing for the first command of a new connection."""
+        if self.is_new:
+            return
         cdef Turn turn = self._turn
         cdef int64_t now = monotonic_ns()
         cdef unsigned long me = PyThread_get_thread_ident()

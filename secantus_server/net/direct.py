@@ -190,7 +190,7 @@ class DirectConnection:
         on_end: Callable[[DirectConnection], None],
     ) -> None:
         self.connection = connection
-        self._caller = DirectCaller(turn)
+        self._caller = DirectCaller(turn, is_new=True)
         self._transport = transport
         self._services = services
         self._on_end = on_end
@@ -254,6 +254,7 @@ class DirectConnection:
             if message is None:
                 return self.connection.answer_express(data)
             self.connection.answer(message, len(data))
+            self._caller.is_new = False
         except ENDING as error:
             self.connection.note_end(error)
             self.close()

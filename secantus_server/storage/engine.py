@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from secantus_server.storage.blocks import ExclusiveAccess, ExclusiveBlock, Tran
 from secantus_server.storage.errors import REFUSED, CheckpointRefused, StorageError
 from secantus_server.storage.idents import Idents
 from secantus_server.storage.keys import IdentRange
+from secantus_server.storage.memory_store import EarlyStore, connect_memory, create_tables
 from secantus_server.storage.orphans import Orphans
 from secantus_server.storage.snapshots import NOTHING_RESTORED, Restored, Snapshot, SnapshotStack, ValuesAtSnapshot, write_back
 from secantus_server.storage.tables import WITH_IDENTS
@@ -89,7 +89,6 @@ class Engine:
         self._refused: CheckpointRefused | None = None
         #: The number of restores. It only changes while no transaction runs.
         self.restores = 0
-        self._with_unit(lambda unit: unit.create_tables(configuration.table_configs(connection.in_memory)))
         self._checkpoint_due_at = configuration.CHECKPOINT_AFTER
         if marks is not None:
             connection.keep_log_marks(marks.begin())
@@ -121,6 +120,7 @@ class Engine:
         session_max: int = configuration.SESSION_MAX,
         sync_on_commit: bool = False,
         check_waiting: Check = _wait_on,
+        early: EarlyStore | None = None,
     ) -> Engine:
         """Open a store.
 
@@ -131,14 +131,13 @@ class Engine:
             session_max: the maximum number of recovery units.
             sync_on_commit: whether each commit waits until its data is on disk.
             check_waiting: a function that a waiting thread calls periodically; it raises an exception to end the wait.
+            early: an in-memory store that another thread opens already. It is used if it fits the other arguments.
 
         Raises StorageError if the directory is in use by another process or cannot be used, CommandError(14031) if the disk is full.
         """
         if path == configuration.MEMORY_PATH:
-            # The name of an in-memory store only needs to be unique, because WiredTiger opens each name only once per process.
-            name = f"{configuration.MEMORY_PATH}{secrets.token_hex(8)}".encode()
             size = configuration.memory_size_mb(cache_size_mb)
-            connection = Connection(name, configuration.memory_config(size, session_max), True)
+            connection = (early.take(size, session_max) if early is not None else None) or connect_memory(size, session_max)
             return cls(connection, memory_size_mb=size, check_waiting=check_waiting)
         from secantus_server.storage.log_marks import reserve
 
@@ -167,6 +166,7 @@ class Engine:
         marks.note_opening(is_new=log is None)
         connection = connect(directory, cache_size_mb, session_max, exists=log is not None)
         with closed_on_error(connection):
+            create_tables(connection)
             engine = cls(connection, sync_on_commit=sync_on_commit, check_waiting=check_waiting, marks=marks)
             with engine.transaction() as unit:
                 check_version(unit, directory, is_new=log is None)

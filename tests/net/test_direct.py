@@ -44,6 +44,13 @@ def test_a_command_runs_in_the_clients_thread(server: SecantusDBServer, monkeypa
     assert [thread == get_ident() for thread in threads] == [True, False]
 
 
+def test_a_connection_takes_turns_after_its_first_command(server: SecantusDBServer) -> None:
+    connection = connect(server)
+    assert connection._caller.is_new
+    assert run(connection, hello=1)["ok"] == 1
+    assert not connection._caller.is_new
+
+
 def test_the_express_lane_runs_in_the_clients_thread(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch) -> None:
     connection, answered = connect(server), []
     answer = connection.connection.answer_express

@@ -290,6 +290,22 @@ def test_callers_without_sockets_wait_for_each_other() -> None:
         thread.join()
 
 
+def test_a_new_caller_does_not_take_the_turn() -> None:
+    turn = Turn(LONG_US, LONG_US)
+    first, monitor = DirectCaller(turn), DirectCaller(turn, is_new=True)
+    first.begin()
+    begun: list[DirectCaller] = []
+    begin_elsewhere(monitor, begun).join()
+    monitor.end()
+    assert begun == [monitor]
+    monitor.is_new = False
+    thread = begin_elsewhere(monitor, begun)
+    wait_until(lambda: turn.waiting == 1, "it does not wait")
+    first.leave()
+    thread.join(10)
+    assert begun == [monitor] * 2
+
+
 def test_a_caller_that_does_not_call_again_loses_the_turn() -> None:
     turn = Turn(1000, LONG_US)
     first, second = DirectCaller(turn), DirectCaller(turn)

@@ -16,8 +16,9 @@ import pytest
 
 from secantus_server.errors import CommandError
 from secantus_server.storage import CATALOG, INDEX_ENTRIES, RECORDS, Engine, StorageError, inspection, pack_ident
-from secantus_server.storage.configuration import machine_memory_mb
+from secantus_server.storage.configuration import SESSION_MAX, machine_memory_mb
 from secantus_server.storage.errors import REFUSED
+from secantus_server.storage.memory_store import EarlyStore
 from secantus_server.storage.wiredtiger.explanations import explain
 
 WT_PANIC: Final = -31804
@@ -49,6 +50,35 @@ def test_stores_in_memory_are_apart() -> None:
     first.close()
     second.close()
     assert not Path(":memory:").exists()
+
+
+def test_an_early_store_is_used_once() -> None:
+    early = EarlyStore(100)
+    first = Engine.open(":memory:", cache_size_mb=100, early=early)
+    with first.transaction() as unit:
+        unit.put(RECORDS, pack_ident(first.new_ident()), b"")
+    second = Engine.open(":memory:", cache_size_mb=100, early=early)
+    with second.transaction() as unit:
+        assert unit.get(CATALOG, b"a") is None
+    first.close()
+    second.close()
+
+
+def test_an_early_store_of_another_size_is_not_used() -> None:
+    early = EarlyStore(100)
+    engine = Engine.open(":memory:", cache_size_mb=200, early=early)
+    assert engine.statistics()["cache: maximum bytes configured"] == 200 << 20
+    assert early.take(100, SESSION_MAX) is None
+    engine.close()
+
+
+def test_an_early_store_that_cannot_be_opened_is_opened_again() -> None:
+    early = EarlyStore(100, session_max=-1)
+    with pytest.raises(StorageError) as raised:
+        Engine.open(":memory:", cache_size_mb=100, session_max=-1, early=early)
+    with pytest.raises(StorageError) as expected:
+        Engine.open(":memory:", cache_size_mb=100, session_max=-1)
+    assert str(raised.value) == str(expected.value)
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:

@@ -347,7 +347,12 @@ cdef class Session:
 
     def create_table(self, int table, bytes config):
         """Create a table unless it exists."""
-        self.fail(self.handle.create(self.handle, uri_of(table), config))
+        cdef const char *uri = uri_of(table)
+        cdef const char *settings = config
+        cdef int code
+        with nogil:
+            code = self.handle.create(self.handle, uri, settings)
+        self.fail(code)
 
     def has_table(self, int table):
         """Return whether the database knows a table, even if its file is missing."""

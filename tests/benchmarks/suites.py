@@ -7,7 +7,8 @@ PYTHON is the interpreter of an environment with the earlier build, and with the
 median over the runs, in seconds of processor time of the process, which contains the server. Processor time depends less than elapsed time
 on other load on the machine, but it still depends on the processor's speed and on shared caches, which change during a run. Therefore two
 compared runs take place at the same time, and alternate in slices of 50 ms. The ratio is the median of the ratios of such pairs. Its
-interval says how certain it is; more turns make it narrower.
+interval says how certain it is; more turns make it narrower. The cost of a report is measured for two suites: `examples/shop`, whose tests
+run an application, and the smallest possible tests, which do little besides the work that the report records.
 
 With `--tests`, the program instead prints the speed that a user perceives: tests per second in generated suites (see `felt`). This needs
 pytest-asyncio and pytest-xdist in both environments.
@@ -126,6 +127,21 @@ def compare(title: str, first: Suite, second: Suite, turns: int, bar: float) -> 
     )
 
 
+def compare_report(title: str, place: Path, scratch: Path, plain: Sequence[str], turns: int) -> None:
+    """Compare a suite without and with a report.
+
+    Arguments:
+        title: the title of the printed line.
+        place: the suite's directory.
+        scratch: a directory that contains the timer plugin, and that receives the report.
+        plain: the arguments of pytest in both runs.
+        turns: the number of pairs of runs.
+    """
+    report = [*plain, f"--secantus-report={scratch / 'report.html'}"]
+    suites = Suite(sys.executable, place, scratch, plain), Suite(sys.executable, place, scratch, report)
+    compare(title, *suites, turns, 1.03)
+
+
 def main() -> None:
     """Run the comparisons that the options select."""
     parser = argparse.ArgumentParser()
@@ -153,9 +169,8 @@ def main() -> None:
         # With another seed, the examples of Hypothesis would differ between two runs.
         plain = ["-p", "pytest_asyncio.plugin", "-p", "_hypothesis_pytestplugin", "--hypothesis-seed=0"]
         plain += ["-o", "secantus_fail_on=", "--ignore=tests/test_runs.py", "--ignore=tests/test_commands.py"]
-        report = [*plain, f"--secantus-report={scratch / 'report.html'}"]
-        suites = Suite(sys.executable, SHOP, scratch, plain), Suite(sys.executable, SHOP, scratch, report)
-        compare("the shop, with a report", *suites, options.turns, 1.03)
+        compare_report("the shop, with a report", SHOP, scratch, plain, options.turns)
+        compare_report(f"{TESTS} small tests, with a report", small, scratch, [], options.turns)
 
 
 if __name__ == "__main__":

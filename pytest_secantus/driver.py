@@ -20,7 +20,7 @@ AUTHENTICATION = ("pymongo.synchronous.auth", "pymongo.asynchronous.auth")
 TOPOLOGIES = ("pymongo.synchronous.topology", "pymongo.asynchronous.topology")
 
 #: The modules that record where a client was created. Which one does depends on the version.
-SETTINGS = ("pymongo.settings_shared", "pymongo.synchronous.settings")
+SETTINGS = ("pymongo.settings_shared", "pymongo.synchronous.settings", "pymongo.asynchronous.settings")
 
 #: The application name, or comment, that marks the plugin's own commands.
 OWN_NAME = "pytest-secantus"

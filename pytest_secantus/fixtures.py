@@ -179,12 +179,14 @@ def secantus_async_client(request: pytest.FixtureRequest, secantus_uri: str) -> 
     from pymongo import AsyncMongoClient
 
     from pytest_secantus.companions import check_loop
+    from pytest_secantus.driver import stacks_omitted
     from pytest_secantus.loops import ClosedWithLoop
 
     check_loop(request)
     closer = ClosedWithLoop()
-    # Polling needs one connection of a monitor instead of two, which a client that exists for one test would open in vain.
-    closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer], serverMonitoringMode="poll")
+    with stacks_omitted():
+        # Polling needs one connection of a monitor instead of two, which a client that exists for one test would open in vain.
+        closer.client = AsyncMongoClient(secantus_uri, event_listeners=[closer], serverMonitoringMode="poll")
     yield closer.client
     closer.close()
 

@@ -19,15 +19,10 @@ from pytest_secantus.direct_line import Interface
 SHORTENED: Final = ("4.20.1",)
 
 
-def shortcuts() -> list[tuple[Any, str, Any]]:
-    """Return shorter replacements for functions of pymongo that each command or document needs: as owner, name and function.
-
-    Each one has the effects of the replaced method in the ordinary case, in which nobody waits or listens. It calls that method in every
-    other case.
-    """
+def shortcuts() -> list[tuple[Any, str, Callable[..., Any]]]:
+    """Return the replacements: as owner, name and function."""
     from pymongo import common
     from pymongo.bulk_shared import _AgnosticBulkBase
-    from pymongo.client_session_shared import _AgnosticClientSessionBase
     from pymongo.synchronous.collection import Collection
     from pymongo.synchronous.database import Database
     from pymongo.synchronous.mongo_client import MongoClient
@@ -42,9 +37,7 @@ def shortcuts() -> list[tuple[Any, str, Any]]:
         (Pool, "checkin", given_back(Pool.checkin)),
         (Topology, "select_server", selected(Topology.select_server)),
         (Database, "__getitem__", collection_of(Database.__getitem__)),
-        (MongoClient, "__getitem__", database_of(MongoClient.__getitem__)),
         (MongoClient, "_tmp_session", lent(MongoClient._tmp_session)),
-        (_AgnosticClientSessionBase, "in_transaction", transaction_flag()),
         (Connection, "command", sent(Connection.command)),
     ]
 
@@ -269,43 +262,6 @@ def collection_of(original: Callable[..., Any]) -> Callable[..., Any]:
     return collection_named
 
 
-def database_of(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a replacement for the pymongo method that returns a database of a client. It only creates one whose name is an identifier."""
-    from pymongo.synchronous import mongo_client
-
-    module: Any = mongo_client
-    plain = module.database.Database
-    initialize = plain.__init__
-
-    @functools.wraps(original)
-    def database_named(self: Any, name: Any) -> Any:
-        is_plain = type(self) is module.MongoClient and module.database.Database is plain and plain.__init__ is initialize
-        if not is_plain or type(name) is not str or not name.isidentifier():
-            return original(self, name)
-        found = plain.__new__(plain)
-        found._codec_options, found._read_preference = self._codec_options, self._read_preference
-        found._write_concern, found._read_concern = self._write_concern, self._read_concern
-        found._name, found._client, found._timeout = name, self, self.options.timeout
-        return found
-
-    return database_named
-
-
-def transaction_flag() -> property:
-    """Return a replacement for the property of pymongo's sessions that says whether a transaction is active, which each command reads
-    several times.
-    """
-    from pymongo.client_session_shared import _TxnState
-
-    active = frozenset([_TxnState.STARTING, _TxnState.IN_PROGRESS])
-
-    def in_transaction(self: Any) -> bool:
-        """Whether this session has an active multi-statement transaction."""
-        return self._transaction.state in active
-
-    return property(in_transaction)
-
-
 class LentSession:
     """A context manager that returns the given session of a client, or lends it a temporary one.
 
@@ -334,17 +290,13 @@ class LentSession:
         if lent is None:
             return
         if isinstance(error, Exception):
-            if isinstance(error, _connection_failure()):
+            from pymongo.errors import ConnectionFailure
+
+            if isinstance(error, ConnectionFailure):
                 lent._server_session.mark_dirty()
             lent.end_session()
         if not lent._attached_to_cursor:
             lent.end_session()
-
-
-def _connection_failure() -> type[Exception]:
-    from pymongo.errors import ConnectionFailure
-
-    return ConnectionFailure
 
 
 def lent(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -378,9 +330,10 @@ def sent(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def command(self: Any, dbname: str, spec: Any, *places: Any, **options: Any) -> Any:
         if places:
-            options.update(zip(_BY_POSITION, places, strict=False))
-            if len(places) > len(_BY_POSITION):
+            named = dict(zip(_BY_POSITION, places, strict=False))
+            if len(named) < len(places) or named.keys() & options:
                 return original(self, dbname, spec, *places, **options)
+            options.update(named)
         if not is_ordinary(self, options):
             return original(self, dbname, spec, **options)
         try:

@@ -16,6 +16,7 @@ from secantus_server.errors import CommandError
 from secantus_server.records import Protocol
 from secantus_server.system._threads import Lock
 from secantus_server.wire.message import Message
+from secantus_server.wire.op_query import HELLO_NAMES
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 #: A command's reply or its error.
 Outcome = dict[str, Any] | CommandError
 #: The commands that drivers send on their own: heartbeats, logins and ends of sessions. Logs of what a test sends leave them out.
-OF_DRIVERS = frozenset(["hello", "isMaster", "ismaster", "saslStart", "saslContinue", "endSessions"])
+OF_DRIVERS = HELLO_NAMES | {"saslStart", "saslContinue", "endSessions"}
 
 
 class Call(Protocol):

@@ -13,11 +13,12 @@ from typing import Any
 from secantus_server.clock import Clock
 from secantus_server.dispatch.interceptors import Call
 from secantus_server.records import record, replace
+from secantus_server.wire.op_query import HELLO_NAMES
 
 SLOW_MS = 100
 
 # hello may block as long as the client requests, and profile configures the profiler.
-NEVER_OBSERVED = frozenset(["hello", "isMaster", "ismaster", "profile"])
+NEVER_OBSERVED = HELLO_NAMES | {"profile"}
 
 
 @record(frozen=True)

@@ -85,10 +85,19 @@ class Operations:
         Arguments:
             last: the operation to try first, because it is probably the current operation.
         """
-        thread = get_ident()
-        if last.thread == thread and last.opid in self.running:
+        if last.thread == get_ident() and last.opid in self.running:
             return last
-        return next((operation for operation in self.all() if operation.thread == thread), None)
+        return self.here()
+
+    def here(self) -> Operation | None:
+        """Return an operation that is running in the calling thread, or None. No generator, because every direct command calls this."""
+        if not self.running:
+            return None
+        thread = get_ident()
+        for operation in self.all():
+            if operation.thread == thread:
+                return operation
+        return None
 
     def check_waiting(self) -> None:
         """Call `check` of the operation that is running in the calling thread.

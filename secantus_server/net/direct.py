@@ -20,6 +20,7 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Condition, Lock, Thread, get_ident
 from secantus_server.wire.header import parse_header
 from secantus_server.wire.messages import parse_message
+from secantus_server.wire.op_query import HELLO_NAMES
 
 if TYPE_CHECKING:
     from secantus_server.dispatch.services import Services
@@ -31,7 +32,7 @@ NESTED_S: Final = 5.0
 #: The number of unread replies of an exhaust command at which the server waits for the client, as it does when a socket's buffer is full.
 MOST_UNREAD: Final = 4
 #: The commands that never wait. They run in the client's thread even if the client limits the time of its commands.
-_SHORT: Final = frozenset(["hello", "isMaster", "ismaster", "ping", "buildInfo", "endSessions", "killCursors"])
+_SHORT: Final = HELLO_NAMES | {"ping", "buildInfo", "endSessions", "killCursors"}
 #: The other commands that may run in an event loop's thread: the commands that test suites send most.
 _CRUD: Final = ("find", "insert", "update", "delete", "findAndModify", "findandmodify", "count", "distinct", "aggregate", "getMore")
 _DEFINITIONS: Final = ("create", "drop", "dropDatabase", "createIndexes", "dropIndexes", "listCollections", "listIndexes", "listDatabases")
@@ -394,15 +395,7 @@ def is_in_server(services: Services) -> bool:
     """
     if services.engine.is_closed_here:
         return True
-    operations = services.operations
-    # Usually no command is running, or only the hellos of monitors, so avoid a generator.
-    if not operations.running:
-        return False
-    me = get_ident()
-    for operation in operations.all():  # noqa: SIM110
-        if operation.thread == me:
-            return True
-    return False
+    return services.operations.here() is not None
 
 
 def _may_wait(message: Message, services: Services, is_limited: bool) -> bool:

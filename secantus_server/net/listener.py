@@ -27,6 +27,7 @@ from secantus_server.system._clock import monotonic
 from secantus_server.system._threads import Lock, Thread
 from secantus_server.system.conditions import Event
 from secantus_server.system.sockets import Socket, listen, listen_at
+from secantus_server.wire.op_query import HELLO_NAMES
 
 if TYPE_CHECKING:
     from secantus_server.diagnostics.log import Log
@@ -46,8 +47,6 @@ EXHAUSTED_PAUSE_S = 0.05
 # A read that has run longer is interrupted if its client has disconnected, since its result cannot be sent. Writes are completed.
 ABANDONED_AFTER_S = 1.0
 _READS = frozenset(["find", "aggregate", "count", "distinct", "getMore", "waitForFailPoint"])
-# The hello of a driver's monitor waits for ten seconds. A suite that opens a client per test would otherwise leave many of them waiting.
-_HELLOS = frozenset(["hello", "isMaster", "ismaster"])
 
 # The address of direct clients. Each appears to have its own port, from the usual range of ephemeral ports.
 _OWN_HOST = "127.0.0.1"
@@ -432,7 +431,8 @@ def _is_interrupted(operation: Operation, before: float) -> bool:
     Arguments:
         before: the time by the server's clock before which a read must have started.
     """
-    if operation.wake is not None and next(iter(operation.body)) in _HELLOS:
+    # The hello of a driver's monitor waits for ten seconds. A suite that opens a client per test would leave many of them waiting.
+    if operation.wake is not None and next(iter(operation.body)) in HELLO_NAMES:
         return True
     return operation.started < before and _only_reads(operation.body)
 

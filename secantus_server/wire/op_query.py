@@ -14,8 +14,8 @@ from secantus_server.wire.header import OP_REPLY, Header, ProtocolError, build_h
 from secantus_server.wire.message import Message
 
 _REPLY_PREFIX = struct.Struct("<iqii")
-#: The commands that MongoDB still answers when they come in an OP_QUERY.
-_HANDSHAKES = frozenset(["hello", "isMaster", "ismaster"])
+#: The names of hello, the only command that MongoDB still answers when it comes in an OP_QUERY.
+HELLO_NAMES = frozenset(["hello", "isMaster", "ismaster"])
 
 
 def parse_op_query(header: Header, raw: bytes) -> Message:
@@ -48,7 +48,7 @@ def parse_op_query(header: Header, raw: bytes) -> Message:
     name = next(iter(command), None)
     if name is None:
         return message
-    if name in _HANDSHAKES:
+    if name in HELLO_NAMES:
         message.body = {**command, "$db": database}
     else:
         link = "https://dochub.mongodb.org/core/legacy-opcode-removal"

@@ -59,7 +59,7 @@ HELPERS = """
 
 TESTS = """
     def test_the_methods(client):
-        for method in (pymongo.database.Database.__getitem__, MongoClient._tmp_session, MongoClient.__getitem__):
+        for method in (pymongo.database.Database.__getitem__, MongoClient._tmp_session, pymongo.synchronous.pool.Connection.command):
             assert method.__code__.co_filename.endswith("driver_shortcuts.py") is IS_SHORT
 
 
@@ -115,6 +115,17 @@ TESTS = """
         with pytest.raises(WriteConcernError):
             things.insert_one({"_id": 3})
         assert things.count_documents({}) == 2
+
+
+    def test_arguments_by_position(client):
+        (server,) = client._topology._servers.values()
+        rest = (ReadPreference.PRIMARY, CodecOptions(), True, None, None, None)
+        with client.start_session() as session, server.pool.checkout() as conn:
+            for arguments in (rest, (*rest, True), (*rest, True, None)):
+                assert conn.command("shop", {"ping": 1}, *arguments, session=session, client=client)["ok"] == 1
+            assert conn.command("shop", {"ping": 1}, *rest, True, None, session, client)["ok"] == 1
+            with pytest.raises(TypeError):
+                conn.command("shop", {"ping": 1}, *rest, read_preference=ReadPreference.PRIMARY)
 
 
     def test_a_reply_that_asks_for_a_login(client, monkeypatch):
@@ -197,18 +208,19 @@ TESTS = """
         sent, plain, main = [], pymongo.synchronous.pool.sendall, threading.get_ident()
 
         def record(line, message):
-            flags, document = message[16:20].hex(), bson.decode(message[21:21 + int.from_bytes(message[21:25], "little")])
+            # The further sections have the documents and statements of writes.
+            end = 21 + int.from_bytes(message[21:25], "little")
+            flags, document, further = message[16:20].hex(), bson.decode(message[21:end]), message[end:].hex()
             for name in ("lsid", "$clusterTime"):
                 document[name] = name in document
             for name in ("afterClusterTime", "atClusterTime"):
                 if name in document.get("readConcern", {}):
                     document["readConcern"][name] = True
-            for name in ("txnNumber", "getMore"):
-                if name in document:
-                    document[name] = True
+            if "getMore" in document:
+                document["getMore"] = True
             # The client's monitors send others at any time.
             if threading.get_ident() == main:
-                sent.append((flags, dumps(document), len(message)))
+                sent.append((flags, dumps(document), further))
             plain(line, message)
 
         monkeypatch.setattr(pymongo.synchronous.pool, "sendall", record)

@@ -92,6 +92,7 @@ class ChildServer:
     command_log_position = Verb()
     commands_left_out = Verb()
     clear_command_log = Verb()
+    take_commands = Verb()
     index_usage = Verb()
     tap_commands = Verb()
     stop_tapping = Verb()

@@ -6,7 +6,6 @@ on during all tests.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +15,7 @@ import pytest
 from pytest_secantus.guard import guard_of, has_marker
 
 if TYPE_CHECKING:
+    from pytest_secantus.attribution import Attribution
     from pytest_secantus.commands import Commands
     from pytest_secantus.report_backlog import Backlog
     from pytest_secantus.shadow.findings import Findings
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FIXTURE = "secantus_commands"
 FAIL_MARKER = "secantus_fail_on"
 ALLOW_MARKER = "secantus_allow"
-#: pytest's names for the outcomes of a test that is expected to fail, by the outcome in its report.
-EXPECTED_TO_FAIL = {"skipped": "xfailed", "passed": "xpassed"}
+#: The maximum number of messages whose lines are kept for a report that has not been processed yet.
+MOST_MESSAGES = 20_000
 
 
 class CommandWatch:
@@ -55,8 +55,13 @@ class CommandWatch:
         self._parts: list[int] = []
         # The position in the log when the test's function ended; None before. The report's page of the test omits its teardown.
         self._call_end: int | None = None
-        self._backlog: Backlog | None = None
         options = worker.options
+        #: What this process has collected for the report; None if no report is written.
+        self.backlog: Backlog | None = None
+        if options.report is not None:
+            from pytest_secantus.report_backlog import Backlog
+
+            self.backlog = Backlog()
         # Whether all tests need the log.
         self._always = bool(options.fail_on or options.report or options.dump or (options.console and options.uri is None))
         worker.when_started.append(self._server_started)
@@ -71,7 +76,9 @@ class CommandWatch:
         """Start the command log if this test needs it."""
         self._item = item
         self.is_wanted = self._always or wants_log(item)
-        if self.is_wanted and self._worker.running:
+        if self.is_on:
+            self._begin_log()
+        elif self.is_wanted and self._worker.running:
             self.switch_on()
 
     def finish_test(self) -> None:
@@ -79,13 +86,12 @@ class CommandWatch:
         item, self._item = self._item, None
         if not self.is_on or item is None:
             return
-        if self._worker.options.report is not None:
-            self._harvest(item)
+        self._harvest(item)
         if not self._always:
             self.switch_off()
 
     def switch_on(self) -> None:
-        """Start the command log. If it is already running, discard the commands that it contains so far.
+        """Start the command log. The commands that it contains so far belong to no test.
 
         Raises:
             pytest.UsageError: the server is an external one.
@@ -105,7 +111,14 @@ class CommandWatch:
             sources = self._sources
             self._patches.enter_context(when_imported("pymongo", lambda: self._patches.enter_context(sources.noted())))
         self.server.log_commands(OWN_NAME)
-        self._harvest(None)
+        self._foreign, self._parts, self._call_end = [], [], None
+        self._begin_log()
+
+    def _begin_log(self) -> None:
+        """Note where the test's commands begin in the log."""
+        assert self._sources is not None, "the log is on"
+        if self._worker.death() is None:
+            self._begin = self.server.command_log_position()
         self._sources.begin("" if self._item is None else str(self._item.path))
 
     def _harvest(self, item: pytest.Item | None) -> None:
@@ -115,48 +128,40 @@ class CommandWatch:
             item: the test that ran the commands, or None for no test. Commands of fixtures that outlive the test are not attributed to
                 it.
         """
-        if self._worker.death() is None:
-            server = self.server
-            # No command runs between most tests.
-            if server.command_log_position() != self._begin:
-                if self._worker.options.report is not None:
-                    self._report_on(item, server.logged_commands(self._begin))
-                server.clear_command_log()
-                self._begin = server.command_log_position()
+        backlog = self.backlog
+        if self._worker.death() is not None:
+            pass
+        elif backlog is None:
+            self.server.clear_command_log()
+        elif taken := self.server.take_commands():
+            if item is None:
+                backlog.add_others(taken)
+            else:
+                backlog.add_commands(taken, item.nodeid, self._attribution())
+        self._drop_lines()
         self._foreign, self._parts, self._call_end = [], [], None
 
-    def _report_on(self, item: pytest.Item | None, records: list[CommandRecord]) -> None:
-        """Add commands to the report. See `_harvest` for the argument `item`."""
-        if item is None:
-            self.backlog.add_others(records)
-            return
-        own = self._own(records)
-        self.backlog.add_commands(item.nodeid, self._attributed(own))
-        if len(own) < len(records):
-            numbers = {record.number for record in own}
-            self.backlog.add_others([record for record in records if record.number not in numbers])
+    def _drop_lines(self) -> None:
+        """Discard the noted lines, unless the report still needs them."""
+        sources, backlog = self._sources, self.backlog
+        assert sources is not None, "the log is on"
+        if backlog is not None and backlog.waiting:
+            if sources.count <= MOST_MESSAGES:
+                return
+            backlog.report()
+        sources.clear()
 
-    @property
-    def backlog(self) -> Backlog:
-        """Return what this process has collected for the report."""
-        if self._backlog is None:
-            from pytest_secantus.report_backlog import Backlog
+    def _attribution(self) -> Attribution:
+        """Return what attributes the commands of the log to the running test."""
+        from pytest_secantus.attribution import Attribution
 
-            self._backlog = Backlog()
-        return self._backlog
-
-    def note_result(self, result: pytest.TestReport) -> None:
-        """Add the outcome and duration of one phase of a test (setup, call or teardown) to the report."""
-        if self._worker.options.report is None:
-            return
-        outcome: str = result.outcome
-        if hasattr(result, "wasxfail"):
-            outcome = EXPECTED_TO_FAIL.get(outcome, outcome)
-        self.backlog.add_result(result.nodeid, result.duration, outcome)
+        sources = self._sources
+        assert sources is not None, "the log is on"
+        return Attribution(sources, sources.first, sources.count, self._begin, self._call_end, self._foreign, self._parts)
 
     def part(self) -> str | None:
         """Return this process's report data as JSON, or None if no report is written."""
-        if self._worker.options.report is None:
+        if self.backlog is None:
             return None
         import json
 
@@ -164,7 +169,7 @@ class CommandWatch:
 
     def add_part(self, part: str | None) -> None:
         """Add an xdist worker's data to the report."""
-        if part is not None:
+        if part is not None and self.backlog is not None:
             import json
 
             from pytest_secantus.report import merge
@@ -177,14 +182,14 @@ class CommandWatch:
         Arguments:
             shadow: the findings of ``--secantus-shadow``, or None.
         """
-        page = self._worker.options.report
-        if page is None or self._config.option.collectonly:
+        page, backlog = self._worker.options.report, self.backlog
+        if page is None or backlog is None or self._config.option.collectonly:
             return
         from pytest_secantus.report import summary_of
         from pytest_secantus.report_files import write_report
         from pytest_secantus.report_text import summary_lines
 
-        summary = summary_of(self.backlog.report())
+        summary = summary_of(backlog.report())
         if shadow is not None:
             summary["shadow"] = shadow
         terminal.section("Secantus report", sep="-")
@@ -250,28 +255,7 @@ class CommandWatch:
 
     def own_records(self) -> list[CommandRecord]:
         """Return the logged commands that belong to the running test."""
-        return self._attributed(self._own(self.server.logged_commands(self._begin)))
-
-    def _own(self, records: list[CommandRecord]) -> list[CommandRecord]:
-        """Return those of the logged commands that belong to the running test."""
-        if (end := self._call_end) is not None:
-            records = [record for record in records if record.number < end]
-        if self._foreign:
-            records = [record for record in records if not any(first <= record.number < end for first, end in self._foreign)]
-        return records
-
-    def _attributed(self, records: list[CommandRecord]) -> list[CommandRecord]:
-        """Add the source lines and the part of the test to each record, and return the records."""
-        assert self._sources is not None, "the log is on"
-        self._note_parts(records)
-        self._sources.attribute(records)
-        return records
-
-    def _note_parts(self, records: list[CommandRecord]) -> None:
-        """Add the part of the test to each record."""
-        if parts := self._parts:
-            for record in records:
-                record.part = bisect_right(parts, record.number)
+        return self._attribution().own(self.server.logged_commands(self._begin))
 
     def check_markers(self, items: list[pytest.Item]) -> None:
         """Validate the markers of plan checks.
@@ -318,10 +302,11 @@ class CommandWatch:
 
     def function_ended(self, item: pytest.Item) -> None:
         """Record the use of indexes for the report at the end of the test function, while the test's data still exist."""
-        if self._worker.options.report is None or not self.is_on or item is not self._item or self._worker.death() is not None:
+        if self.backlog is None or item is not self._item or self._worker.death() is not None:
             return
         self._call_end = self.server.command_log_position()
-        self.backlog.add_usage(self.server.index_usage(self._begin))
+        if self._call_end != self._begin:
+            self.backlog.add_usage(self.server.index_usage(self._begin))
 
     def _checks(self, item: pytest.Item) -> dict[str, int]:
         """Return the plan checks that apply to a test, with their thresholds."""

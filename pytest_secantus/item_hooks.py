@@ -104,8 +104,8 @@ class ItemHooks:
         guard = self.guard
         if call.excinfo is not None:
             guard.add_hint(report, call.excinfo.value)
-        if guard.worker.options.report is not None:
-            self.watch.note_result(report)
+        if self.watch.backlog is not None:
+            self.watch.backlog.add_result(report)
         if report.outcome == "failed" and call.when != "teardown":
             guard.keep_failure(item, report, self.watch.lines)
         return report

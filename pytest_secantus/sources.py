@@ -43,7 +43,7 @@ def is_own(filename: str) -> bool:
 
 
 class Sources:
-    """The source lines that sent the messages of one test.
+    """The source lines that sent the messages of tests.
 
     Arguments:
         root: the directory to which paths are relative.
@@ -52,6 +52,8 @@ class Sources:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._test_file = ""
+        #: The number of messages noted before the running test.
+        self.first = 0
         # The kind of each file, by its name in code objects.
         self._kinds: dict[str, int] = {}
         # The path of each file relative to the root, by its name in code objects.
@@ -62,9 +64,18 @@ class Sources:
         of_drivers = frozenset(name.encode() for name in OF_DRIVERS)
         self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown, of_drivers)
 
-    def begin(self, test_file: str) -> None:
-        """Discard all recorded lines. From now on, treat lines of this file as lines of the test."""
+    @property
+    def count(self) -> int:
+        """The number of messages noted since the last `clear`."""
+        return self._stacks.count
+
+    def clear(self) -> None:
+        """Discard all recorded lines."""
         self._stacks.clear()
+
+    def begin(self, test_file: str) -> None:
+        """From now on, treat lines of this file as lines of the test."""
+        self.first = self._stacks.count
         if test_file != self._test_file:
             if self._test_file in self._kinds:
                 self._kinds[self._test_file] = PROJECT
@@ -76,14 +87,18 @@ class Sources:
         """Record the source lines of all messages that are sent within the block."""
         return messages_noted(self._stacks.note)
 
-    def attribute(self, records: Iterable[CommandRecord]) -> None:
+    def attribute(self, records: Iterable[CommandRecord], first: int, last: int) -> None:
         """Set the source lines, the thread and the task of each record, if they were noted when its command was sent.
 
         The lines are the project's, each as `file:line`, innermost first. The test's line is the source, or the innermost one if the test
         is not on the stack.
+
+        Arguments:
+            first, last: the range of messages to search, as values of `count`.
         """
+        of = self._stacks.of
         for record in records:
-            noted = self._stacks.of(record.request_id)
+            noted = of(record.request_id, first, last)
             if noted is not None:
                 record.thread, record.task, is_test, record.stack = noted
                 if record.stack:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from secantus_server.dispatch.harness import LoggedCommands
     from secantus_server.interceptors.command_log import CommandLog
     from secantus_server.interceptors.command_tap import CommandTap, Tapped
-    from secantus_server.work._command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord, TakenCommands
     from secantus_server.work.index_usage import IndexUsage
 
 
@@ -73,10 +73,17 @@ class Recording:
         Arguments:
             start: the log position of the first command to consider.
         """
-        from secantus_server.work.index_usage import index_usage
+        log = self._command_log
+        return (
+            []
+            if log is None
+            else import_late("secantus_server.work.index_usage").index_usage(self.services.catalog.view, log.targets(start))
+        )
 
-        namespaces = set() if self._command_log is None else self._command_log.namespaces(start)
-        return index_usage(self.services.catalog.view, sorted(namespaces))
+    def take_commands(self) -> TakenCommands:
+        """Remove the commands logged so far, and return them. Positions in the log remain valid."""
+        assert self._command_log is not None, "the log was started"
+        return self._command_log.take()
 
     def clear_command_log(self) -> None:
         """Remove the commands logged so far. Positions in the log remain valid."""

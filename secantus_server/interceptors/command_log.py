@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from secantus_server.dispatch.interceptors import Interceptor
 from secantus_server.work._command_entries import PLANNED, Entries
-from secantus_server.work._command_records import CommandRecord, records_of
+from secantus_server.work._command_records import CommandRecord, TakenCommands, records_of
 
 #: The maximum number of commands in the log. Commands beyond it are only counted.
 MOST_ENTRIES = 100_000
@@ -25,27 +25,13 @@ class CommandLog(Entries, Interceptor):
 
     def __init__(self, ignored: str = "") -> None:
         super().__init__(ignored, MOST_ENTRIES, MOST_BYTES)
-        #: The number of entries that `clear` has dropped. Positions include this number, so that they stay valid.
-        self._first = 0
-
-    def position(self) -> int:
-        """Return the log position after the last command, as a later `start`."""
-        return self._first + len(self.kept)
 
     def records(self, start: int = 0) -> list[CommandRecord]:
         """Return the logged commands from position `start` on."""
-        return records_of(self.kept, start, self._first)
+        return records_of(self.kept, start, self.first)
 
-    def namespaces(self, start: int = 0) -> set[str]:
-        """Return the names of the collections in the logged commands from position `start` on."""
-        found = set()
-        for entry in self.kept[max(start - self._first, 0) :]:
-            db, target = entry.db, entry.target
-            if type(target) is str and target:
-                found.add((db, target))
-        return {f"{db}.{target}" for db, target in found}
-
-    def clear(self) -> None:
-        """Remove the commands logged so far."""
-        self._first += len(self.kept)
-        super().clear()
+    def take(self) -> TakenCommands:
+        """Remove the commands logged so far, and return them."""
+        kept, first = self.kept, self.first
+        self.clear()
+        return TakenCommands(kept, first)

@@ -6,6 +6,7 @@ import sys
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
+from cpython.pyport cimport PY_SSIZE_T_MAX
 from libc.stdint cimport uintptr_t
 from libc.string cimport memchr
 
@@ -179,9 +180,9 @@ cdef class Stacks:
     cdef Message* messages
     cdef Place* places
     cdef Py_ssize_t message_count, message_room, place_count, place_room
-    # The numbers of the first messages by their ids, filled when one is read.
+    # The numbers of messages by their ids, filled when one is read: those from `numbers_first` up to `numbered`.
     cdef dict numbers
-    cdef Py_ssize_t numbered
+    cdef Py_ssize_t numbers_first, numbered
     # asyncio's function of this name, or None before asyncio is imported.
     cdef object get_running_loop
 
@@ -218,24 +219,34 @@ cdef class Stacks:
 
     def clear(self):
         """Discard all noted lines."""
-        self.numbers, self.numbered, self.message_count = {}, 0, 0
+        self.numbers, self.numbers_first, self.numbered, self.message_count = {}, 0, 0, 0
         self.drop_places()
 
     def forget_kinds(self):
         """Ask `classify` again for the kind of each file."""
         self.drop_codes()
 
-    def of(self, long long request_id):
+    @property
+    def count(self):
+        """The number of messages noted since the last `clear`."""
+        return self.message_count
+
+    def of(self, long long request_id, Py_ssize_t first=0, Py_ssize_t last=PY_SSIZE_T_MAX):
         """Return what was noted for a message: the thread, the asyncio task or 0, whether the walk ended at a file of the last kind, and
         a tuple of what `show` returned for each line, innermost first. Return None for an unknown message.
+
+        Arguments:
+            first, last: the range of messages to search, as values of `count`. Drivers choose ids at random, so that one may occur again.
         """
         cdef Py_ssize_t number
         cdef Message message
         cdef Place places[MAX_DEPTH]
         cdef list found
-        for number in range(self.numbered, self.message_count):
+        if first != self.numbers_first:
+            self.numbers, self.numbers_first, self.numbered = {}, first, first
+        for number in range(self.numbered, min(last, self.message_count)):
             self.numbers[self.messages[number].request_id] = number
-        self.numbered = self.message_count
+            self.numbered = number + 1
         known = self.numbers.get(<unsigned int>request_id)
         if known is None:
             return None

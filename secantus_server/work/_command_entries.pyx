@@ -71,7 +71,7 @@ cdef class CommandEntry:
     cdef readonly Py_ssize_t n_returned, results, reply_bytes
     cdef bytes raw
     cdef object decoded_body
-    cdef tuple decoded_statements, slow
+    cdef tuple decoded_statements, slow, known_wanted
 
     cdef int note_plans(self, PlanNotes notes) except -1:
         """Note what the command's plans have examined, given their notes or None. Dispatch has already counted it.
@@ -102,8 +102,10 @@ cdef class CommandEntry:
 
     @property
     def wanted(self):
-        """The command's queries that an index could have served (see `query.plan_notes.Wanted`)."""
-        return tuple([wanted_of(*one) for one in self.slow])
+        """The command's queries that an index could have served (see `query.plan_notes.Wanted`), as of the first access."""
+        if self.known_wanted is None:
+            self.known_wanted = tuple([wanted_of(*one) for one in self.slow]) if self.slow else ()
+        return self.known_wanted
 
     @property
     def body(self):
@@ -231,6 +233,7 @@ cdef class Entries:
         most_entries, most_bytes: the maximum number of entries, and the maximum total size of their messages.
 
     Attributes:
+        first: the number of entries that `clear` has dropped. Positions include this number, so that they stay valid.
         left_out: the number of commands that were not kept because the list was full.
 
     Threads: the interpreter lock guards the list. No method releases it between a check and the change that follows. Only one command at
@@ -238,7 +241,7 @@ cdef class Entries:
     """
 
     cdef readonly list kept
-    cdef readonly Py_ssize_t left_out
+    cdef readonly Py_ssize_t first, left_out
     cdef str ignored
     cdef Py_ssize_t size, most_entries, most_bytes
     # For each connection id, whether the connection's commands are ignored. The connection's first command, hello, decides this, because it
@@ -253,6 +256,27 @@ cdef class Entries:
     def __init__(self, str ignored, Py_ssize_t most_entries, Py_ssize_t most_bytes):
         self.ignored, self.most_entries, self.most_bytes = ignored, most_entries, most_bytes
         self.kept, self.clients, self.cursors = [], {}, {}
+
+    def position(self):
+        """Return the log position after the last command, as a later `start`."""
+        return self.first + len(self.kept)
+
+    def targets(self, Py_ssize_t start=0):
+        """Return the database and the collection of each command from position `start` on that has a collection, without duplicates."""
+        cdef Py_ssize_t place
+        cdef dict found = {}
+        cdef object db = None, target = None
+        for place in range(max(start - self.first, 0), len(self.kept)):
+            entry = self.kept[place]
+            if type(entry) is ExpressCall:
+                if (<ExpressCall>entry).db is db and (<ExpressCall>entry).target is target:
+                    continue
+                db, target = (<ExpressCall>entry).db, (<ExpressCall>entry).target
+            else:
+                db, target = (<CommandEntry>entry).db, (<CommandEntry>entry).target
+            if type(target) is str and target:
+                found[db, target] = None
+        return list(found)
 
     def after_general(self, call, str name, client, Operation operation not None, dict body, bytes raw, double seconds, outcome):
         """Log a command of the general path, given its reply or error."""
@@ -327,7 +351,20 @@ cdef class Entries:
 
     def clear(self):
         """Remove all entries."""
+        self.first += len(self.kept)
         self.kept, self.cursors, self.size, self.left_out = [], {}, 0, 0
+
+
+def settle(list kept not None):
+    """Compute what the entries of a list still read from the catalog. Return whether one of them keeps decoded documents."""
+    cdef CommandEntry entry
+    cdef bint has_long = False
+    for one in kept:
+        if type(one) is CommandEntry:
+            entry = <CommandEntry>one
+            entry.wanted
+            has_long |= entry.raw is None
+    return has_long
 
 
 def entry_at(list kept not None, Py_ssize_t place):

@@ -11,7 +11,7 @@ from secantus_server.work._shell_text cimport Output
 
 from secantus_server.bson import decode
 from secantus_server.query.plan_notes import plan_summary
-from secantus_server.work._command_entries import entry_at
+from secantus_server.work._command_entries import entry_at, settle
 from secantus_server.work._shell_commands import command_shape, command_text
 from secantus_server.work._shell_text import plain
 from secantus_server.work.index_advice import advice_lines, advised_indexes, keys_of
@@ -29,6 +29,50 @@ def records_of(list kept not None, Py_ssize_t start, Py_ssize_t first):
         first: the position in the log of the first entry in `kept`.
     """
     return [CommandRecord(first + place, entry_at(kept, place)) for place in range(max(start - first, 0), len(kept))]
+
+
+cdef class TakenCommands:
+    """Commands that were removed from a log. Their records are made when they are read, which a report does later.
+
+    Arguments:
+        kept: the entries of the log.
+        first: the position in the log of the first entry.
+
+    Attributes:
+        end: the position in the log after the last entry.
+        has_long: whether the record of one of the commands keeps decoded documents (see `CommandRecord.is_long`).
+    """
+
+    # The entries, or the records of commands that another process has sent.
+    cdef list kept
+    cdef Py_ssize_t first
+    cdef readonly bint has_long
+    cdef bint are_records
+
+    def __init__(self, list kept not None, Py_ssize_t first):
+        self.kept, self.first, self.has_long = kept, first, settle(kept)
+
+    def __len__(self):
+        return len(self.kept)
+
+    @property
+    def end(self):
+        return self.first + len(self.kept)
+
+    def records(self):
+        """Return the records of the commands."""
+        return self.kept if self.are_records else records_of(self.kept, 0, self.first)
+
+    def __reduce__(self):
+        """Return what pickling needs: the records, with all texts computed."""
+        return restored_commands, (self.records(), self.first, self.has_long)
+
+
+def restored_commands(list records not None, Py_ssize_t first, bint has_long):
+    """Return commands that another process has taken from its log."""
+    cdef TakenCommands taken = TakenCommands([], first)
+    taken.kept, taken.has_long, taken.are_records = records, has_long, True
+    return taken
 
 
 cdef bint names_documents(dict body) except -1:

@@ -27,13 +27,17 @@ class IndexUsage(NamedTuple):
     serves_otherwise: bool
 
 
-def index_usage(catalog: CatalogView, namespaces: Iterable[str]) -> list[IndexUsage]:
-    """Return the usage of all indexes of the given collections, except the indexes on `_id`."""
+def index_usage(catalog: CatalogView, targets: Iterable[tuple[str, str]]) -> list[IndexUsage]:
+    """Return the usage of all indexes of the given collections, except the indexes on `_id`.
+
+    Arguments:
+        targets: the database and the name of each collection.
+    """
     found: list[IndexUsage] = []
-    for namespace in namespaces:
-        collection = catalog.find(*namespace.split(".", 1))
+    for db, name in targets:
+        collection = catalog.find(db, name)
         for index in () if collection is None or collection.is_view else collection.indexes:
             if not index.is_id:
                 otherwise = index.unique or "expireAfterSeconds" in index.spec or not index.stores_entries
-                found.append(IndexUsage(namespace, index.name, index.spec["key"], index.uses, otherwise))
+                found.append(IndexUsage(f"{db}.{name}", index.name, index.spec["key"], index.uses, otherwise))
     return found

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from secantus_server.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_secantus.sources import Sources
     from secantus_server.work._command_records import CommandRecord
+
+#: The arguments of `Attribution`. A report creates the object later, not between two tests.
+Place = tuple["Sources", int, int, int, "int | None", tuple[tuple[int, int], ...], "Sequence[int]"]
 
 
 class Attribution(NamedTuple):
@@ -29,8 +34,8 @@ class Attribution(NamedTuple):
     last_message: int
     begin: int
     end: int | None
-    foreign: list[tuple[int, int]]
-    parts: list[int]
+    foreign: tuple[tuple[int, int], ...]
+    parts: Sequence[int]
 
     def own(self, records: list[CommandRecord]) -> list[CommandRecord]:
         """Return those of the logged commands that belong to the test, with their source lines and the part of the test."""

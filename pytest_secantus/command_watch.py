@@ -15,7 +15,7 @@ import pytest
 from pytest_secantus.guard import guard_of, has_marker
 
 if TYPE_CHECKING:
-    from pytest_secantus.attribution import Attribution
+    from pytest_secantus.attribution import Place
     from pytest_secantus.commands import Commands
     from pytest_secantus.report_backlog import Backlog
     from pytest_secantus.shadow.findings import Findings
@@ -50,9 +50,9 @@ class CommandWatch:
         self._item: pytest.Item | None = None
         self._begin = 0
         # The ranges of positions in the log whose commands belong to fixtures of a wider scope, not to the test.
-        self._foreign: list[tuple[int, int]] = []
+        self._foreign: tuple[tuple[int, int], ...] = ()
         # The positions in the log at which the test's examples and subtests begin.
-        self._parts: list[int] = []
+        self._parts: list[int] | tuple[()] = ()
         # The position in the log when the test's function ended; None before. The report's page of the test omits its teardown.
         self._call_end: int | None = None
         options = worker.options
@@ -111,7 +111,7 @@ class CommandWatch:
             sources = self._sources
             self._patches.enter_context(when_imported("pymongo", lambda: self._patches.enter_context(sources.noted())))
         self.server.log_commands(OWN_NAME)
-        self._foreign, self._parts, self._call_end = [], [], None
+        self._foreign, self._parts, self._call_end = (), (), None
         self._begin_log()
 
     def _begin_log(self) -> None:
@@ -134,12 +134,9 @@ class CommandWatch:
         elif backlog is None:
             self.server.clear_command_log()
         elif taken := self.server.take_commands():
-            if item is None:
-                backlog.add_others(taken)
-            else:
-                backlog.add_commands(taken, item.nodeid, self._attribution())
+            backlog.add_commands(taken, "" if item is None else item.nodeid, None if item is None else self._place())
         self._drop_lines()
-        self._foreign, self._parts, self._call_end = [], [], None
+        self._foreign, self._parts, self._call_end = (), (), None
 
     def _drop_lines(self) -> None:
         """Discard the noted lines, unless the report still needs them."""
@@ -151,13 +148,11 @@ class CommandWatch:
             backlog.report()
         sources.clear()
 
-    def _attribution(self) -> Attribution:
+    def _place(self) -> Place:
         """Return what attributes the commands of the log to the running test."""
-        from pytest_secantus.attribution import Attribution
-
         sources = self._sources
         assert sources is not None, "the log is on"
-        return Attribution(sources, sources.first, sources.count, self._begin, self._call_end, self._foreign, self._parts)
+        return sources, sources.first, sources.count, self._begin, self._call_end, self._foreign, self._parts
 
     def part(self) -> str | None:
         """Return this process's report data as JSON, or None if no report is written."""
@@ -232,7 +227,7 @@ class CommandWatch:
             yield
         finally:
             if self.is_on:
-                self._foreign.append((before, self.server.command_log_position()))
+                self._foreign += ((before, self.server.command_log_position()),)
 
     def records(self) -> list[CommandRecord]:
         """Return the commands of the running test.
@@ -255,7 +250,9 @@ class CommandWatch:
 
     def own_records(self) -> list[CommandRecord]:
         """Return the logged commands that belong to the running test."""
-        return self._attribution().own(self.server.logged_commands(self._begin))
+        from pytest_secantus.attribution import Attribution
+
+        return Attribution(*self._place()).own(self.server.logged_commands(self._begin))
 
     def check_markers(self, items: list[pytest.Item]) -> None:
         """Validate the markers of plan checks.
@@ -298,7 +295,11 @@ class CommandWatch:
 
     def _begin_part(self, _kind: str) -> None:
         if self.is_on and self._worker.death() is None:
-            self._parts.append(self.server.command_log_position())
+            position = self.server.command_log_position()
+            if isinstance(self._parts, list):
+                self._parts.append(position)
+            else:
+                self._parts = [position]
 
     def function_ended(self, item: pytest.Item) -> None:
         """Record the use of indexes for the report at the end of the test function, while the test's data still exist."""

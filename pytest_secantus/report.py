@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pytest_secantus.attribution import Attribution
 from pytest_secantus.check_names import THRESHOLDS
 from pytest_secantus.plan_checks import Finding, find_problems
 from secantus_server.bson.shell import document_text
 
 if TYPE_CHECKING:
+    from pytest_secantus.attribution import Place
     from pytest_secantus.report_data import Advice, Report, Shape, TestPage
-    from secantus_server.work._command_records import CommandRecord
+    from secantus_server.work._command_records import CommandRecord, TakenCommands
     from secantus_server.work.index_usage import IndexUsage
 
 #: How many commands a test's page shows, and how many characters of each.
@@ -34,7 +36,7 @@ def page_of(report: Report, test: str) -> TestPage:
     page = report["tests"].get(test)
     if page is None:
         page = report["tests"][test] = {
-            "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": [],
+            "id": test, "outcome": "passed", "seconds": 0.0, "commands": 0, "ms": 0.0, "keys": 0, "docs": 0, "rows": [], "findings": (),
         }  # fmt: skip
     return page
 
@@ -45,6 +47,21 @@ def add_result(report: Report, test: str, seconds: float, outcome: str) -> None:
     page["seconds"] += seconds
     if outcome != "passed" and page["outcome"] != "failed":
         page["outcome"] = outcome
+
+
+def add_taken(report: Report, taken: TakenCommands, test: str, place: Place | None) -> None:
+    """Add commands that were logged during a test to the report.
+
+    Arguments:
+        place: what attributes commands to the test; None if all of them belong to no test.
+    """
+    records = taken.records()
+    own = [] if place is None else Attribution(*place).own(records)
+    if own:
+        add_commands(report, test, own)
+    if len(own) < len(records):
+        numbers = {record.number for record in own}
+        add_others(report, [record for record in records if record.number not in numbers])
 
 
 def add_commands(report: Report, test: str, records: list[CommandRecord]) -> None:
@@ -63,7 +80,7 @@ def add_commands(report: Report, test: str, records: list[CommandRecord]) -> Non
     page["ms"], page["keys"], page["docs"] = ms, keys, docs
     page["commands"] += len(records)
     for finding in find_problems(records, THRESHOLDS):
-        page["findings"].append(finding.text())
+        page["findings"] = (*page["findings"], finding.text())
         _add_advice(report, test, finding)
 
 

@@ -19,7 +19,7 @@ class TestPage(TypedDict):
     keys: int
     docs: int
     rows: list[str]
-    findings: list[str]
+    findings: tuple[str, ...]
 
 
 class Shape(TypedDict):

@@ -43,6 +43,8 @@ class Worker:
         self.options = options
         self.layers = Layers()
         self._server: AnyServer | None = None
+        # Describes how the server's child process ended; None for a server without one. Each test calls it several times.
+        self._death: Callable[[], str | None] | None = None
         self._client: MongoClient[dict[str, Any]] | None = None
         self._run_directory: RunDirectory | None = None
         self._seeds: Seeds | None = None
@@ -136,7 +138,7 @@ class Worker:
         server = self._make_server()
         try:
             self._cleanup.callback(self._stop_server)
-            self._server = server
+            self._server, self._death = server, getattr(server, "death", None)
             server.start()
             self._connect_directly()
             self._fill()
@@ -241,8 +243,7 @@ class Worker:
 
     def death(self) -> str | None:
         """Describe how the server's child process ended. Return None while it is running, and if the server has no child process."""
-        death: Callable[[], str | None] | None = getattr(self._server, "death", None)
-        return None if death is None else death()
+        return None if self._death is None else self._death()
 
     def replace_server(self) -> None:
         """Start a new server on the same port to replace a server that has died, and load the base seeds."""
@@ -398,7 +399,7 @@ class Worker:
         for call in self.when_stopping if self.death() is None else ():
             call()
         self.layers.detach()
-        server, self._server, self._seeds, self._tls = self._server, None, None, None
+        server, self._server, self._death, self._seeds, self._tls = self._server, None, None, None, None
         if server is not None:
             server.stop()
 

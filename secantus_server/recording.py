@@ -6,7 +6,7 @@ The recording modules are imported on first use, because importing them at the t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from secantus_server.dispatch.services import Services
 from secantus_server.modules import import_late
@@ -74,11 +74,9 @@ class Recording:
             start: the log position of the first command to consider.
         """
         log = self._command_log
-        return (
-            []
-            if log is None
-            else import_late("secantus_server.work.index_usage").index_usage(self.services.catalog.view, log.targets(start))
-        )
+        if log is None or not (targets := log.targets(start)):
+            return []
+        return cast("list[IndexUsage]", import_late("secantus_server.work.index_usage").index_usage(self.services.catalog.view, targets))
 
     def take_commands(self) -> TakenCommands:
         """Remove the commands logged so far, and return them. Positions in the log remain valid."""

@@ -31,6 +31,7 @@ def records_of(list kept not None, Py_ssize_t start, Py_ssize_t first):
     return [CommandRecord(first + place, entry_at(kept, place)) for place in range(max(start - first, 0), len(kept))]
 
 
+@cython.no_gc  # Like its entries, it is never part of a cycle.
 cdef class TakenCommands:
     """Commands that were removed from a log. Their records are made when they are read, which a report does later.
 

@@ -191,7 +191,7 @@ def test_the_json_of_a_test() -> None:
     report = new_report()
     page = page_of(report, 'test_it.py::test_quotes["\u00e9"]')
     page["seconds"], page["ms"], page["outcome"] = 0.25, 1e-05, "failed"
-    page["findings"].append('collscan: "\n')
+    page["findings"] = ('collscan: "\n',)
     page["rows"] += [json.dumps({"text": 'db.c.find({ a: "</script>" })'}), json.dumps({"text": ""})]
     decoded = dict(page) | {"rows": [json.loads(row) for row in page["rows"]]}
     summary = summary_of(report)

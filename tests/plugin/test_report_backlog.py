@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from pytest_secantus import report_backlog
-from pytest_secantus.attribution import Attribution
+from pytest_secantus.attribution import Place
 from pytest_secantus.report_backlog import Backlog
 from pytest_secantus.sources import Sources
 from secantus_server.server import SecantusDBServer
@@ -22,8 +22,8 @@ def result_of(test: str, outcome: Literal["passed", "failed", "skipped"]) -> pyt
     return pytest.TestReport(test, ("test_it.py", 1, "test"), {}, outcome, None, "call", duration=0.5)
 
 
-def attribution_of_all(root: Path) -> Attribution:
-    return Attribution(Sources(root), 0, 0, 0, None, [], [])
+def place_of_all(root: Path) -> Place:
+    return Sources(root), 0, 0, 0, None, (), ()
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
@@ -62,7 +62,7 @@ def test_long_commands_are_processed_at_once(tmp_path: Path, size: int) -> None:
             client.shop.items.insert_one({"a": "x" * size})
         taken = server.take_commands()
         assert server.logged_commands() == []
-    backlog.add_commands(taken, "test_it.py::test", attribution_of_all(tmp_path))
+    backlog.add_commands(taken, "test_it.py::test", place_of_all(tmp_path))
     assert (backlog.waiting == 0) == (size > 1)
     (row,) = backlog.report()["tests"]["test_it.py::test"]["rows"]
     assert "db.items.insertOne({ _id: ObjectId(" in row
@@ -79,7 +79,7 @@ def test_commands_outside_of_the_test_are_others(tmp_path: Path, is_sent: bool) 
     if is_sent:
         taken = pickle.loads(pickle.dumps(taken))
     assert (len(taken), taken.end, taken.has_long) == (6, 6, False)
-    backlog.add_commands(taken, "test_it.py::test", Attribution(Sources(tmp_path), 0, 0, 1, 5, [(2, 3)], [4]))
+    backlog.add_commands(taken, "test_it.py::test", (Sources(tmp_path), 0, 0, 1, 5, ((2, 3),), (4,)))
     report = backlog.report()
     rows = [json.loads(row)["text"] for row in report["tests"]["test_it.py::test"]["rows"]]
     assert rows == [f"db.items.insertOne({{ _id: {number} }})" for number in (1, 3, 4)]

@@ -51,4 +51,10 @@ def wanted_of(collection: Any, filter: dict[str, Any], sort: Any, hinted: bool, 
 
 def plan_summary(stages: tuple[ScanName, ...]) -> str:
     """Return the plan summary for a list of scans, such as `IXSCAN { a: 1 }`."""
-    return ", ".join(name if key is None else f"{name} {document_text(key)}" for name, key in stages)
+    if len(stages) == 1:  # as for most commands
+        return _scan_text(*stages[0])
+    return ", ".join([_scan_text(name, key) for name, key in stages])
+
+
+def _scan_text(name: str, key: dict[str, Any] | None) -> str:
+    return name if key is None else f"{name} {document_text(key)}"

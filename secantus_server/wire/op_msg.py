@@ -9,7 +9,7 @@ import struct
 from typing import Any
 
 from secantus_server.errors import CommandError
-from secantus_server.wire._sections import crc32c, raw_sections, read_sections, write_message
+from secantus_server.wire._sections import crc32c, read_sections, write_message
 from secantus_server.wire.header import Header, ProtocolError
 from secantus_server.wire.message import Message
 
@@ -48,11 +48,6 @@ def parse_op_msg(header: Header, raw: bytes) -> Message:
 def sections_of(raw: bytes) -> tuple[dict[str, Any], dict[str, list[bytes]]]:
     """Return the body and the document sequences of an OP_MSG that `parse_op_msg` has accepted."""
     return read_sections(raw, _end_of_sections(raw))
-
-
-def raw_sections_of(raw: bytes) -> tuple[bytes, dict[str, list[bytes]]]:
-    """Return the encoded body and the document sequences of an OP_MSG that `parse_op_msg` has accepted."""
-    return raw_sections(raw, _end_of_sections(raw))
 
 
 def _end_of_sections(raw: bytes) -> int:

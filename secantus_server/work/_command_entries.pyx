@@ -13,7 +13,8 @@ from secantus_server.dispatch._operation cimport ExpressCall, Operation
 from secantus_server.dispatch.interceptors import OF_DRIVERS
 from secantus_server.query._plan_notes cimport PlanNotes, Seen, WHOLE_SCAN
 from secantus_server.query.plan_notes import wanted_of
-from secantus_server.wire.op_msg import raw_sections_of, sections_of
+from secantus_server.wire._sections import raw_sections
+from secantus_server.wire.op_msg import CHECKSUM_PRESENT, sections_of
 from secantus_server.work._shell_commands import MAX_STATEMENTS, body_fields, plain_body
 from secantus_server.work._shell_text import items_of
 
@@ -132,7 +133,8 @@ cdef class CommandEntry:
         if self.raw is None:
             statements, count = self.decoded_statements
             return plain_body(self.decoded_body), statements[:MAX_STATEMENTS], count
-        encoded, sequences = raw_sections_of(self.raw)
+        # Without the function of `wire.op_msg`, because a report reads the message of each command of each test.
+        encoded, sequences = raw_sections(self.raw, len(self.raw) - (4 if self.raw[16] & CHECKSUM_PRESENT else 0))
         fields = body_fields(encoded)
         if self.name == "bulkWrite" and "nsInfo" in sequences:
             fields["nsInfo"] = [RawDocument(one) for one in sequences["nsInfo"]]

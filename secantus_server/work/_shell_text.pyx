@@ -11,7 +11,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from secantus_server.bson._codec cimport decode_element, decode_value
 from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32
@@ -31,12 +31,6 @@ from secantus_server.work.shell_values import HIDDEN, MAX_ITEMS, MAX_STRING, NAM
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
     const uint8_t* PyUnicode_1BYTE_DATA(object text)
-
-cdef enum Mode:
-    # Values with their constants, values without them, and values whose strings are names, which the shape keeps.
-    TYPED
-    HIDING
-    NAMES
 
 cdef frozenset structure = STRUCTURE
 cdef frozenset naming = NAMING
@@ -135,16 +129,16 @@ def plain(value):
     return value
 
 
-def fields_of(bytes document not None, frozenset left_out not None = frozenset()):
-    """Return a document's fields, except those with the given names, as a dict whose documents and arrays are still encoded."""
+def fields_of(bytes document not None, tuple left_out not None = ()):
+    """Return a document's fields, except those with the given encoded names, as a dict whose documents and arrays are still encoded."""
     cdef const uint8_t* cursor = first_element(<const uint8_t*>PyBytes_AS_STRING(document))
     cdef Element element
     cdef Fragment fragment
     cdef dict fields = {}
     while next_element(&cursor, &element):
-        name = PyUnicode_DecodeUTF8(element.name, element.name_len, "surrogateescape")
-        if name in left_out:
+        if left_out and is_among(element.name, element.name_len, left_out):
             continue
+        name = PyUnicode_DecodeUTF8(element.name, element.name_len, "surrogateescape")
         if element.type == BSON_DOCUMENT or element.type == BSON_ARRAY:
             fragment = Fragment.__new__(Fragment)
             fragment.owner, fragment.start, fragment.is_array = document, element.value, element.type == BSON_ARRAY
@@ -152,6 +146,14 @@ def fields_of(bytes document not None, frozenset left_out not None = frozenset()
         else:
             fields[name] = decode_element(&element)
     return fields
+
+
+cdef bint is_among(const char* name, Py_ssize_t length, tuple names):
+    """Return whether an encoded name is one of the given names. Most are told apart by their lengths."""
+    for one in names:
+        if PyBytes_GET_SIZE(one) == length and memcmp(PyBytes_AS_STRING(one), name, length) == 0:
+            return True
+    return False
 
 
 def items_of(value):
@@ -204,27 +206,34 @@ def field_name(str name not None):
 
 cdef str text_of(value, Mode mode):
     """Return the text of a value, whether it is encoded or not."""
-    cdef Output output
+    cdef Output output = Output.__new__(Output)
+    put_any(output, value, mode)
+    return output.text()
+
+
+cdef int put_any(Output output, value, Mode mode) except -1:
+    """Add the text of a value, whether it is encoded or not."""
     kind = type(value)
     if kind is Fragment:
-        output = Output.__new__(Output)
-        put_value(output, BSON_ARRAY if (<Fragment>value).is_array else BSON_DOCUMENT, (<Fragment>value).start, 0, mode)
-        return output.text()
+        return put_value(output, BSON_ARRAY if (<Fragment>value).is_array else BSON_DOCUMENT, (<Fragment>value).start, 0, mode)
     if kind is RawDocument:
-        output = Output.__new__(Output)
-        put_document(output, <const uint8_t*>PyBytes_AS_STRING(value.data), mode)
-        return output.text()
+        return put_raw(output, value.data, mode)
     if kind is dict or kind is list or kind is RawArray:
-        return text_of(fields_of(encode({"": value}))[""], mode)
+        return put_any(output, fields_of(encode({"": value}))[""], mode)
     if kind is str:
-        return string_text(value) if mode == TYPED else hidden_string(value)
+        return output.put_text(string_text(value) if mode == TYPED else hidden_string(value))
     if mode != TYPED:
-        return placeholder
-    if kind is int:
-        return str(value)
+        return output.put("?", 1)
     if kind is bool:
-        return "true" if value else "false"
-    return "null" if value is None else rare_value(value, typed)
+        return output.put("true", 4) if value else output.put("false", 5)
+    if value is None:
+        return output.put("null", 4)
+    return output.put_text(str(value) if kind is int else rare_value(value, typed))
+
+
+cdef int put_raw(Output output, bytes document, Mode mode) except -1:
+    """Add the text of an encoded document."""
+    return put_document(output, <const uint8_t*>PyBytes_AS_STRING(document), mode)
 
 
 cdef str string_text(str value):

@@ -52,6 +52,7 @@ def times_of(call: Call, server: Any, turns: int, clock: Clock) -> Pairs:
     sources = Sources(Path(__file__).parent)
 
     def logged() -> float:
+        sources.clear()
         sources.begin(__file__)
         server.log_commands(OWN_NAME)
         with sources.noted():

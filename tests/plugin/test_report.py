@@ -193,7 +193,7 @@ def test_the_json_of_a_test() -> None:
     page["seconds"], page["ms"], page["outcome"] = 0.25, 1e-05, "failed"
     page["findings"] = ('collscan: "\n',)
     page["rows"] += [json.dumps({"text": 'db.c.find({ a: "</script>" })'}), json.dumps({"text": ""})]
-    decoded = dict(page) | {"rows": [json.loads(row) for row in page["rows"]]}
+    decoded = dict(page) | {"rows": [json.loads(row) for row in page["rows"]], "findings": list(page["findings"])}
     summary = summary_of(report)
     assert json.loads(data_text(summary)) == summary | {"tests": [decoded]}
     assert list(json.loads(data_text(summary))["tests"][0]) == list(page)

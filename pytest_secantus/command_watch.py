@@ -38,6 +38,9 @@ class CommandWatch:
         worker: the state of the process.
     """
 
+    #: The plugin's own server, set when the log is started. It is never an external one, because external servers have no command log.
+    server: SecantusDBServer
+
     def __init__(self, worker: Worker, config: pytest.Config) -> None:
         self._worker = worker
         self._config = config
@@ -66,11 +69,6 @@ class CommandWatch:
         self._always = bool(options.fail_on or options.report or options.dump or (options.console and options.uri is None))
         worker.when_started.append(self._server_started)
         worker.when_stopping.append(self._server_stops)
-
-    @property
-    def server(self) -> SecantusDBServer:
-        """The plugin's own server. It is never an external one, because external servers have no command log."""
-        return cast("SecantusDBServer", self._worker.server)
 
     def begin_test(self, item: pytest.Item) -> None:
         """Start the command log if this test needs it."""
@@ -110,6 +108,7 @@ class CommandWatch:
             self.is_on = True
             sources = self._sources
             self._patches.enter_context(when_imported("pymongo", lambda: self._patches.enter_context(sources.noted())))
+        self.server = cast("SecantusDBServer", self._worker.server)
         self.server.log_commands(OWN_NAME)
         self._foreign, self._parts, self._call_end = (), (), None
         self._begin_log()

@@ -14,6 +14,7 @@ from secantus_server.bson.shell import document_text
 from secantus_server.dispatch.dispatcher import error_reply, finish_reply
 from secantus_server.dispatch.registry import find_command
 from secantus_server.errors import CommandError
+from secantus_server.query.equality import RepeatedLookup
 from secantus_server.query.plan import IndexedScan
 from secantus_server.query.plan_cache import plan_cache_keys
 from secantus_server.query.plan_notes import plan_summary
@@ -58,10 +59,11 @@ def _hashes(call: Call, notes: PlanNotes) -> dict[str, Any]:
 def execution_stages(call: Call) -> dict[str, Any]:
     """Return the `execStats` of a command's first plan.
 
-    The result is empty if the command has no plan or if its filter must not be logged.
+    The result is empty if the command has no plan or if its filter must not be logged. A command whose first plan is that of a join, such
+    as an aggregate over `$documents`, has no plan of its own.
     """
     notes = call.operation.notes
-    if notes is None or notes.first is None or not notes.stages or call.is_concealed:
+    if notes is None or notes.first is None or type(notes.first) is RepeatedLookup or not notes.stages or call.is_concealed:
         return {}
     return {"execStats": _root(notes.first).executed()}
 

@@ -234,6 +234,26 @@ def test_entries_have_the_plan_and_what_it_examined(profiled: Database, command:
     assert ("planCacheKey" in entry) == ("EXPRESS" not in entry["planSummary"])
 
 
+JOIN = {"from": "c", "localField": "a", "foreignField": "a", "as": "joined"}
+GRAPH = {"from": "c", "startWith": "$a", "connectFromField": "none", "connectToField": "a", "as": "joined"}
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected", "has_plan"),
+    [
+        ({"$lookup": JOIN}, ("IXSCAN { a: 1 }", 60, 60), False),
+        ({"$lookup": {**JOIN, "foreignField": "b"}}, ("COLLSCAN", 0, 300), True),
+        ({"$graphLookup": GRAPH}, ("COLLSCAN", 0, 300), True),
+    ],
+    ids=["indexed lookup", "lookup", "graphLookup"],
+)
+def test_a_join_of_a_command_without_a_plan(profiled: Database, stage: dict[str, Any], expected: object, has_plan: bool) -> None:
+    list(profiled.aggregate([{"$documents": [{"a": 3}, {"a": 4}]}, stage]))
+    (entry,) = entries(profiled)
+    assert examined(entry) == expected
+    assert ("execStats" in entry) == has_plan
+
+
 def test_the_entries_of_a_cursor_count_one_batch_each(profiled: Database) -> None:
     list(profiled.c.find({"a": {"$gte": 0}}, batch_size=200))
     first, second = entries(profiled)

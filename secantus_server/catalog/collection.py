@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bson.binary import Binary
-
-from secantus_server.bson import encode
-from secantus_server.catalog._collection_state import CollectionState, RecordIds
-from secantus_server.catalog._document_count import DocumentCount
-from secantus_server.catalog.search_contents import SearchContents
+from secantus_server.catalog._collection_state import CollectionState
 from secantus_server.errors import CommandError
 from secantus_server.index._index import Index
 from secantus_server.modules import import_late
-from secantus_server.storage.lifetime import Lifetime
 
 if TYPE_CHECKING:
     from secantus_server.index.kinds.text import TextContents
-
-_NO_IMAGES: dict[str, Any] = {}
 
 
 class Collection(CollectionState):
@@ -48,37 +40,6 @@ class Collection(CollectionState):
 
     Threads: `indexes` and `options` are replaced as a whole, either while no transaction runs or as part of a catalog change.
     """
-
-    def __init__(
-        self,
-        db: str,
-        name: str,
-        uuid: Binary,
-        ident: int,
-        options: dict[str, Any],
-        indexes: list[Index],
-        search_indexes: Sequence[dict[str, Any]] = (),
-    ) -> None:
-        self.db = db
-        self.name = name
-        self.uuid = uuid
-        self.ident = ident
-        self.options = options
-        self.indexes = indexes
-        self.search_indexes = search_indexes
-        self.is_view = "viewOn" in options
-        self.is_timeseries = self.is_view and "timeseries" in options
-        self.is_capped = bool(options.get("capped"))
-        self.is_clustered = "clusteredIndex" in options
-        self.keeps_images = bool(options.get("changeStreamPreAndPostImages", _NO_IMAGES).get("enabled"))
-        self.identity = encode({"ns": f"{db}.{name}", "ui": uuid})
-        self.record_ids = RecordIds()
-        self.document_count = DocumentCount()
-        self.lifetime = Lifetime()
-        self.cached_plans: dict[str, Any] = {}
-        self.search_contents = SearchContents()
-        self.expanded_indexes: dict[Any, Any] = {}
-        self.sole_indexes: dict[str, Any] = {}
 
     @property
     def namespace(self) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
+from bson.binary import Binary
+
 from secantus_server.bson import decode, encode
+from secantus_server.catalog._collection_state import CollectionState
 from secantus_server.catalog.collection import Collection
 from secantus_server.index._index import Index
-from secantus_server.index.build import entries_version, make_index
+from secantus_server.index.build import entries_version, id_index, make_index
 from secantus_server.index.kinds.kind import kind_of
 
 
@@ -47,6 +51,26 @@ def encode_row(collection: Collection, multikey: Sequence[Index] = ()) -> bytes:
     if collection.search_indexes:
         row["search"] = list(collection.search_indexes)
     return encode(row)
+
+
+def plain_row(collection: CollectionState) -> bytes:
+    """Encode the row of a collection that has no options, and only the index on `_id`, without multikey entries. The row is equal to that
+    of `encode_row`.
+    """
+    before, between, last, after = _plain_parts()
+    idents = collection.ident.to_bytes(4, "little"), collection.indexes[0].ident.to_bytes(4, "little")
+    return b"".join((before, collection.uuid, between, idents[0], last, idents[1], after))
+
+
+@cache
+def _plain_parts() -> tuple[bytes, bytes, bytes, bytes]:
+    """Return the parts of the row of a collection without options: the UUID and the two idents are between them."""
+    uuid, ident, index_ident = b"\xfe" * 16, 0x7EFEFEFE, 0x7DFDFDFD
+    row = encode_row(Collection("", "", Binary(uuid, 4), ident, {}, [id_index(index_ident)]))
+    before, rest = row.split(uuid)
+    between, rest = rest.split(ident.to_bytes(4, "little"))
+    last, after = rest.split(index_ident.to_bytes(4, "little"))
+    return before, between, last, after
 
 
 def decode_row(key: bytes, row: bytes) -> Collection:

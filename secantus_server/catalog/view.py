@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bson.binary import Binary
@@ -72,26 +72,20 @@ class CatalogView:
         """Return the collection of a database with this UUID, or None."""
         return next((collection for collection in self.collections(db) if collection.uuid == uuid), None)
 
-    def changed(self, put: Iterable[Collection], removed: Iterable[tuple[str, str]]) -> CatalogView:
+    def changed(self, put: Sequence[Collection], removed: Sequence[tuple[str, str]]) -> CatalogView:
         """Return a copy of this view with changes applied.
 
         Arguments:
             put: the created and replaced collections.
             removed: the namespaces to remove first.
         """
-        changed: dict[str, dict[str, Collection]] = {}
+        changed = {db: {**self._databases.get(db, {})} for db in {*[db for db, _ in removed], *[one.db for one in put]}}
         for db, name in removed:
-            self._copied(changed, db).pop(name, None)
+            changed[db].pop(name, None)
         for collection in put:
-            self._copied(changed, collection.db)[collection.name] = collection
+            changed[collection.db][collection.name] = collection
         databases = {**self._databases, **changed}
         for db, collections in changed.items():
             if not collections:
                 del databases[db]
         return CatalogView(databases, self._kept)
-
-    def _copied(self, changed: dict[str, dict[str, Collection]], db: str) -> dict[str, Collection]:
-        """Return the collections of a database from `changed`. On first use, add a copy of this view's collections to `changed`."""
-        if db not in changed:
-            changed[db] = dict(self._databases.get(db, {}))
-        return changed[db]

@@ -13,6 +13,19 @@ from secantus_server.mql.context import ParseContext
 
 # The definition of the index on `_id` of a collection without options, and so of most indexes.
 _ID_SPEC: Final = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+# The key generator of these indexes. Generators are immutable.
+_ID_KEYS: Final = KeyGenerator([("_id", 1)], None)
+
+
+def id_index(ident: int) -> Index:
+    """Create the index on `_id` of a new collection without options.
+
+    Arguments:
+        ident: see `make_index`.
+    """
+    # Each index has its own definition.
+    spec: dict[str, Any] = {"v": 2, "key": {"_id": 1}, "name": "_id_"}
+    return Index(spec, ident, kind_of(spec["key"]), _ID_KEYS, None, False)
 
 
 def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Index:
@@ -24,7 +37,7 @@ def make_index(spec: dict[str, Any], ident: int, multikey: bool = False) -> Inde
         multikey: whether any document has more than one key in the index.
     """
     if spec == _ID_SPEC:
-        return Index(spec, ident, kind_of(spec["key"]), KeyGenerator([("_id", 1)], None), None, multikey)
+        return Index(spec, ident, kind_of(spec["key"]), _ID_KEYS, None, multikey)
     kind = kind_of(spec["key"])
     collation = parse_collation(spec.get("collation"))
     partial_filter = None

@@ -69,7 +69,14 @@ cdef class NamespaceUses:
     cdef readonly object _changed
     cdef readonly dict _users
     cdef readonly dict _claims
+    # The id of the thread that changes each namespace; see `NamespaceLocks.change`.
+    cdef readonly dict _owners
 
+    cpdef bint try_change(self, list namespaces) except -1
+    cpdef end_change(self, list namespaces)
+    cpdef bint is_busy(self, tuple namespace) except -1
+    cpdef claim(self, tuple namespace)
+    cpdef unclaim(self, tuple namespace)
     cpdef bint use(self, user, tuple namespace, double timeout_s, check) except -1
     cpdef bint is_claimed(self, tuple namespace)
     cpdef release(self, user, namespaces)

@@ -13,7 +13,7 @@ from enum import Enum
 from secantus_server.errors import CommandError
 from secantus_server.sessions.executed import Executed
 from secantus_server.sessions.ids import encoded_session, session_uuid
-from secantus_server.system._threads import Condition
+from secantus_server.system._threads import Condition, get_ident
 from secantus_server.system._threads import Lock as new_lock
 
 
@@ -260,12 +260,13 @@ cdef class TransactionRegistry:
 
 
 cdef class NamespaceUses:
-    """The namespaces that open transactions use; see `namespace_locks.NamespaceLocks`."""
+    """The namespaces that open transactions use, and those that are being changed; see `namespace_locks.NamespaceLocks`."""
 
     def __init__(self):
         self._changed = Condition()
         self._users = {}
         self._claims = {}
+        self._owners = {}
 
     cpdef bint use(self, user, tuple namespace, double timeout_s, check) except -1:
         """Wait until no change of a namespace waits or runs, then record that a transaction uses the namespace.
@@ -283,6 +284,44 @@ cdef class NamespaceUses:
                 return False
             self._users.setdefault(namespace, set()).add(user)
         return True
+
+    cpdef bint try_change(self, list namespaces) except -1:
+        """Begin a change of namespaces, which the caller ends with `end_change`.
+
+        Return False, without beginning a change, if a transaction uses one of the namespaces or another thread changes it.
+
+        A thread may nest its changes.
+        """
+        with self._changed:
+            for namespace in namespaces:
+                if self.is_busy(namespace):
+                    return False
+            for namespace in namespaces:
+                self.claim(namespace)
+        return True
+
+    cpdef end_change(self, list namespaces):
+        """End a change that `try_change` has begun."""
+        with self._changed:
+            for namespace in namespaces:
+                self.unclaim(namespace)
+            self._changed.notify_all()
+
+    cpdef bint is_busy(self, tuple namespace) except -1:
+        """Return whether a transaction uses a namespace or another thread changes it. The caller must hold `_changed`."""
+        return namespace in self._users or (len(self._owners) > 0 and self._owners.get(namespace, get_ident()) != get_ident())
+
+    cpdef claim(self, tuple namespace):
+        """Record that a change of a namespace waits or runs. The caller must hold `_changed`."""
+        self._claims[namespace] = self._claims.get(namespace, 0) + 1
+
+    cpdef unclaim(self, tuple namespace):
+        """Undo a call of `claim`. The caller must hold `_changed`."""
+        cdef Py_ssize_t left = self._claims[namespace] - 1
+        if left:
+            self._claims[namespace] = left
+        else:
+            del self._claims[namespace]
 
     cpdef bint is_claimed(self, tuple namespace):
         """Return whether a change of a namespace waits or runs, so that `use` would wait."""

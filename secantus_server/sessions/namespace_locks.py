@@ -8,7 +8,7 @@ https://www.mongodb.com/docs/manual/core/transactions-production-consideration/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from secantus_server.sessions._registries import NamespaceUses
@@ -35,8 +35,6 @@ class NamespaceLocks(NamespaceUses):
     def __init__(self) -> None:
         super().__init__()
         self.waiting: set[int] = set()
-        # The id of the thread that changes each namespace.
-        self._owners: dict[Namespace, int] = {}
 
     def _await_changes(self, namespace: Namespace, timeout_s: float, check: Check) -> bool:
         """Wait until no change of a namespace waits or runs. Return False if the timeout expires first. The caller must hold `_changed`."""
@@ -49,28 +47,6 @@ class NamespaceLocks(NamespaceUses):
             self._wait(min(left, _PAUSE_S))
         return True
 
-    def try_change(self, namespaces: Collection[Namespace]) -> bool:
-        """Begin a change of namespaces, which the caller ends with `end_change`.
-
-        Return False, without beginning a change, if a transaction uses one of the namespaces or another thread changes it.
-
-        A thread may nest its changes.
-        """
-        with self._changed:
-            for namespace in namespaces:
-                if self._is_busy(namespace):
-                    return False
-            for namespace in namespaces:
-                self._claim(namespace)
-        return True
-
-    def end_change(self, namespaces: Iterable[Namespace]) -> None:
-        """End a change that `try_change` has begun."""
-        with self._changed:
-            for namespace in namespaces:
-                self._unclaim(namespace)
-            self._changed.notify_all()
-
     @contextmanager
     def change(self, namespaces: Iterable[Namespace], check: Check) -> Iterator[None]:
         """Return a context manager that waits until no open transaction uses the namespaces, and reserves them in the `with` block.
@@ -81,10 +57,10 @@ class NamespaceLocks(NamespaceUses):
         wanted, me = list(namespaces), get_ident()
         with self._changed:
             for namespace in wanted:
-                self._claim(namespace)
+                self.claim(namespace)
         try:
             with self._changed:
-                while any(self._is_busy(namespace) for namespace in wanted):
+                while any(self.is_busy(namespace) for namespace in wanted):
                     check()
                     self._wait(_PAUSE_S)
                 nested = {namespace for namespace in wanted if namespace in self._owners}
@@ -98,7 +74,7 @@ class NamespaceLocks(NamespaceUses):
         finally:
             with self._changed:
                 for namespace in wanted:
-                    self._unclaim(namespace)
+                    self.unclaim(namespace)
                 self._changed.notify_all()
 
     def _wait(self, timeout_s: float) -> None:
@@ -106,14 +82,3 @@ class NamespaceLocks(NamespaceUses):
         self.waiting.add(me)
         self._changed.wait(timeout_s)
         self.waiting.discard(me)
-
-    def _is_busy(self, namespace: Namespace) -> bool:
-        return namespace in self._users or self._owners.get(namespace, get_ident()) != get_ident()
-
-    def _claim(self, namespace: Namespace) -> None:
-        self._claims[namespace] = self._claims.get(namespace, 0) + 1
-
-    def _unclaim(self, namespace: Namespace) -> None:
-        self._claims[namespace] -= 1
-        if not self._claims[namespace]:
-            del self._claims[namespace]

@@ -82,7 +82,10 @@ cdef class Gate:
     def is_held(self):
         """Return whether this thread has an open transaction."""
         me = get_ident()
-        return any(unit.in_transaction and unit.thread == me for unit in self.units)
+        for unit in self.units:
+            if unit.in_transaction and unit.thread == me:
+                return True
+        return False
 
     def is_closed_here(self):
         """Return whether this thread has closed the gate."""

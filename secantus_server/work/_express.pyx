@@ -27,6 +27,7 @@ from secantus_server.dispatch._operation cimport Counts, ExpressCall, Lane, Oper
 from secantus_server.sessions._registries cimport RetryableWrite
 from secantus_server.storage._unit cimport RecoveryUnit
 from secantus_server.work._brief_work cimport is_plain
+from secantus_server.work._creation cimport begin_creation, begin_drop
 from secantus_server.work._express_transactions cimport SessionStatements
 from secantus_server.work._plain_message cimport COMMIT, COUNT, CREATE, CREATE_INDEXES, DROP, FIND, GET_MORE, INSERT, PING, text_of
 from secantus_server.work.change_streams._stream_wait cimport StreamWait, begin_wait, send_event
@@ -35,7 +36,6 @@ from secantus_server.errors import CommandError
 from secantus_server.index.errors import DuplicateKey
 from secantus_server.wire.message import Unfinished
 from secantus_server.work._express_find import Unusual
-from secantus_server.work.creation import begin_creation, begin_drop
 from secantus_server.work.express_record import looked_up, record_slow
 
 cdef enum:

@@ -11,6 +11,7 @@ from secantus_server.oplog._commits cimport Commits
 from secantus_server.oplog._write_signal cimport Claims
 from secantus_server.sessions._registries cimport NamespaceUses, RetryableWrite, SessionTransaction, SessionUses, TransactionRegistry, WriteRegistry
 from secantus_server.storage._unit cimport RecoveryUnit
+from secantus_server.work._creation cimport CatalogChange
 from secantus_server.work._express_reply cimport ReplyWriter
 from secantus_server.work._plain_message cimport PlainMessage
 
@@ -67,7 +68,7 @@ cdef class Statements:
     cdef object statement
     cdef object work
     # The creation or drop of a collection by the running command, or None.
-    cdef object catalog_change
+    cdef CatalogChange catalog_change
     # The waiting readers that the last command's commit has found; see `send_event`.
     cdef readonly Claims claims
     # The `SortedShape` of earlier finds; by their arguments, the `$group` stages of earlier aggregations; the pairs of a collection and an

@@ -28,9 +28,9 @@ from secantus_server.index._index import ident_prefix
 from secantus_server.modules import import_late
 from secantus_server.oplog._write_signal import Claims
 from secantus_server.storage.tables import RECORDS
+from secantus_server.work._creation import stored_spec
 from secantus_server.work._express_find import Unusual
 from secantus_server.work.collections import is_surely_empty
-from secantus_server.work.creation import stored_spec
 from secantus_server.work.express_update import parse_operators
 from secantus_server.work.retried import note_retried, store_retried
 from secantus_server.work.writers.plain import PlainWriter

@@ -185,15 +185,28 @@ def log_creation(transaction: CatalogTransaction, collection: Collection, *, rep
     """
     namespace = f"{collection.db}.$cmd"
     name = collection.name if replaced is None else f"tmp.agg_out.{UUID(bytes=collection.uuid)}"
-    o: dict[str, Any] = {"create": name, **collection.options}
-    first = collection.indexes[:1]
-    if first and first[0].is_id and not collection.is_clustered:
-        o["idIndex"] = first[0].spec
-    transaction.log(Entry(namespace, collection.uuid, encode(o)))
+    first = collection.indexes[0].spec if collection.indexes and collection.indexes[0].is_id and not collection.is_clustered else None
+    transaction.log(Entry(namespace, collection.uuid, _creation(name, collection.options, first)))
     for index in collection.indexes[1:]:
         transaction.log(Entry(namespace, collection.uuid, encode({"createIndexes": name, **index.spec})))
     if replaced is not None:
         log_rename(transaction, collection.uuid, f"{collection.db}.{name}", collection.namespace, replaced)
+
+
+def _creation(name: str, options: dict[str, Any], id_index: dict[str, Any] | None) -> bytes:
+    """Return the `o` of the oplog entry for the creation of a collection or view.
+
+    Arguments:
+        id_index: the definition of the index on `_id`, or None for a view and a clustered collection.
+    """
+    o = {"create": name, **options}
+    return encode(o if id_index is None else {**o, "idIndex": id_index})
+
+
+@lru_cache(maxsize=1024)
+def plain_creation(name: str) -> bytes:
+    """Return the `o` of the oplog entry for the creation of a collection without options."""
+    return _creation(name, {}, id_index_spec({}))
 
 
 def log_rename(

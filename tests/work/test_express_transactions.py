@@ -292,11 +292,11 @@ def test_a_collection_that_is_being_changed_takes_the_general_path(sides: tuple[
     namespaces = side.services.sessions.transactions.namespaces
     other = Numbered(OTHER)
     with namespaces._changed:
-        namespaces._claim(("shop", "c"))
+        namespaces.claim(("shop", "c"))
     reply = side.run(other.find({"_id": 1}))
     assert (side.answered, reply["code"], reply["errorLabels"]) == (False, 24, ["TransientTransactionError"])
     with namespaces._changed:
-        namespaces._unclaim(("shop", "c"))
+        namespaces.unclaim(("shop", "c"))
     assert side.run(one.end())["ok"] == 1
 
 

@@ -319,17 +319,14 @@ class Engine:
         if not self.in_memory:
             self._with_unit(RecoveryUnit.flush_log)
 
-    def new_ident(self, count: int = 1) -> int:
+    def new_ident(self) -> int:
         """Return a new ident for a collection or an index. Idents are never reused.
 
         Call this in the transaction that creates the collection or index. Otherwise a restore before that transaction could release the
         ident before it is used.
-
-        Arguments:
-            count: the number of successive new idents, of which this is the first.
         """
         assert self._gate.is_held(), "new_ident() belongs in the transaction that uses the ident"
-        return self._idents.take(count)
+        return self._idents.take()
 
     def drop_ident(self, table: int, ident: int) -> None:
         """Drop an ident in a separate transaction. To combine this with other changes, call RecoveryUnit.drop_ident() instead."""

@@ -33,17 +33,13 @@ class Idents:
         self.next = int.from_bytes(mark, "big") if mark else _FIRST
         self._reserved_to = self.next
 
-    def take(self, count: int = 1) -> int:
-        """Allocate successive idents, and return the first of them.
-
-        Arguments:
-            count: the number of idents, at most the number that one write reserves.
-        """
+    def take(self) -> int:
+        """Allocate and return the next ident."""
         with self._lock:
-            if self._persistent and self.next + count > self._reserved_to:
+            if self._persistent and self.next == self._reserved_to:
                 self._reserve()
             ident = self.next
-            self.next += count
+            self.next += 1
             return ident
 
     def _reserve(self) -> None:

@@ -61,9 +61,10 @@ cdef class CatalogChange:
     cdef int create(self, str db, str name) except -1:
         """Stage the creation of a collection that only has the index on `_id`, like `save_new_collection`."""
         cdef CollectionState collection
-        cdef int ident = self.services.engine.new_ident(2)
+        new_ident = self.services.engine.new_ident
+        cdef int ident = new_ident()
         uuid = self.services.catalog.new_uuid()
-        collection = Collection(db, name, uuid, ident, {}, [id_index(ident + 1)])
+        collection = Collection(db, name, uuid, ident, {}, [id_index(new_ident())])
         collection.record_ids.begin()
         collection.document_count.remember(0, 0)
         self.changes = CatalogChanges(self.unit)

@@ -13,8 +13,8 @@ from secantus_server.dispatch.services import Services
 from secantus_server.dispatch.unit_of_work import CatalogTransaction, UnitOfWork
 from secantus_server.errors import CommandError
 from secantus_server.server import SecantusDBServer
-from secantus_server.work.collections import create_collection
 from secantus_server.work._creation import CatalogChange, begin_creation
+from secantus_server.work.collections import create_collection
 
 T = TypeVar("T")
 

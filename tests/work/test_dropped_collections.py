@@ -11,7 +11,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from secantus_server.catalog.collection import Collection
+from secantus_server.catalog._document_count import DocumentCount
 from secantus_server.server import SecantusDBServer
 
 Documents = Database[dict[str, Any]]
@@ -45,19 +45,23 @@ def before_commit(server: SecantusDBServer, monkeypatch: pytest.MonkeyPatch, run
     monkeypatch.setattr(oplog, "commit", interposed)
 
 
-def before_express_commit(monkeypatch: pytest.MonkeyPatch, run: Callable[[], Any]) -> None:
-    """Run something once before the next commit, when the collection's lifetime is read for it."""
-    pending = [run]
+class Interposed(DocumentCount):
+    """The unknown number of documents in a collection, which runs something once before the next commit of the express lane."""
 
-    def lifetime(collection: Collection) -> Any:
-        while pending:
-            pending.pop()()
-        return collection.__dict__["lifetime"]
+    def __init__(self, run: Callable[[], Any]) -> None:
+        self._pending = [run]
 
-    def set_lifetime(collection: Collection, value: Any) -> None:
-        collection.__dict__["lifetime"] = value
+    def begin_change(self) -> None:
+        super().begin_change()
+        while self._pending:
+            self._pending.pop()()
 
-    monkeypatch.setattr(Collection, "lifetime", property(lifetime, set_lifetime), raising=False)
+
+def before_express_commit(server: SecantusDBServer, db: Documents, run: Callable[[], Any]) -> None:
+    """Run something once before the next commit of a write to the collection `c`."""
+    collection = server.services.catalog.find(db.name, "c")
+    assert collection is not None
+    collection.document_count = Interposed(run)
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -74,7 +78,7 @@ def test_a_write_does_not_commit_after_the_drop(
         other.c.drop() if action == "drop" else other.client.drop_database(db.name)
 
     if write in EXPRESS:
-        before_express_commit(monkeypatch, drop)
+        before_express_commit(server, db, drop)
     else:
         before_commit(server, monkeypatch, drop)
     assert run(db) == expected

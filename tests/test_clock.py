@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -51,6 +53,36 @@ def test_uuids_are_random_ones() -> None:
     assert Clock(seed=1).uuid_bytes() == UUID(int=bits, version=4).bytes
 
 
+def test_uuids_are_unique_among_threads() -> None:
+    clock, found = Clock(), []
+    threads = [threading.Thread(target=lambda: found.extend(clock.uuid_bytes() for _ in range(500))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 2000
+
+
+def test_a_fork_makes_other_uuids() -> None:
+    program = """if True:
+        import os
+        from secantus_server.clock import Clock
+        clock = Clock()
+        clock.uuid_bytes()
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            os.write(writer, b"".join(clock.uuid_bytes() for _ in range(100)))
+            os._exit(0)
+        os.close(writer)
+        with os.fdopen(reader, "rb") as stream:
+            child = stream.read()
+        mine = {clock.uuid_bytes() for _ in range(100)}
+        assert len(child) == 1600
+        assert mine.isdisjoint(child[at : at + 16] for at in range(0, len(child), 16))
+    """
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
 def test_cursor_ids_are_positive() -> None:
     clock = Clock(seed=1)
     assert all(0 < clock.int64() < 2**63 for _ in range(1000))
@@ -59,7 +91,7 @@ def test_cursor_ids_are_positive() -> None:
 def test_a_seed_repeats_everything() -> None:
     def draw(seed: int) -> list[object]:
         clock = SettableClock(5000, seed)
-        return [clock.object_id(), clock.uuid_bytes(), clock.int64(), clock.random.random()]
+        return [clock.object_id(), *[clock.uuid_bytes() for _ in range(3)], clock.int64(), clock.random.random()]
 
     assert draw(1) == draw(1)
     assert draw(1) != draw(2)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from uuid import RFC_4122, UUID
 
 import pytest
+from bson.objectid import ObjectId
 
 from secantus_server.clock import Clock, SettableClock
 
@@ -32,7 +33,8 @@ def test_object_ids_ascend_and_carry_the_time() -> None:
 
 
 def test_object_ids_are_unique_among_threads() -> None:
-    clock, found = Clock(), []
+    clock = Clock()
+    found: list[ObjectId] = []
     threads = [threading.Thread(target=lambda: found.extend(clock.object_id() for _ in range(500))) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -54,7 +56,8 @@ def test_uuids_are_random_ones() -> None:
 
 
 def test_uuids_are_unique_among_threads() -> None:
-    clock, found = Clock(), []
+    clock = Clock()
+    found: list[bytes] = []
     threads = [threading.Thread(target=lambda: found.extend(clock.uuid_bytes() for _ in range(500))) for _ in range(4)]
     for thread in threads:
         thread.start()

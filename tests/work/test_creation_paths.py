@@ -194,7 +194,8 @@ def test_of_threads_that_create_one_collection_one_wins(sides: tuple[Side, Side]
     server = sides[0].server
     lanes = [Side(server, number % 4 != 3) for number in range(8)]
     for rounds in range(10):
-        start, replies = threading.Barrier(len(lanes)), []
+        start = threading.Barrier(len(lanes))
+        replies: list[Document] = []
 
         def run(side: Side, start: threading.Barrier = start, replies: list[Document] = replies) -> None:
             start.wait()
@@ -241,7 +242,8 @@ def test_both_paths_create_during_a_transaction(sides: tuple[Side, Side]) -> Non
 @pytest.mark.parametrize("raw", [create("fresh"), insert("fresh", {"_id": 1})], ids=["create", "insert"])
 def test_nothing_remains_of_a_creation_that_fails(sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
     for side in sides:
-        services, attempts = side.services, []
+        services = side.services
+        attempts: list[int] = []
         oplog = services.oplog
         commit, rows = oplog.commit, stored(side)
 

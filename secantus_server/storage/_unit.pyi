@@ -49,8 +49,8 @@ class RecoveryUnit(Session):
         """Write a value unless the key exists; return whether it was written."""
     def remove(self, table: int, key: bytes) -> bool:
         """Remove a key; return whether it existed."""
-    def truncate(self, table: int, lower: bytes, upper: bytes | None) -> int:
-        """Remove the keys of [lower, upper); return their number."""
+    def truncate(self, table: int, lower: bytes, upper: bytes | None) -> bytes | None:
+        """Remove the keys of [lower, upper); return the last of them, or None."""
     def purge(self, table: int, lower: bytes, upper: bytes | None, limit: int) -> int:
         """Remove at most `limit` keys of [lower, upper), without the GIL and without undo records; return the number removed."""
     def rewrite_left_pages(self) -> None:

@@ -208,29 +208,28 @@ cdef class RecoveryUnit(Session):
         return bool(self.remove_raw(table, <const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key)))
 
     def truncate(self, int table, bytes lower, bytes upper):
-        """Remove the keys of [lower, upper); return their number."""
+        """Remove the keys of [lower, upper); return the last of them, or None."""
         cdef Cursor scan = Cursor(self, table, lower, upper, False)
         cdef const uint8_t *key
         cdef const uint8_t *value
         cdef size_t key_size, value_size
         cdef int code = 0
-        cdef Py_ssize_t count = 0
+        cdef bytes last = None
         while True:
             code = scan.next_raw(&key, &key_size, &value, &value_size)
             if code:
                 break
+            last = PyBytes_FromStringAndSize(<const char *>key, key_size)
             if self.undo.recording and self.undo.wants(table, key, key_size):
-                self.undo.remember(table, PyBytes_FromStringAndSize(<const char *>key, key_size),
-                                   PyBytes_FromStringAndSize(<const char *>value, value_size))
+                self.undo.remember(table, last, PyBytes_FromStringAndSize(<const char *>value, value_size))
             code = scan.handle.remove(scan.handle)
             if code:
                 break
-            count += 1
             self.written += KEY_COST
             self.removed += value_size
         scan.fail(code)
         scan.close()
-        return count
+        return last
 
     def purge(self, int table, bytes lower, bytes upper, int limit):
         """Remove at most `limit` keys of [lower, upper), without the GIL and without undo records; return the number removed.

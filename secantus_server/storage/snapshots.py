@@ -213,9 +213,4 @@ def write_back(unit: RecoveryUnit, snapshot: Snapshot, made: Iterable[IdentRange
 def _truncate_oplog(unit: RecoveryUnit, snapshot: Snapshot) -> None:
     """Remove the oplog's entries since a snapshot, and record the newest of them in the snapshot."""
     begin = snapshot.oplog_end + b"\0" if snapshot.oplog_end else b""
-    entries = unit.scan(OPLOG, begin, None, reverse=True)
-    newest = next(entries, None)
-    entries.close()
-    if newest is not None:
-        snapshot.undone_end = newest[0]
-        unit.truncate(OPLOG, begin, None)
+    snapshot.undone_end = unit.truncate(OPLOG, begin, None) or snapshot.undone_end

@@ -75,10 +75,10 @@ def test_truncate_removes_a_range_without_its_upper_bound(engine: Engine) -> Non
     with engine.transaction() as unit:
         for key in (b"a", b"b", b"c", b"d"):
             unit.put(CATALOG, key, key)
-        assert unit.truncate(CATALOG, b"b", b"d") == 2
+        assert unit.truncate(CATALOG, b"b", b"d") == b"c"
         assert [key for key, _ in unit.scan(CATALOG, b"", None)] == [b"a", b"d"]
-        assert unit.truncate(CATALOG, b"", None) == 2
-        assert unit.truncate(CATALOG, b"", None) == 0
+        assert unit.truncate(CATALOG, b"", None) == b"d"
+        assert unit.truncate(CATALOG, b"", None) is None
 
 
 def test_an_operation_needs_a_transaction(memory: Engine) -> None:

@@ -319,5 +319,6 @@ def test_no_name_is_no_command() -> None:
 
 
 def test_the_command_that_starts_pytest_is_no_line_of_the_project() -> None:
-    assert not is_own(str(Path(sysconfig.get_path("scripts")) / "pytest"))
+    for directory in ("scripts", "stdlib", "purelib", "platlib"):
+        assert not is_own(str(Path(sysconfig.get_path(directory)) / "pytest"))
     assert is_own(__file__)

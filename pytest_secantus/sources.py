@@ -62,7 +62,7 @@ class Sources:
         # The task of the test's line that `_awaiting` found last.
         self._awaiting_task: weakref.ref[Any] | None = None
         # The log has no entries for the commands that drivers send on their own.
-        of_drivers = frozenset(name.encode() for name in OF_DRIVERS)
+        of_drivers = tuple(name.encode() + b"\x00" for name in OF_DRIVERS)
         self._stacks = Stacks(self._kind_of, TEST, self._awaiting, DRIVER_DEPTH, self._shown, of_drivers)
 
     @property

@@ -27,6 +27,7 @@ cdef class PlanNotes:
     cdef Further further_plans(self)
     cdef int count_total(self, Seen* total) except -1
     cdef int count_latest(self, Seen* latest) except -1
+    cdef dict looked_up(self)
     cdef tuple noted_stages(self)
     cdef tuple slow(self, const Seen* latest)
 

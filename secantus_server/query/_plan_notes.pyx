@@ -240,16 +240,18 @@ cdef class PlanNotes:
             latest.ordered -= before.ordered
         return 0
 
+    cdef dict looked_up(self):
+        """Return the key pattern of the index if the command's only plan is a point lookup; None otherwise."""
+        return key_of(self.first) if self.further is None and self.first is not None and self.first_kind == POINT_LOOKUP else None
+
     cdef tuple noted_stages(self):
         """Return the scan stages of all plans, without duplicates."""
         cdef Further further = self.further
         cdef list found = []
         if self.first is not None:
-            # Most commands have one of these plans alone.
+            # Most commands have such a plan alone.
             if further is None and self.first_kind == COLLECTION_SCAN:
                 return () if self.first.scan is None else WHOLE_SCAN
-            if further is None and self.first_kind == POINT_LOOKUP:
-                return (("EXPRESS_IXSCAN", key_of(self.first)),)
             add_stages(self.first, found)
         if further is not None:
             for name, key in further.stages:

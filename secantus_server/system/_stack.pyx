@@ -3,12 +3,12 @@
 
 import sys
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.pyport cimport PY_SSIZE_T_MAX
 from libc.stdint cimport uintptr_t
-from libc.string cimport memchr
+from libc.string cimport memcmp
 
 cdef extern from *:
     """
@@ -166,7 +166,7 @@ cdef class Stacks:
         awaiting: returns the place for a message whose stack has no line, as a code object and a position, or None.
         driver_depth: the minimum number of innermost frames that belong to the driver.
         show: returns what readers get for a line, given its code object and position (see `line_of`).
-        left_out: the names of commands, encoded, whose messages are not noted.
+        left_out: the names of commands, encoded and each with a NUL at its end, whose messages are not noted.
 
     Threads: any thread may send. The interpreter lock guards the slots and arrays: neither is used after a call that might release the lock.
     """
@@ -175,7 +175,7 @@ cdef class Stacks:
     # What `show` returned, because most lines of a test send several commands.
     cdef Shown shown[SLOTS]
     cdef object classify, awaiting, show
-    cdef frozenset left_out
+    cdef tuple left_out
     cdef int last_kind, driver_depth
     cdef Message* messages
     cdef Place* places
@@ -186,7 +186,7 @@ cdef class Stacks:
     # asyncio's function of this name, or None before asyncio is imported.
     cdef object get_running_loop
 
-    def __init__(self, classify, int last_kind, awaiting, int driver_depth, show, frozenset left_out=frozenset()):
+    def __init__(self, classify, int last_kind, awaiting, int driver_depth, show, tuple left_out not None=()):
         self.classify, self.last_kind, self.awaiting, self.driver_depth = classify, last_kind, awaiting, driver_depth
         self.show, self.left_out = show, left_out
         self.numbers = {}
@@ -285,7 +285,7 @@ cdef class Stacks:
         cdef Place places[MAX_DEPTH]
         cdef Message noted
         assert len(message) > 8, "a message has a header"
-        if self.left_out and command_name(raw, len(message)) in self.left_out:
+        if is_among(self.left_out, raw, len(message)):
             return 0
         noted.request_id = raw[4] | raw[5] << 8 | raw[6] << 16 | <unsigned int>raw[7] << 24
         noted.thread, noted.task = PyThread_get_thread_ident(), self.running_task()
@@ -369,16 +369,18 @@ cdef class Stacks:
         return <size_t>id(modules["asyncio"].current_task(loop))
 
 
-cdef bytes command_name(const unsigned char* raw, Py_ssize_t length):
-    """Return the name of the command in an OP_MSG message that begins with the command document; empty for any other message.
+cdef bint is_among(tuple names, const unsigned char* raw, Py_ssize_t length) noexcept:
+    """Return whether a message is an OP_MSG that begins with the document of a command with one of the given names.
 
     https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/
     """
-    cdef const void* end
+    cdef bytes name
     if length <= NAME_PLACE or (raw[12] | raw[13] << 8) != OP_MSG or raw[KIND_PLACE] != 0:
-        return b""
-    end = memchr(raw + NAME_PLACE, 0, length - NAME_PLACE)
-    return b"" if end == NULL else PyBytes_FromStringAndSize(<const char*>raw + NAME_PLACE, <const unsigned char*>end - raw - NAME_PLACE)
+        return False
+    for name in names:
+        if PyBytes_GET_SIZE(name) <= length - NAME_PLACE and memcmp(raw + NAME_PLACE, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)) == 0:
+            return True
+    return False
 
 
 cdef inline int slot_of(PyObject* code) noexcept:

@@ -32,13 +32,15 @@ PLANNED = frozenset(
 cdef enum:
     OTHER
     DRIVERS
+    INSERTS
     WITH_PLANS
+    WRITES  # with plans, but without documents in the reply
     GET_MORE
     KILL_CURSORS
 cdef dict KINDS = (
     {name: DRIVERS for name in OF_DRIVERS}
     | {name: WITH_PLANS for name in PLANNED}
-    | {"getMore": GET_MORE, "killCursors": KILL_CURSORS}
+    | {"insert": INSERTS, "update": WRITES, "delete": WRITES, "getMore": GET_MORE, "killCursors": KILL_CURSORS}
 )
 
 
@@ -53,7 +55,6 @@ cdef class CommandEntry:
         opener: for a getMore, the entry of the command that opened the cursor.
         target: the value of the command's first field, usually the name of its collection.
         examined: the numbers of keys and documents that this command examined, without other commands of its cursor.
-        stages: the scans of the command's plans.
         results: the number of documents that the command's cursor has returned so far, including later getMore commands.
         unread: whether the cursor had more documents after the command's own batch.
         error: the name of the command's error, or None.
@@ -67,7 +68,9 @@ cdef class CommandEntry:
     cdef readonly CommandEntry opener
     # The counts of `examined`, which most readers of the log do not need as objects.
     cdef Seen seen
-    cdef readonly tuple stages
+    # The key pattern of the index if the command's only plan is a point lookup, which needs no further object; otherwise `stages`.
+    cdef dict looked_up
+    cdef tuple noted_stages
     cdef readonly bint unread
     cdef readonly Py_ssize_t n_returned, results, reply_bytes
     cdef bytes raw
@@ -80,11 +83,20 @@ cdef class CommandEntry:
         The entry copies the counts but does not reference the plans, also to spare the garbage collector.
         """
         if notes is None:
-            self.stages = self.slow = ()
+            self.noted_stages = self.slow = ()
             return 0
         self.seen = notes.counted
-        self.stages, self.slow = notes.noted_stages(), notes.slow(&self.seen)
+        self.looked_up = notes.looked_up()
+        if self.looked_up is None:
+            self.noted_stages, self.slow = notes.noted_stages(), notes.slow(&self.seen)
+        else:
+            self.slow = ()
         return 0
+
+    @property
+    def stages(self):
+        """The scans of the command's plans."""
+        return self.noted_stages if self.looked_up is None else (("EXPRESS_IXSCAN", self.looked_up),)
 
     @property
     def examined(self):
@@ -200,13 +212,16 @@ def express_entry(ExpressCall call not None):
         entry.raw = raw
     if name == "findAndModify":
         returned = 1
-    entry.seen.keys, entry.seen.documents, entry.stages, entry.slow = call.keys, call.documents, (), ()
+    entry.seen.keys, entry.seen.documents, entry.noted_stages, entry.slow = call.keys, call.documents, (), ()
     if call.whole_scans:
-        entry.stages = WHOLE_SCAN
+        entry.noted_stages = WHOLE_SCAN
     elif index is not None:
         # A unique index on a path with dots is scanned like an index that is not unique.
         is_lookup = not call.is_range and name != "aggregate" and index.point_path is not None and "." not in index.point_path
-        entry.stages = (("EXPRESS_IXSCAN" if is_lookup else "IXSCAN", index.spec["key"]),)
+        if is_lookup:
+            entry.looked_up = index.spec["key"]
+        else:
+            entry.noted_stages = (("IXSCAN", index.spec["key"]),)
     entry.n_returned = entry.results = returned
     # The batch contains 5 bytes of its own, and a type and a name of two or three bytes for each document.
     entry.reply_bytes = call.batch_bytes - 5 - 3 * returned - max(returned - 10, 0) if call.batch_bytes else 0
@@ -297,11 +312,11 @@ cdef class Entries:
             entry.keep_decoded(body, call.message.sequences)
         else:
             entry.raw = raw
-        entry.note_plans(operation.notes if kind == WITH_PLANS or entry.opener is not None else None)
-        if type(outcome) is dict:
-            entry.note_reply(outcome)
-        else:
+        entry.note_plans(operation.notes if kind == WITH_PLANS or kind == WRITES or entry.opener is not None else None)
+        if type(outcome) is not dict:
             entry.error = outcome.code_name
+        elif kind != WRITES and kind != INSERTS:
+            entry.note_reply(outcome)
         if entry.unread or entry.opener is not None or kind == KILL_CURSORS:
             self.note_cursors(entry, body, outcome)
         self.add(entry, 0 if raw is None else len(raw))

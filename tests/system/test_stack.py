@@ -208,7 +208,7 @@ def test_a_deep_stack_that_ends_at_the_test_keeps_all_lines() -> None:
 
 
 def test_messages_of_commands_that_are_left_out_are_not_noted() -> None:
-    stacks = Stacks(lambda _name: PROJECT, TEST, lambda: None, 0, shown, frozenset([b"hello", b"ping"]))
+    stacks = Stacks(lambda _name: PROJECT, TEST, lambda: None, 0, shown, (b"hello\0", b"ping\0"))
 
     def is_noted(message: bytes) -> bool:
         stacks.clear()

@@ -37,6 +37,7 @@ from secantus_server.dispatch.argument_values import (
     whole_number,
     wrong_type,
 )
+from secantus_server.dispatch.read_preferences import as_read_preference
 from secantus_server.records import record
 
 __all__ = [
@@ -156,7 +157,7 @@ def long_id() -> Field:
 
 GENERIC: dict[str, Field] = {
     "$db": string(),
-    "$readPreference": document(),
+    "$readPreference": Field(as_read_preference),
     "$clusterTime": Field(as_raw_document, usual=RawDocument),
     "$audit": anything(),
     "$client": anything(),

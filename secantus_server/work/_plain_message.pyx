@@ -12,10 +12,9 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset, strcmp
 
-from secantus_server.bson._raw cimport Element, document_length, find_field, first_element, next_element, read_int32, read_int64
+from secantus_server.bson._raw cimport Element, document_length, first_element, next_element, read_int32, read_int64
 from secantus_server.bson._types cimport (
     BSON_ARRAY,
-    BSON_BINARY,
     BSON_BOOL,
     BSON_DATE,
     BSON_DOCUMENT,
@@ -24,9 +23,9 @@ from secantus_server.bson._types cimport (
     BSON_LONG,
     BSON_OBJECT_ID,
     BSON_STRING,
-    BSON_TIMESTAMP,
 )
 from secantus_server.bson._validate cimport check_whole
+from secantus_server.work._generic_fields cimport cluster_stamp, count_of, is_read_preference, is_session
 
 from secantus_server.bson import decode_unique, encode
 from secantus_server.errors import CommandError
@@ -107,30 +106,6 @@ cdef bint is_admin(const Element* element) noexcept nogil:
     return read_int32(element.value) == 6 and memcmp(element.value + 4, b"admin", 5) == 0
 
 
-cdef bint is_session(const Element* element) noexcept nogil:
-    """Return whether a field is a session document that contains only a UUID."""
-    cdef const uint8_t* p = element.value
-    if element.type != BSON_DOCUMENT or element.value_len != 30:
-        return False
-    return p[4] == BSON_BINARY and memcmp(p + 5, b"id\0", 3) == 0 and read_int32(p + 8) == 16 and p[12] == 4
-
-
-cdef bint cluster_stamp(const Element* element, uint64_t* stamp) noexcept nogil:
-    """Read the time of a `$clusterTime` in the form that the server sends; return 0 for any other form."""
-    cdef Element inner
-    cdef Element part
-    if element.type != BSON_DOCUMENT or not find_field(element.value, b"clusterTime", 11, &inner) or inner.type != BSON_TIMESTAMP:
-        return False
-    stamp[0] = <uint64_t>read_int64(inner.value)
-    if not find_field(element.value, b"signature", 9, &inner):
-        return count_of(element.value) == 1
-    if count_of(element.value) != 2 or inner.type != BSON_DOCUMENT or count_of(inner.value) != 2:
-        return False
-    if not find_field(inner.value, b"hash", 4, &part) or part.type != BSON_BINARY:
-        return False
-    return find_field(inner.value, b"keyId", 5, &part) and part.type == BSON_LONG
-
-
 cdef bint is_false(const Element* element) noexcept nogil:
     return element.type == BSON_BOOL and element.value[0] == 0
 
@@ -192,16 +167,6 @@ cdef bint is_array_of_documents(const Element* array, int most) noexcept nogil:
         if element.type != BSON_DOCUMENT or count > most:
             return False
     return count > 0
-
-
-cdef int count_of(const uint8_t* document) noexcept nogil:
-    """Return the number of fields in a document."""
-    cdef Element element
-    cdef const uint8_t* cursor = first_element(document)
-    cdef int count = 0
-    while next_element(&cursor, &element):
-        count += 1
-    return count
 
 
 cdef bint is_flat(const uint8_t* document) noexcept nogil:
@@ -346,7 +311,7 @@ cdef class PlainMessage:
             parts.starts = True
             return is_first(parts, STARTS) and is_true(element)
         if named(element, b"$readPreference", 15):
-            return is_first(parts, READ_PREFERENCE) and element.type == BSON_DOCUMENT and count_of(element.value) == 1
+            return is_first(parts, READ_PREFERENCE) and is_read_preference(element)
         return False
 
     cdef bint read_own(self, const Element* element) noexcept:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from secantus_server.work._command_records import CommandRecord
 
 #: The arguments of `Attribution`. A report creates the object later, not between two tests.
-Place = tuple["Sources", int, int, int, "int | None", tuple[tuple[int, int], ...], "Sequence[int]"]
+Span = tuple["Sources", int, int, int, "int | None", tuple[tuple[int, int], ...], "Sequence[int]"]
 
 
 class Attribution(NamedTuple):

@@ -15,7 +15,7 @@ import pytest
 from pytest_secantus.guard import guard_of, has_marker
 
 if TYPE_CHECKING:
-    from pytest_secantus.attribution import Place
+    from pytest_secantus.attribution import Span
     from pytest_secantus.commands import Commands
     from pytest_secantus.report_backlog import Backlog
     from pytest_secantus.shadow.findings import Findings
@@ -133,7 +133,7 @@ class CommandWatch:
         elif backlog is None:
             self.server.clear_command_log()
         elif taken := self.server.take_commands():
-            backlog.add_commands(taken, "" if item is None else item.nodeid, None if item is None else self._place())
+            backlog.add_commands(taken, "" if item is None else item.nodeid, None if item is None else self._span())
         self._drop_lines()
         self._foreign, self._parts, self._call_end = (), (), None
 
@@ -147,7 +147,7 @@ class CommandWatch:
             backlog.report()
         sources.clear()
 
-    def _place(self) -> Place:
+    def _span(self) -> Span:
         """Return what attributes the commands of the log to the running test."""
         sources = self._sources
         assert sources is not None, "the log is on"
@@ -251,7 +251,7 @@ class CommandWatch:
         """Return the logged commands that belong to the running test."""
         from pytest_secantus.attribution import Attribution
 
-        return Attribution(*self._place()).own(self.server.logged_commands(self._begin))
+        return Attribution(*self._span()).own(self.server.logged_commands(self._begin))
 
     def check_markers(self, items: list[pytest.Item]) -> None:
         """Validate the markers of plan checks.

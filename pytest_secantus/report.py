@@ -14,7 +14,7 @@ from pytest_secantus.plan_checks import Finding, find_problems
 from secantus_server.bson.shell import document_text
 
 if TYPE_CHECKING:
-    from pytest_secantus.attribution import Place
+    from pytest_secantus.attribution import Span
     from pytest_secantus.report_data import Advice, Report, Shape, TestPage
     from secantus_server.work._command_records import CommandRecord, TakenCommands
     from secantus_server.work.index_usage import IndexUsage
@@ -49,14 +49,14 @@ def add_result(report: Report, test: str, seconds: float, outcome: str) -> None:
         page["outcome"] = outcome
 
 
-def add_taken(report: Report, taken: TakenCommands, test: str, place: Place | None) -> None:
+def add_taken(report: Report, taken: TakenCommands, test: str, span: Span | None) -> None:
     """Add commands that were logged during a test to the report.
 
     Arguments:
-        place: what attributes commands to the test; None if all of them belong to no test.
+        span: what attributes commands to the test; None if all of them belong to no test.
     """
     records = taken.records()
-    own = [] if place is None else Attribution(*place).own(records)
+    own = [] if span is None else Attribution(*span).own(records)
     if own:
         add_commands(report, test, own)
     if len(own) < len(records):

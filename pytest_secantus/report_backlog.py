@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pytest_secantus.attribution import Place
+    from pytest_secantus.attribution import Span
     from pytest_secantus.report_data import Report
     from secantus_server.work._command_records import TakenCommands
     from secantus_server.work.index_usage import IndexUsage
@@ -75,13 +75,13 @@ class Backlog:
         """Add the usage of indexes, measured at the end of a test."""
         self._usages += usages
 
-    def add_commands(self, taken: TakenCommands, test: str, place: Place | None) -> None:
+    def add_commands(self, taken: TakenCommands, test: str, span: Span | None) -> None:
         """Add commands that were logged during a test, or during no test.
 
         Arguments:
-            place: what attributes commands to the test; None for commands of no test.
+            span: what attributes commands to the test; None for commands of no test.
         """
-        self._taken += taken, test, place
+        self._taken += taken, test, span
         self._commands += len(taken)
         # The documents of long commands may need much memory.
         if taken.has_long or self._commands >= MOST_COMMANDS or len(self._usages) >= MOST_ENTRIES:

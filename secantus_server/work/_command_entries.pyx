@@ -116,6 +116,9 @@ cdef class CommandEntry:
     @property
     def wanted(self):
         """The command's queries that an index could have served (see `query.plan_notes.Wanted`), as of the first access."""
+        return self.find_wanted()
+
+    cdef tuple find_wanted(self):
         if self.known_wanted is None:
             self.known_wanted = tuple([wanted_of(*one) for one in self.slow]) if self.slow else ()
         return self.known_wanted
@@ -379,7 +382,7 @@ def settle(list kept not None):
     for one in kept:
         if type(one) is CommandEntry:
             entry = <CommandEntry>one
-            entry.wanted
+            entry.find_wanted()
             has_long |= entry.raw is None
     return has_long
 

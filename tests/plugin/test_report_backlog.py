@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from pytest_secantus import report_backlog
-from pytest_secantus.attribution import Place
+from pytest_secantus.attribution import Span
 from pytest_secantus.report_backlog import Backlog
 from pytest_secantus.sources import Sources
 from secantus_server.server import SecantusDBServer
@@ -22,7 +22,7 @@ def result_of(test: str, outcome: Literal["passed", "failed", "skipped"]) -> pyt
     return pytest.TestReport(test, ("test_it.py", 1, "test"), {}, outcome, None, "call", duration=0.5)
 
 
-def place_of_all(root: Path) -> Place:
+def span_of_all(root: Path) -> Span:
     return Sources(root), 0, 0, 0, None, (), ()
 
 
@@ -62,7 +62,7 @@ def test_long_commands_are_processed_at_once(tmp_path: Path, size: int) -> None:
             client.shop.items.insert_one({"a": "x" * size})
         taken = server.take_commands()
         assert server.logged_commands() == []
-    backlog.add_commands(taken, "test_it.py::test", place_of_all(tmp_path))
+    backlog.add_commands(taken, "test_it.py::test", span_of_all(tmp_path))
     assert (backlog.waiting == 0) == (size > 1)
     (row,) = backlog.report()["tests"]["test_it.py::test"]["rows"]
     assert "db.items.insertOne({ _id: ObjectId(" in row
